@@ -1,0 +1,219 @@
+package comment
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Limits of the Comments API (CommentNew and MessageNew in its schema).
+const (
+	MaxTextChars   = 65536 // characters in one text
+	MaxMessages    = 2048  // messages in one comment
+	MaxAddresses   = 2048  // addresses in one of to, cc, bcc
+	MaxAddressSize = 512   // characters in one address
+)
+
+// Text is a text as the API spells it.
+type Text struct {
+	Text string `json:"text"`
+}
+
+// Message is one message of a comment: an email is one, a chat has one per turn.
+type Message struct {
+	Body      Text       `json:"body"`
+	Subject   *Text      `json:"subject,omitempty"`
+	Signature *Text      `json:"signature,omitempty"`
+	From      string     `json:"from,omitempty"`
+	To        []string   `json:"to,omitempty"`
+	Cc        []string   `json:"cc,omitempty"`
+	Bcc       []string   `json:"bcc,omitempty"`
+	SentAt    *time.Time `json:"sent_at,omitempty"`
+	Language  string     `json:"language,omitempty"`
+}
+
+// Comment is a communication in the data model of the Comments API.
+type Comment struct {
+	ID         string     `json:"id"`
+	Timestamp  time.Time  `json:"timestamp"`
+	ThreadID   string     `json:"thread_id,omitempty"`
+	Messages   []Message  `json:"messages"`
+	Properties Properties `json:"user_properties"`
+}
+
+// Properties are a comment's metadata: "string:<Name>" → string and
+// "number:<Name>" → float64.
+type Properties map[string]any
+
+// SetString adds a text property. Blank values are left out, as the vendor's own
+// client does.
+func (p Properties) SetString(name, value string) {
+	if strings.TrimSpace(value) != "" {
+		p["string:"+name] = value
+	}
+}
+
+// SetNumber adds a numeric property; a value that is not finite is left out,
+// because JSON cannot hold it.
+func (p Properties) SetNumber(name string, value float64) {
+	if !math.IsNaN(value) && !math.IsInf(value, 0) {
+		p["number:"+name] = value
+	}
+}
+
+// Texts is what counts as text for the bill: subject, body and signature of one message.
+type Texts struct {
+	Subject   string `json:"subject,omitempty"`
+	Body      string `json:"body"`
+	Signature string `json:"signature,omitempty"`
+}
+
+// Texts returns the texts of every message, in order.
+func (c *Comment) Texts() []Texts {
+	out := make([]Texts, len(c.Messages))
+	for i, m := range c.Messages {
+		out[i].Body = m.Body.Text
+		if m.Subject != nil {
+			out[i].Subject = m.Subject.Text
+		}
+		if m.Signature != nil {
+			out[i].Signature = m.Signature.Text
+		}
+	}
+	return out
+}
+
+// Envelope returns the messages without their texts.
+func (c *Comment) Envelope() []Message {
+	out := make([]Message, len(c.Messages))
+	for i, m := range c.Messages {
+		m.Body, m.Subject, m.Signature = Text{}, nil, nil
+		out[i] = m
+	}
+	return out
+}
+
+// Join puts texts back into an envelope; both must have the same length.
+func Join(envelope []Message, texts []Texts) ([]Message, error) {
+	if len(envelope) != len(texts) {
+		return nil, fmt.Errorf("join comment: %d messages but %d texts", len(envelope), len(texts))
+	}
+	out := make([]Message, len(envelope))
+	for i, m := range envelope {
+		m.Body = Text{Text: texts[i].Body}
+		if texts[i].Subject != "" {
+			m.Subject = &Text{Text: texts[i].Subject}
+		}
+		if texts[i].Signature != "" {
+			m.Signature = &Text{Text: texts[i].Signature}
+		}
+		out[i] = m
+	}
+	return out, nil
+}
+
+// HashTexts is the SHA-256 of all texts in a form in which no two different
+// lists of texts are the same bytes. Equal hashes cost nothing.
+func HashTexts(texts []Texts) []byte {
+	h := sha256.New()
+	var size [8]byte
+	write := func(s string) {
+		binary.BigEndian.PutUint64(size[:], uint64(len(s)))
+		h.Write(size[:])
+		h.Write([]byte(s))
+	}
+	for _, t := range texts {
+		write(t.Subject)
+		write(t.Body)
+		write(t.Signature)
+	}
+	return h.Sum(nil)
+}
+
+// HashContent is the SHA-256 of everything but the texts: what may change
+// without costing a unit.
+func (c *Comment) HashContent() ([]byte, error) {
+	bare := Comment{ID: c.ID, Timestamp: c.Timestamp.UTC(), ThreadID: c.ThreadID, Messages: c.Envelope(), Properties: c.Properties}
+	raw, err := json.Marshal(bare) // map keys are sorted, so equal comments give equal bytes
+	if err != nil {
+		return nil, fmt.Errorf("hash comment %s: %w", c.ID, err)
+	}
+	sum := sha256.Sum256(raw)
+	return sum[:], nil
+}
+
+// idPattern is the path pattern of GET …/comments/{id}.
+var idPattern = regexp.MustCompile(`^[\w\x21-\x2e\x3a-\x40\x5b-\x60\x7b-\x7e]{1,1024}$`)
+
+// ValidID reports whether id can be a comment's id in the API's paths.
+func ValidID(id string) bool { return idPattern.MatchString(id) }
+
+// Validate reports everything about c that the Comments API would refuse.
+func (c *Comment) Validate() error {
+	var problems []error
+	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if !ValidID(c.ID) {
+		add("id %.64q is not 1 to 1024 word or punctuation characters", c.ID)
+	}
+	if c.Timestamp.IsZero() {
+		add("timestamp is missing")
+	}
+	if len(c.Messages) == 0 || len(c.Messages) > MaxMessages {
+		add("%d messages, want 1 to %d", len(c.Messages), MaxMessages)
+	}
+	for i, m := range c.Messages {
+		checkText := func(what, text string) {
+			if n := utf8.RuneCountInString(text); n > MaxTextChars {
+				add("message %d: %s has %d characters, at most %d", i, what, n, MaxTextChars)
+			}
+			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+				add("message %d: %s is not UTF-8 text without NUL", i, what)
+			}
+		}
+		checkText("body", m.Body.Text)
+		if m.Subject != nil {
+			checkText("subject", m.Subject.Text)
+		}
+		if m.Signature != nil {
+			checkText("signature", m.Signature.Text)
+		}
+		if n := utf8.RuneCountInString(m.From); n > MaxAddressSize {
+			add("message %d: from has %d characters, at most %d", i, n, MaxAddressSize)
+		}
+		for _, list := range []struct {
+			name  string
+			items []string
+		}{{"to", m.To}, {"cc", m.Cc}, {"bcc", m.Bcc}} {
+			if len(list.items) > MaxAddresses {
+				add("message %d: %s has %d addresses, at most %d", i, list.name, len(list.items), MaxAddresses)
+			}
+			for _, a := range list.items {
+				if n := utf8.RuneCountInString(a); n < 1 || n > MaxAddressSize {
+					add("message %d: an address in %s has %d characters, want 1 to %d", i, list.name, n, MaxAddressSize)
+				}
+			}
+		}
+	}
+	for key, value := range c.Properties {
+		switch {
+		case strings.HasPrefix(key, "string:"):
+			if _, ok := value.(string); !ok {
+				add("property %q must be a string", key)
+			}
+		case strings.HasPrefix(key, "number:"):
+			if _, ok := value.(float64); !ok {
+				add("property %q must be a number", key)
+			}
+		default:
+			add("property %q must begin with string: or number:", key)
+		}
+	}
+	return errors.Join(problems...)
+}

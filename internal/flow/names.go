@@ -1,0 +1,61 @@
+package flow
+
+import "strings"
+
+// WorkflowIntegration is the type of the one workflow of an integration.
+const WorkflowIntegration = "Integration"
+
+// Task queues, so that each stage scales apart.
+const (
+	QueueIntegrations = "integrations"      // workflows
+	QueuePoll         = "integrations-poll" // Watch, Check and Poll: few CPU, long waits
+	QueueLoad         = "integrations-load" // Transform and Upsert: CPU and database
+)
+
+// Signals. Their payload is optional and not read: what changed is in
+// PostgreSQL, the signal says "look now".
+const (
+	SignalTokenGranted   = "token-granted"
+	SignalTokenRefreshed = "token-refreshed"
+	SignalPause          = "pause"
+	SignalResume         = "resume"
+	SignalSyncNow        = "sync-now"
+	SignalConfigChanged  = "config-changed"
+)
+
+// QueryStatus answers with a [Status].
+const QueryStatus = "status"
+
+// Search attributes, all of type Keyword. `starter setup` creates them.
+const (
+	AttributeProject     = "SyncProject"
+	AttributeIntegration = "SyncIntegration"
+	AttributeStatus      = "SyncStatus"
+)
+
+// Attributes lists the search attributes to create.
+var Attributes = []string{AttributeProject, AttributeIntegration, AttributeStatus}
+
+// States of an integration, in SyncStatus, in the status query and in PostgreSQL.
+const (
+	StateAwaitingAuthorization = "awaiting_authorization"
+	StateSyncing               = "syncing"
+	StateIdle                  = "idle"
+	StateBackingOff            = "backing_off"
+	StateQuotaWait             = "quota_wait"
+	StatePaused                = "paused"
+	StateConfigInvalid         = "config_invalid"
+	StateDisconnected          = "disconnected"
+)
+
+// WorkflowID is the id of an integration's workflow: integration/<project>/<integration>.
+func WorkflowID(project, integration string) string {
+	return "integration/" + project + "/" + integration
+}
+
+// SplitName splits "<project>/<integration>" as people write it; ok is false for
+// anything else.
+func SplitName(name string) (project, integration string, ok bool) {
+	project, integration, ok = strings.Cut(name, "/")
+	return project, integration, ok && project != "" && integration != "" && !strings.Contains(integration, "/")
+}

@@ -1,0 +1,216 @@
+package flow
+
+import "time"
+
+// IntegrationParams is the input of the Integration workflow. People give project
+// and integration; State is set by continue-as-new only.
+type IntegrationParams struct {
+	Project     string            `json:"project"`
+	Integration string            `json:"integration"`
+	State       *IntegrationState `json:"state,omitempty"`
+}
+
+// IntegrationState is what one run hands to the next. It is small on purpose: the
+// truth is in PostgreSQL.
+type IntegrationState struct {
+	Totals    Counts                  `json:"totals"`
+	Objects   map[string]*ObjectState `json:"objects,omitempty"`
+	Status    string                  `json:"status,omitempty"`
+	Since     time.Time               `json:"since,omitzero"`
+	Runs      int                     `json:"runs,omitempty"`
+	LastWatch time.Time               `json:"last_watch,omitzero"`
+}
+
+// ObjectState is one object's part of the loop.
+type ObjectState struct {
+	Batches  int64     `json:"batches,omitempty"`
+	Totals   Counts    `json:"totals"`
+	Failures int       `json:"failures,omitempty"` // in a row
+	RetryAt  time.Time `json:"retry_at,omitzero"`  // leaves the watch until then
+	Fault    string    `json:"fault,omitempty"`
+	Hint     string    `json:"hint,omitempty"`
+	Kind     string    `json:"kind,omitempty"`
+	LastSeq  int64     `json:"last_seq,omitempty"`
+}
+
+// Counts says what became of the rows of a batch. Rows is the sum of the other
+// counts except Units.
+type Counts struct {
+	Rows            int64 `json:"rows"`
+	Created         int64 `json:"created"`
+	TextChanged     int64 `json:"text_changed"`
+	MetadataChanged int64 `json:"metadata_changed"`
+	Unchanged       int64 `json:"unchanged"`
+	Stale           int64 `json:"stale"`
+	SetAside        int64 `json:"set_aside"`
+	Deleted         int64 `json:"deleted"`
+	Units           int64 `json:"units"`
+}
+
+// Add adds o to c.
+func (c *Counts) Add(o Counts) {
+	c.Rows += o.Rows
+	c.Created += o.Created
+	c.TextChanged += o.TextChanged
+	c.MetadataChanged += o.MetadataChanged
+	c.Unchanged += o.Unchanged
+	c.Stale += o.Stale
+	c.SetAside += o.SetAside
+	c.Deleted += o.Deleted
+	c.Units += o.Units
+}
+
+// Sum is the number of rows that have an outcome.
+func (c Counts) Sum() int64 {
+	return c.Created + c.TextChanged + c.MetadataChanged + c.Unchanged + c.Stale + c.SetAside + c.Deleted
+}
+
+// Status is the answer of the status query.
+type Status struct {
+	Project     string         `json:"project"`
+	Integration string         `json:"integration"`
+	State       string         `json:"state"`
+	Since       time.Time      `json:"since"`
+	Reason      string         `json:"reason,omitempty"` // why it is in this state, for people
+	Hint        string         `json:"hint,omitempty"`   // what to do about it
+	Until       time.Time      `json:"until,omitzero"`   // when it goes on by itself
+	LastWatch   time.Time      `json:"last_watch,omitzero"`
+	Totals      Counts         `json:"totals"` // since the workflow first started
+	Objects     []ObjectStatus `json:"objects"`
+}
+
+// ObjectStatus is one object's line in a Status.
+type ObjectStatus struct {
+	Object  string    `json:"object"`
+	State   string    `json:"state"`
+	Batches int64     `json:"batches"`
+	Totals  Counts    `json:"totals"`
+	Fault   string    `json:"fault,omitempty"`
+	Hint    string    `json:"hint,omitempty"`
+	RetryAt time.Time `json:"retry_at,omitzero"`
+}
+
+// CheckParams asks for the integration's objects to be checked against describe.
+type CheckParams struct {
+	Project     string `json:"project"`
+	Integration string `json:"integration"`
+}
+
+// CheckResult says which objects can be synced.
+type CheckResult struct {
+	SpecVersion int64           `json:"spec_version"`
+	Objects     []CheckedObject `json:"objects"`
+}
+
+// CheckedObject is the check's verdict on one object; Problem is empty when it is good.
+type CheckedObject struct {
+	Object  string `json:"object"`
+	Problem string `json:"problem,omitempty"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// WatchParams asks whether anything is new. One tick if Once, else ticks at the
+// integration's interval for a bounded time.
+type WatchParams struct {
+	Project     string   `json:"project"`
+	Integration string   `json:"integration"`
+	Skip        []string `json:"skip,omitempty"` // objects that are busy or wait
+	Once        bool     `json:"once,omitempty"`
+}
+
+// Outcomes of Watch.
+const (
+	OutcomeNews         = "news"                     // Objects have something to poll
+	OutcomeQuiet        = "quiet"                    // nothing new in the time given
+	OutcomeUnchecked    = "unchecked"                // the configuration changed: run Check
+	OutcomeAwaiting     = StateAwaitingAuthorization // no grant, or it was lost
+	OutcomePaused       = StatePaused
+	OutcomeDisconnected = StateDisconnected
+	OutcomeDeleted      = "deleted" // the integration is gone: end
+)
+
+// WatchResult says what Watch saw.
+type WatchResult struct {
+	Outcome  string        `json:"outcome"`
+	Reason   string        `json:"reason,omitempty"`
+	Hint     string        `json:"hint,omitempty"`
+	News     []News        `json:"news,omitempty"`
+	Interval time.Duration `json:"interval,omitempty"` // poll_interval
+	Ticks    int           `json:"ticks,omitempty"`    // how often Salesforce was asked
+	Invalid  int           `json:"invalid,omitempty"`  // objects that are config_invalid
+	Objects  int           `json:"objects,omitempty"`  // objects configured
+	Faults   []ObjectFault `json:"faults,omitempty"`   // objects that could not be asked
+}
+
+// News names an object with something new and the batch that will hold it.
+type News struct {
+	Object string   `json:"object"`
+	Batch  BatchRef `json:"batch"`
+}
+
+// ObjectFault is one object's failure while others went on.
+type ObjectFault struct {
+	Object     string        `json:"object"`
+	Kind       string        `json:"kind"`
+	Message    string        `json:"message"`
+	Hint       string        `json:"hint,omitempty"`
+	RetryAfter time.Duration `json:"retry_after,omitempty"`
+}
+
+// BatchRef names a batch before anything is read: a retry finds its own work.
+type BatchRef struct {
+	Stream int64  `json:"stream"`
+	Epoch  int64  `json:"epoch"`
+	Seq    int64  `json:"seq"`
+	Object string `json:"object,omitempty"` // for people
+}
+
+// PollResult refers to what Poll staged. Rows is 0 when there was nothing after all.
+type PollResult struct {
+	Rows    int64 `json:"rows"`
+	Bytes   int64 `json:"bytes"`             // of JSON, before compression
+	Calls   int   `json:"calls"`             // Salesforce API requests made
+	Applied bool  `json:"applied,omitempty"` // the batch was applied before: skip on
+	More    bool  `json:"more,omitempty"`
+}
+
+// TransformResult says what Transform staged.
+type TransformResult struct {
+	Comments        int64 `json:"comments"`
+	SetAside        int64 `json:"set_aside,omitempty"`
+	CleaningVersion int   `json:"cleaning_version"`
+}
+
+// UpsertResult is a batch's receipt.
+type UpsertResult struct {
+	Counts Counts   `json:"counts"`
+	More   bool     `json:"more,omitempty"` // there is more to poll right now
+	Next   BatchRef `json:"next"`
+	Again  bool     `json:"again,omitempty"` // it was applied before; these are the stored counts
+}
+
+// ReportParams puts a state that the workflow decided into PostgreSQL.
+type ReportParams struct {
+	Project     string    `json:"project"`
+	Integration string    `json:"integration"`
+	State       string    `json:"state"`
+	Reason      string    `json:"reason,omitempty"`
+	Hint        string    `json:"hint,omitempty"`
+	Until       time.Time `json:"until,omitzero"`
+	// Object, when set, reports one object's fault (Kind "" clears it) and not the integration's state.
+	Object string `json:"object,omitempty"`
+	Kind   string `json:"kind,omitempty"`
+}
+
+// ReportResult is empty.
+type ReportResult struct{}
+
+// SteerParams makes a signal that arrived at the workflow true in PostgreSQL.
+type SteerParams struct {
+	Project     string `json:"project"`
+	Integration string `json:"integration"`
+	Signal      string `json:"signal"`
+}
+
+// SteerResult is empty.
+type SteerResult struct{}

@@ -1,0 +1,166 @@
+package simforce
+
+import (
+	"slices"
+	"strings"
+)
+
+// FieldType is a field type as describe spells it.
+type FieldType string
+
+// The field types the simulator models. Anything else cannot be declared.
+const (
+	TypeID        FieldType = "id"
+	TypeReference FieldType = "reference"
+	TypeBoolean   FieldType = "boolean"
+	TypeString    FieldType = "string"
+	TypePicklist  FieldType = "picklist"
+	TypeCombobox  FieldType = "combobox"
+	TypePhone     FieldType = "phone"
+	TypeURL       FieldType = "url"
+	TypeEmail     FieldType = "email"
+	TypeTextarea  FieldType = "textarea"
+	TypeDatetime  FieldType = "datetime"
+	TypeDate      FieldType = "date"
+	TypeDouble    FieldType = "double"
+	TypeInt       FieldType = "int"
+)
+
+// longText is the length above which a textarea can neither be filtered nor
+// sorted and shrinks the page it is selected in.
+const longText = 255
+
+// Field declares one field of an object. The flags describe prints follow from
+// the type; only what deviates is stated here.
+type Field struct {
+	Name   string    `json:"name"`
+	Label  string    `json:"label"`
+	Type   FieldType `json:"type"`
+	Length int       `json:"length,omitempty"`
+	// Precision and Scale are the digits of a double; Digits those of an int.
+	Precision int `json:"precision,omitempty"`
+	Scale     int `json:"scale,omitempty"`
+	Digits    int `json:"digits,omitempty"`
+	// Values are the active picklist values, Restricted whether others are refused.
+	Values     []string `json:"values,omitempty"`
+	Restricted bool     `json:"restricted,omitempty"`
+	// ReferenceTo lists target objects; more than one makes the field polymorphic.
+	ReferenceTo  []string `json:"referenceTo,omitempty"`
+	Relationship string   `json:"relationship,omitempty"`
+	// Children is the name of the relationship seen from the parent, Cascade
+	// whether deleting the parent deletes the row.
+	Children string `json:"children,omitempty"`
+	Cascade  bool   `json:"cascade,omitempty"`
+
+	Required   bool `json:"required,omitempty"`   // not nillable
+	ReadOnly   bool `json:"readOnly,omitempty"`   // neither createable nor updateable
+	CreateOnly bool `json:"createOnly,omitempty"` // createable, not updateable
+	System     bool `json:"system,omitempty"`     // no field-level security: always visible
+	NameField  bool `json:"nameField,omitempty"`
+	AutoNumber bool `json:"autoNumber,omitempty"`
+	NoFilter   bool `json:"noFilter,omitempty"` // sortable yet not filterable, as Case.Comments
+	HTML       bool `json:"html,omitempty"`
+	IDLookup   bool `json:"idLookup,omitempty"`
+	// Default is the value of a row created without one.
+	Default any `json:"default,omitempty"`
+	// Formula is a parent path whose value the field always shows. Like every
+	// formula it changes without a new stamp.
+	Formula string `json:"formula,omitempty"`
+}
+
+func (f *Field) custom() bool { return strings.HasSuffix(f.Name, "__c") }
+
+func (f *Field) long() bool { return f.Type == TypeTextarea && f.Length > longText && !f.NoFilter }
+
+func (f *Field) polymorphic() bool { return len(f.ReferenceTo) > 1 }
+
+func (f *Field) filterable() bool { return !f.long() && !f.NoFilter }
+
+func (f *Field) sortable() bool { return !f.long() }
+
+func (f *Field) groupable() bool {
+	switch f.Type {
+	case TypeDatetime, TypeDouble, TypeCombobox:
+		return false
+	}
+	return !f.long() && !f.AutoNumber && !f.NoFilter
+}
+
+func (f *Field) aggregatable() bool { return f.Type != TypeBoolean && !f.long() && !f.NoFilter }
+
+func (f *Field) createable() bool { return !f.ReadOnly && f.Formula == "" }
+
+func (f *Field) updateable() bool { return f.createable() && !f.CreateOnly }
+
+// text reports whether values are strings to the query language.
+func (f *Field) text() bool {
+	switch f.Type {
+	case TypeString, TypePicklist, TypeCombobox, TypePhone, TypeURL, TypeEmail, TypeTextarea:
+		return true
+	}
+	return false
+}
+
+// Object declares one object with its fields. Field order is the order of
+// describe; a field's place never changes, new ones are appended.
+type Object struct {
+	Name      string   `json:"name"`
+	Label     string   `json:"label"`
+	Plural    string   `json:"plural"`
+	KeyPrefix string   `json:"keyPrefix"`
+	Fields    []*Field `json:"fields"`
+	// ReadOnly objects refuse writes through the API; NoReplication ones have no
+	// updated and deleted lists.
+	ReadOnly      bool `json:"readOnly,omitempty"`
+	NoReplication bool `json:"noReplication,omitempty"`
+	NoUndelete    bool `json:"noUndelete,omitempty"`
+
+	byName map[string]int
+	byRel  map[string]int
+}
+
+// prepare fills the lookup maps; it must be called after every change of Fields.
+func (o *Object) prepare() {
+	o.byName = make(map[string]int, len(o.Fields))
+	o.byRel = make(map[string]int)
+	for i, f := range o.Fields {
+		o.byName[strings.ToLower(f.Name)] = i
+		if f.Relationship != "" {
+			o.byRel[strings.ToLower(f.Relationship)] = i
+		}
+	}
+}
+
+func (o *Object) custom() bool { return strings.HasSuffix(o.Name, "__c") }
+
+// field finds a field by name in any case, or -1.
+func (o *Object) field(name string) int {
+	if i, ok := o.byName[strings.ToLower(name)]; ok {
+		return i
+	}
+	return -1
+}
+
+// relation finds the reference field behind a relationship name, or -1.
+func (o *Object) relation(name string) int {
+	if i, ok := o.byRel[strings.ToLower(name)]; ok {
+		return i
+	}
+	return -1
+}
+
+// nameField is the field that Name-object paths such as Owner.Name show.
+func (o *Object) nameField() int {
+	return slices.IndexFunc(o.Fields, func(f *Field) bool { return f.NameField })
+}
+
+func (o *Object) clone() *Object {
+	c := *o
+	c.Fields = make([]*Field, len(o.Fields))
+	for i, f := range o.Fields {
+		g := *f
+		c.Fields[i] = &g
+	}
+	c.prepare()
+	return &c
+}

@@ -1,0 +1,149 @@
+package store
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"sort"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"salesforcesync/internal/fault"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// Migration is one numbered step of the schema.
+type Migration struct {
+	Version int
+	Name    string
+	SQL     string
+}
+
+var migrationName = regexp.MustCompile(`^(\d{4})_([a-z0-9_]+)\.sql$`)
+
+// Migrations returns the embedded migrations in order. A gap, a duplicate or a
+// strange name is an error, so that it cannot be released.
+func Migrations() ([]Migration, error) { return readMigrations(migrationFiles, "migrations") }
+
+func readMigrations(files fs.FS, dir string) ([]Migration, error) {
+	entries, err := fs.ReadDir(files, dir)
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	var out []Migration
+	for _, e := range entries {
+		m := migrationName.FindStringSubmatch(e.Name())
+		if m == nil {
+			return nil, fmt.Errorf("migration %q is not named NNNN_name.sql", e.Name())
+		}
+		version, err := strconv.Atoi(m[1])
+		if err != nil {
+			return nil, fmt.Errorf("migration %q: %w", e.Name(), err)
+		}
+		sql, err := fs.ReadFile(files, dir+"/"+e.Name())
+		if err != nil {
+			return nil, fmt.Errorf("read migration %q: %w", e.Name(), err)
+		}
+		out = append(out, Migration{Version: version, Name: m[2], SQL: string(sql)})
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Version < out[j].Version })
+	for i, m := range out {
+		if m.Version != i+1 {
+			return nil, fmt.Errorf("migration %d follows %d: numbers must have no gaps and no duplicates", m.Version, i)
+		}
+	}
+	return out, nil
+}
+
+// SchemaVersion is the version this program was built for.
+func SchemaVersion() (int, error) {
+	all, err := Migrations()
+	return len(all), err
+}
+
+// migrateLock keeps two setups from migrating at once.
+const migrateLock = 7_305_846_116
+
+// Migrate brings the schema to this program's version, one transaction per step,
+// and returns the versions before and after. A database that is newer than the
+// program is left alone and refused with fault.Invalid.
+func (s *Store) Migrate(ctx context.Context) (from, to int, err error) {
+	all, err := Migrations()
+	if err != nil {
+		return 0, 0, fault.Wrap(fault.Internal, err, "read the migrations")
+	}
+	err = s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		if _, err := conn.Exec(ctx, `select pg_advisory_lock($1)`, migrateLock); err != nil {
+			return err
+		}
+		defer conn.Exec(context.WithoutCancel(ctx), `select pg_advisory_unlock($1)`, migrateLock) //nolint:errcheck // the lock ends with the connection anyway
+		if _, err := conn.Exec(ctx, `
+			create table if not exists schema_migrations (
+				version    int primary key,
+				name       text not null,
+				applied_at timestamptz not null default now()
+			)`); err != nil {
+			return err
+		}
+		if err := conn.QueryRow(ctx, `select coalesce(max(version), 0) from schema_migrations`).Scan(&from); err != nil {
+			return err
+		}
+		if from > len(all) {
+			return schemaError(from, len(all))
+		}
+		for _, m := range all[from:] {
+			if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+				if _, err := tx.Exec(ctx, m.SQL); err != nil {
+					return fmt.Errorf("migration %04d_%s: %w", m.Version, m.Name, err)
+				}
+				_, err := tx.Exec(ctx, `insert into schema_migrations (version, name) values ($1, $2)`, m.Version, m.Name)
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return from, len(all), translate("migrate the database", err)
+}
+
+// CheckSchema refuses a database whose schema is not this program's, naming both
+// versions.
+func (s *Store) CheckSchema(ctx context.Context) error {
+	want, err := SchemaVersion()
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "read the migrations")
+	}
+	var exists bool
+	if err := s.pool.QueryRow(ctx, `select to_regclass('schema_migrations') is not null`).Scan(&exists); err != nil {
+		return translate("read the schema version", err)
+	}
+	have := 0
+	if exists {
+		if err := s.pool.QueryRow(ctx, `select coalesce(max(version), 0) from schema_migrations`).Scan(&have); err != nil {
+			return translate("read the schema version", err)
+		}
+	}
+	if have != want {
+		return schemaError(have, want)
+	}
+	return nil
+}
+
+func schemaError(have, want int) error {
+	e := fault.New(fault.Invalid, "the database has schema version %d, this program needs version %d", have, want)
+	switch {
+	case have == 0:
+		return e.WithHint("the database is new: run `starter setup`")
+	case have < want:
+		return e.WithHint("run `starter setup` of this release to migrate it")
+	default:
+		return e.WithHint("the database was migrated by a newer release: run that release's programs")
+	}
+}

@@ -1,0 +1,157 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/secret"
+)
+
+// Store is a pool of connections to the product's database. It is safe for
+// concurrent use.
+type Store struct {
+	pool *pgxpool.Pool
+	keys *secret.KeyRing
+}
+
+// Options tune a Store.
+type Options struct {
+	Keys            *secret.KeyRing // seals secrets; nil refuses what would seal or open one
+	ApplicationName string          // shown in pg_stat_activity
+	MaxConns        int32           // 0 = pgxpool's default
+}
+
+// Open connects to the database that url names and waits until it answers or ctx
+// ends. It does not look at the schema; see CheckSchema. Errors are
+// fault.Invalid for a url that does not parse, fault.Unreachable otherwise.
+func Open(ctx context.Context, url string, o Options) (*Store, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		// pgx's error quotes the URL with its password hidden, but not every form of it.
+		return nil, fault.New(fault.Invalid, "DATABASE_URL is not a PostgreSQL URL").
+			WithHint("write it as postgres://user:password@host:5432/database")
+	}
+	if o.MaxConns > 0 {
+		cfg.MaxConns = o.MaxConns
+	}
+	if o.ApplicationName != "" {
+		cfg.ConnConfig.RuntimeParams["application_name"] = o.ApplicationName
+	}
+	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	// A client that vanished inside a transaction must not hold its locks for ever.
+	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "120000"
+	if cfg.ConnConfig.ConnectTimeout == 0 {
+		cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, translate("open the database", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		e := fault.Wrap(fault.Unreachable, err, "PostgreSQL at %s:%d does not answer", cfg.ConnConfig.Host, cfg.ConnConfig.Port)
+		return nil, e.WithHint("check DATABASE_URL and that the server is running")
+	}
+	return &Store{pool: pool, keys: o.Keys}, nil
+}
+
+// Close releases the connections.
+func (s *Store) Close() { s.pool.Close() }
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	return translate("ping the database", s.pool.Ping(ctx))
+}
+
+// NewID makes an id in the form the comments API shows: 16 lower-case hex digits.
+func NewID() string {
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		panic(err) // crypto/rand.Read never returns an error since Go 1.24
+	}
+	return hex.EncodeToString(b[:])
+}
+
+// inTx runs fn in one transaction and translates what goes wrong.
+func (s *Store) inTx(ctx context.Context, op string, fn func(tx pgx.Tx) error) error {
+	err := pgx.BeginFunc(ctx, s.pool, fn)
+	return translate(op, err)
+}
+
+// translate turns a pgx error into the fault vocabulary, once, at this edge.
+// Errors that already are faults pass through.
+func translate(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return err
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fault.Wrap(fault.NotFound, err, "%s", op)
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:2] {
+		case "08", "57", "53", "58": // connection, operator intervention, resources, system
+			return fault.Wrap(fault.Unreachable, err, "%s", op)
+		case "40", "55": // serialization, deadlock, lock not available
+			return fault.Wrap(fault.Transient, err, "%s", op)
+		case "23":
+			return fault.Wrap(fault.Conflict, err, "%s", op)
+		}
+		return fault.Wrap(fault.Internal, err, "%s", op)
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	// Whatever is not PostgreSQL's own answer is a connection that broke.
+	return fault.Wrap(fault.Unreachable, err, "%s", op)
+}
+
+// seal seals value for one field of one row.
+func (s *Store) seal(value secret.Text, table, id, field string) (string, error) {
+	if value == "" {
+		return "", nil
+	}
+	if s.keys == nil {
+		return "", fault.New(fault.Invalid, "ENCRYPTION_KEYS is missing").
+			WithHint("set it to the key ring that the worker and authsvc use")
+	}
+	sealed, err := s.keys.Seal(value, table+"/"+id+"/"+field)
+	if err != nil {
+		return "", fault.Wrap(fault.Internal, err, "seal %s of %s %s", field, table, id)
+	}
+	return sealed, nil
+}
+
+// open opens what seal sealed for the same field of the same row.
+func (s *Store) open(sealed, table, id, field string) (secret.Text, error) {
+	if sealed == "" {
+		return "", nil
+	}
+	if s.keys == nil {
+		return "", fault.New(fault.Invalid, "ENCRYPTION_KEYS is missing").
+			WithHint("set it to the key ring that the worker and authsvc use")
+	}
+	value, err := s.keys.Open(sealed, table+"/"+id+"/"+field)
+	if errors.Is(err, secret.ErrUnknownKey) {
+		return "", fault.Wrap(fault.Invalid, err, "ENCRYPTION_KEYS does not hold the key that sealed %s", field).
+			WithHint("add the missing key to the ring; it may stand behind the others")
+	}
+	if err != nil {
+		return "", fault.Wrap(fault.Invalid, err, "%s does not open with ENCRYPTION_KEYS", field).
+			WithHint("the ring holds another key under the same id: restore the right one, or connect Salesforce again")
+	}
+	return value, nil
+}
