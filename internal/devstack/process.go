@@ -53,7 +53,7 @@ func StartProcess(o ProcessOptions) (*Process, error) {
 		o.StopTimeout = 15 * time.Second
 	}
 	p := &Process{opts: o, tail: &tail{}, done: make(chan struct{})}
-	p.cmd = exec.Command(o.Path, o.Args...) //nolint:gosec // running programs is the job
+	p.cmd = exec.Command(o.Path, o.Args...)
 	p.cmd.Env = o.Env
 	p.cmd.Dir = o.Dir
 	p.cmd.Stdout = io.Writer(p.tail)
@@ -165,8 +165,9 @@ func (p *Process) Kill() error {
 	return nil
 }
 
-// ended describes a program that ended although nobody asked it to.
-func (p *Process) ended() error {
+// Ended describes, for people, a program that ended although nobody asked it to: how, and its
+// last words.
+func (p *Process) Ended() error {
 	err := p.Err()
 	if err == nil {
 		err = errors.New("exit status 0")

@@ -37,7 +37,7 @@ func alive(pid int) bool {
 // procStat reads state and parent from a /proc/PID/stat file; the name before them is in
 // brackets and may hold anything.
 func procStat(path string) (state string, parent int) {
-	b, err := os.ReadFile(path) //nolint:gosec // a path below /proc
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return "", 0
 	}

@@ -14,7 +14,7 @@ func endWithParent(*syscall.SysProcAttr, syscall.Signal) {}
 
 // childrenOf lists the direct children of pid.
 func childrenOf(pid int) []int {
-	out, err := exec.Command("pgrep", "-P", strconv.Itoa(pid)).Output() //nolint:gosec // a number
+	out, err := exec.Command("pgrep", "-P", strconv.Itoa(pid)).Output()
 	if err != nil {
 		return nil
 	}

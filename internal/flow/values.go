@@ -10,6 +10,14 @@ type IntegrationParams struct {
 	State       *IntegrationState `json:"state,omitempty"`
 }
 
+// Failure is the detail of an activity's error: what a workflow needs to decide and
+// a person needs to act. Its kind is the error's type.
+type Failure struct {
+	Message    string        `json:"message"`
+	Hint       string        `json:"hint,omitempty"`
+	RetryAfter time.Duration `json:"retry_after,omitempty"`
+}
+
 // IntegrationState is what one run hands to the next. It is small on purpose: the
 // truth is in PostgreSQL.
 type IntegrationState struct {
@@ -19,6 +27,8 @@ type IntegrationState struct {
 	Since     time.Time               `json:"since,omitzero"`
 	Runs      int                     `json:"runs,omitempty"`
 	LastWatch time.Time               `json:"last_watch,omitzero"`
+	Interval  time.Duration           `json:"interval,omitempty"`
+	CheckAt   time.Time               `json:"check_at,omitzero"` // when refused objects are checked again
 }
 
 // ObjectState is one object's part of the loop.
@@ -137,9 +147,9 @@ type WatchResult struct {
 	News     []News        `json:"news,omitempty"`
 	Interval time.Duration `json:"interval,omitempty"` // poll_interval
 	Ticks    int           `json:"ticks,omitempty"`    // how often Salesforce was asked
-	Invalid  int           `json:"invalid,omitempty"`  // objects that are config_invalid
 	Objects  int           `json:"objects,omitempty"`  // objects configured
-	Faults   []ObjectFault `json:"faults,omitempty"`   // objects that could not be asked
+	Invalid  []ObjectFault `json:"invalid,omitempty"`  // objects that the last check refused
+	Faults   []ObjectFault `json:"faults,omitempty"`   // objects that could not be asked this time
 }
 
 // News names an object with something new and the batch that will hold it.
@@ -167,11 +177,11 @@ type BatchRef struct {
 
 // PollResult refers to what Poll staged. Rows is 0 when there was nothing after all.
 type PollResult struct {
-	Rows    int64 `json:"rows"`
-	Bytes   int64 `json:"bytes"`             // of JSON, before compression
-	Calls   int   `json:"calls"`             // Salesforce API requests made
-	Applied bool  `json:"applied,omitempty"` // the batch was applied before: skip on
-	More    bool  `json:"more,omitempty"`
+	Rows   int64 `json:"rows"`
+	Bytes  int64 `json:"bytes"`            // of JSON, before compression
+	Calls  int   `json:"calls"`            // Salesforce API requests made
+	Sealed bool  `json:"sealed,omitempty"` // there is a batch to transform and apply
+	More   bool  `json:"more,omitempty"`   // there is more to poll right now
 }
 
 // TransformResult says what Transform staged.

@@ -117,3 +117,29 @@ func (x *index) walkBack(lo, hi key, visit func(key) bool) {
 		i = len(x.blocks[b])
 	}
 }
+
+// count says how many keys lie in lo <= k <= hi.
+func (x *index) count(lo, hi key) int {
+	if len(x.blocks) == 0 || hi.less(lo) {
+		return 0
+	}
+	from, to := x.block(lo), x.block(hi)
+	n := 0
+	for b := from; b <= to; b++ {
+		n += len(x.blocks[b])
+	}
+	n -= sort.Search(len(x.blocks[from]), func(i int) bool { return !x.blocks[from][i].less(lo) })
+	last := x.blocks[to]
+	return n - (len(last) - sort.Search(len(last), func(i int) bool { return hi.less(last[i]) }))
+}
+
+// at returns the i-th key, 0 <= i < n.
+func (x *index) at(i int) key {
+	for _, block := range x.blocks {
+		if i < len(block) {
+			return block[i]
+		}
+		i -= len(block)
+	}
+	return key{}
+}

@@ -117,7 +117,15 @@ type Object struct {
 
 	byName map[string]int
 	byRel  map[string]int
+	// Places of the fields every object has.
+	created, createdBy, modified, modifiedBy, stamp int
 }
+
+// Places of the two fields that stand first in every object.
+const (
+	placeID      = 0
+	placeDeleted = 1
+)
 
 // prepare fills the lookup maps; it must be called after every change of Fields.
 func (o *Object) prepare() {
@@ -129,6 +137,9 @@ func (o *Object) prepare() {
 			o.byRel[strings.ToLower(f.Relationship)] = i
 		}
 	}
+	o.created, o.createdBy = o.field("CreatedDate"), o.field("CreatedById")
+	o.modified, o.modifiedBy = o.field("LastModifiedDate"), o.field("LastModifiedById")
+	o.stamp = o.field("SystemModstamp")
 }
 
 func (o *Object) custom() bool { return strings.HasSuffix(o.Name, "__c") }

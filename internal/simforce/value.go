@@ -76,8 +76,10 @@ func convert(f *Field, v any) (any, error) {
 		case time.Time:
 			return t.UTC().Truncate(24 * time.Hour), nil
 		case string:
-			if x, err := time.Parse(wireDate, t); err == nil {
-				return x, nil
+			for _, layout := range []string{wireDate, time.RFC3339Nano} {
+				if x, err := time.Parse(layout, t); err == nil {
+					return x.UTC().Truncate(24 * time.Hour), nil
+				}
 			}
 		}
 	case TypeID, TypeReference:

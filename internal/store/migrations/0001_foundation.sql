@@ -11,7 +11,7 @@
 
 create table projects (
     id          text primary key check (id ~ '^[0-9a-f]{16}$'),
-    name        text not null unique check (name ~ '^[A-Za-z0-9._-]{1,1024}$'),
+    name        text not null unique check (name ~ '^[A-Za-z0-9._-]+$' and length(name) <= 1024),
     title       text not null default '',
     description text not null default '',
     created_at  timestamptz not null default now(),
@@ -69,7 +69,7 @@ create table notices (
 create table sources (
     id                   text primary key check (id ~ '^[0-9a-f]{16}$'),
     project_id           text not null references projects on delete cascade,
-    name                 text not null check (name ~ '^[A-Za-z0-9_-]{1,256}$'),
+    name                 text not null check (name ~ '^[A-Za-z0-9_-]+$' and length(name) <= 256),
     title                text not null default '' check (length(title) <= 128),
     description          text not null default '' check (length(description) <= 16384),
     language             text not null default 'xlm',
@@ -84,7 +84,7 @@ create table sources (
 create table integrations (
     id              text primary key check (id ~ '^[0-9a-f]{16}$'),
     project_id      text not null references projects on delete cascade,
-    name            text not null check (name ~ '^[A-Za-z0-9_-]{1,256}$'),
+    name            text not null check (name ~ '^[A-Za-z0-9_-]+$' and length(name) <= 256),
     source_id       text not null unique references sources,   -- one integration feeds a source
     spec            jsonb not null,              -- the integration file without its secrets
     spec_version    bigint not null default 1,   -- + 1 at every apply that changes the file
@@ -257,6 +257,7 @@ create table batches (
     server_time      timestamptz,                -- Salesforce's Date when the read began
     to_stamp         timestamptz,                -- where the live cursor goes when this is applied
     to_id            text collate "C",
+    rechecked        text[] not null default '{}',  -- Ids asked for by name; answered when this is applied
     cleaning_version int,
     created          bigint not null default 0,
     text_changed     bigint not null default 0,

@@ -1,0 +1,49 @@
+# Two commands are all most people need: `make run` and `make test`.
+# Everything is made below .dev/, which may be removed at any time.
+
+SHELL := /bin/sh
+DEVSTACK := .dev/bin/devstack
+
+# make test ARGS='-run TestUpsert -v' PKG=./internal/store/...
+ARGS ?=
+PKG ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## say what there is to make
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(DEVSTACK) ## bring everything up on this machine with a demo that syncs; Ctrl-C stops it
+	@$(DEVSTACK) up
+
+.PHONY: test
+test: $(DEVSTACK) ## run every check and every test (some: ARGS='-run X' PKG=./internal/store/...)
+	@$(DEVSTACK) test $(ARGS) $(PKG)
+
+.PHONY: build
+build: ## build the three programs into bin/
+	go build -trimpath -o bin/ ./worker ./starter ./authsvc
+
+.PHONY: lint
+lint: ## run golangci-lint, which is built the first time
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
+
+.PHONY: fmt
+fmt: ## format all Go files
+	gofmt -w $$(go list -f '{{.Dir}}' ./...)
+
+.PHONY: temporal
+temporal: $(DEVSTACK) ## print where the temporal program is; builds it when it is missing
+	@$(DEVSTACK) temporal
+
+.PHONY: clean
+clean: ## remove everything make run and make test made, the demo's data too
+	rm -rf .dev bin
+
+# Not `go run`: it does not pass a SIGTERM on to the program. Go knows whether there is
+# something to build.
+.PHONY: $(DEVSTACK)
+$(DEVSTACK):
+	@go build -o $@ ./internal/cmd/devstack

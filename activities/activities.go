@@ -1,0 +1,121 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/flow"
+	"salesforcesync/internal/poll"
+	"salesforcesync/internal/store"
+	"salesforcesync/internal/transform"
+)
+
+// Activities are the adapters' dependencies.
+type Activities struct {
+	Store   *store.Store
+	Poll    *poll.Service
+	Batches transform.Batches
+}
+
+// RegisterControl registers what the workflow tells PostgreSQL, on the queue of the workflows.
+func (a *Activities) RegisterControl(r worker.ActivityRegistry) {
+	flow.Report.Bind(r, a.report)
+	flow.Steer.Bind(r, a.steer)
+}
+
+// RegisterPoll registers what talks to Salesforce.
+func (a *Activities) RegisterPoll(r worker.ActivityRegistry) {
+	flow.Check.Bind(r, a.check)
+	flow.Watch.Bind(r, a.watch)
+	flow.Poll.Bind(r, a.poll)
+}
+
+// RegisterLoad registers what costs CPU and database.
+func (a *Activities) RegisterLoad(r worker.ActivityRegistry) {
+	flow.Transform.Bind(r, a.transform)
+	flow.Upsert.Bind(r, a.upsert)
+}
+
+// beatEvery is a third of the shortest heartbeat timeout that workflows set.
+const beatEvery = 10 * time.Second
+
+// heartbeat tells Temporal at once, and then regularly until stop is called, that the
+// attempt is alive. There are no details: where to go on is in PostgreSQL.
+func heartbeat(ctx context.Context) (stop func()) {
+	activity.RecordHeartbeat(ctx)
+	done := make(chan struct{})
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		ticker := time.NewTicker(beatEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				activity.RecordHeartbeat(ctx)
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-finished
+	}
+}
+
+// untilWorkerStops ends ctx when the worker begins to stop, for activities that only wait.
+func untilWorkerStops(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stopping := activity.GetWorkerStopChannel(ctx)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-stopping:
+			cancel(fault.New(fault.Transient, "the worker is stopping: another one goes on"))
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+// permanent kinds are not helped by trying the same again: the workflow decides what is.
+var permanent = map[fault.Kind]bool{
+	fault.Stale: true, fault.Quota: true, fault.Reauthorize: true, fault.Permission: true, fault.Config: true,
+	fault.Invalid: true, fault.NotFound: true, fault.Conflict: true, fault.Record: true, fault.Fenced: true, fault.Stopped: true,
+}
+
+// expected kinds are part of a normal day and need no entry in an error log.
+var expected = map[fault.Kind]bool{fault.Fenced: true, fault.Stopped: true, fault.Quota: true}
+
+// translate makes err a Temporal error: its type is the fault's kind, its details a
+// flow.Failure. Causes are rendered into the message, not attached: an attached
+// cause would be stored whole.
+func translate(err error) error {
+	if err == nil {
+		return nil
+	}
+	var canceled *temporal.CanceledError
+	if errors.As(err, &canceled) {
+		return err
+	}
+	kind := fault.KindOf(err)
+	options := temporal.ApplicationErrorOptions{
+		NonRetryable: permanent[kind],
+		Details:      []any{flow.Failure{Message: err.Error(), Hint: fault.HintOf(err), RetryAfter: fault.RetryAfterOf(err)}},
+	}
+	if !options.NonRetryable {
+		options.NextRetryDelay = fault.RetryAfterOf(err)
+	}
+	if expected[kind] {
+		options.Category = temporal.ApplicationErrorCategoryBenign
+	}
+	return temporal.NewApplicationErrorWithOptions(err.Error(), string(kind), options)
+}

@@ -1,0 +1,13 @@
+package activities
+
+import (
+	"context"
+
+	"salesforcesync/internal/flow"
+)
+
+func (a *Activities) poll(ctx context.Context, in flow.BatchRef) (flow.PollResult, error) {
+	defer heartbeat(ctx)()
+	out, err := a.Poll.Poll(ctx, in)
+	return out, translate(err)
+}

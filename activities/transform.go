@@ -1,0 +1,13 @@
+package activities
+
+import (
+	"context"
+
+	"salesforcesync/internal/flow"
+)
+
+func (a *Activities) transform(ctx context.Context, in flow.BatchRef) (flow.TransformResult, error) {
+	defer heartbeat(ctx)()
+	out, err := a.Batches.Transform(ctx, in)
+	return out, translate(err)
+}

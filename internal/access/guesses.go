@@ -1,0 +1,100 @@
+package access
+
+import (
+	"strings"
+	"sync"
+	"time"
+)
+
+// How many wrong passwords are taken within guessWindow before sign-in waits.
+// Ten from one address for one account is a person who forgot; the wider limits
+// stop many addresses that try one account and one address that tries many,
+// and are far enough from the first that a stranger cannot easily lock
+// the owner out.
+const (
+	guessWindow         = 15 * time.Minute
+	guessesPerPair      = 10
+	guessesPerAccount   = 100
+	guessesPerAddress   = 100
+	guessesKept         = 100_000 // counters in memory; past that, the old ones go first
+	guessesKeptAtAPurge = guessesKept / 2
+)
+
+// guesses counts failures in memory: a restart forgets them, which is cheaper
+// than a table that anybody can make grow.
+type guesses struct {
+	mu       sync.Mutex
+	counters map[string]*guessCounter
+}
+
+type guessCounter struct {
+	failures int
+	until    time.Time // the window's end
+}
+
+func newGuesses() *guesses { return &guesses{counters: map[string]*guessCounter{}} }
+
+type guessLimit struct {
+	key   string
+	limit int
+}
+
+func guessLimits(account, address string) []guessLimit {
+	account = strings.ToLower(account)
+	return []guessLimit{
+		{"pair " + address + " " + account, guessesPerPair},
+		{"account " + account, guessesPerAccount},
+		{"address " + address, guessesPerAddress},
+	}
+}
+
+// begin counts an attempt as a failure before the password is looked at, so that
+// many at once cannot slip through, and says how long to wait when there were too many.
+func (g *guesses) begin(account, address string, now time.Time) (wait time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	limits := guessLimits(account, address)
+	for _, l := range limits {
+		if c := g.counters[l.key]; c != nil && now.Before(c.until) && c.failures >= l.limit {
+			wait = max(wait, c.until.Sub(now))
+		}
+	}
+	if wait > 0 {
+		return wait
+	}
+	g.purge(now)
+	for _, l := range limits {
+		c := g.counters[l.key]
+		if c == nil || !now.Before(c.until) {
+			c = &guessCounter{until: now.Add(guessWindow)}
+			g.counters[l.key] = c
+		}
+		c.failures++
+	}
+	return 0
+}
+
+// succeeded takes the attempt back and forgets the failures of this account from
+// this address.
+func (g *guesses) succeeded(account, address string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	limits := guessLimits(account, address)
+	delete(g.counters, limits[0].key)
+	for _, l := range limits[1:] {
+		if c := g.counters[l.key]; c != nil && c.failures > 0 {
+			c.failures--
+		}
+	}
+}
+
+func (g *guesses) purge(now time.Time) {
+	if len(g.counters) < guessesKept {
+		return
+	}
+	for key, c := range g.counters {
+		if !now.Before(c.until) || len(g.counters) > guessesKeptAtAPurge {
+			delete(g.counters, key)
+		}
+	}
+}

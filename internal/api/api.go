@@ -1,0 +1,179 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"salesforcesync/internal/access"
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/request"
+	"salesforcesync/internal/secret"
+	"salesforcesync/internal/store"
+)
+
+// Store is what the API reads; *store.Store is one.
+type Store interface {
+	Projects(ctx context.Context) ([]store.Project, error)
+	ProjectByName(ctx context.Context, name string) (*store.Project, error)
+	Sources(ctx context.Context, projects []string) ([]store.Source, error)
+	SourceByName(ctx context.Context, project, name string) (*store.Source, error)
+	SourceByID(ctx context.Context, id string) (*store.Source, error)
+	Comments(ctx context.Context, q store.CommentQuery) ([]store.StoredComment, bool, error)
+	Comment(ctx context.Context, sourceID, id string) (*store.StoredComment, error)
+	CountComments(ctx context.Context, sourceID string, from, to *time.Time) (int64, error)
+}
+
+// Access tells who is asking; *access.Service is one.
+type Access interface {
+	Authenticate(ctx context.Context, token secret.Text) (access.Principal, error)
+	Session(ctx context.Context, session secret.Text) (access.Principal, error)
+}
+
+// Options tune an API.
+type Options struct {
+	// Session gives the browser session of a request, "" when there is none. nil =
+	// only tokens are taken. Sessions are good for reading only: a page elsewhere can make
+	// a browser send them along.
+	Session func(r *http.Request) secret.Text
+	// RequestsPerSecond and Burst limit each credential; 0 = 200 and 400.
+	RequestsPerSecond float64
+	Burst             int
+}
+
+// API answers everything under /api and /auth. It is an http.Handler.
+type API struct {
+	store   Store
+	access  Access
+	session func(r *http.Request) secret.Text
+	limits  *limits
+	mux     *http.ServeMux
+}
+
+// New makes an API.
+func New(s Store, a Access, o Options) *API {
+	if o.RequestsPerSecond == 0 {
+		o.RequestsPerSecond, o.Burst = 200, 400
+	}
+	if o.Session == nil {
+		o.Session = func(*http.Request) secret.Text { return "" }
+	}
+	api := &API{store: s, access: a, session: o.Session, limits: newLimits(o.RequestsPerSecond, o.Burst), mux: http.NewServeMux()}
+	for _, route := range routes {
+		for _, pattern := range route.patterns {
+			api.mux.HandleFunc(route.method+" "+pattern, func(w http.ResponseWriter, r *http.Request) { api.serve(w, r, route) })
+		}
+	}
+	api.mux.HandleFunc(unknown, api.refuseUnknown)
+	return api
+}
+
+// Serves reports whether a path is the API's to answer, found or not.
+func Serves(urlPath string) bool {
+	first, _, _ := strings.Cut(strings.TrimLeft(urlPath, "/"), "/")
+	return first == "api" || first == "auth"
+}
+
+// maxBody is enough for any request that only reads.
+const maxBody = 1 << 20
+
+// ServeHTTP answers one request, in the documented shape whatever happens.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer request.Recover(w, r, func(err error) { a.fail(w, r, err) })
+	w.Header().Set("Cache-Control", "no-store")
+	// ServeMux would answer an unclean path with a redirect in HTML.
+	escaped := r.URL.EscapedPath()
+	if clean := path.Clean(escaped); escaped != clean && escaped != clean+"/" {
+		a.fail(w, r, fault.New(fault.NotFound, "there is nothing at this path: it has an empty or dotted segment"))
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	a.mux.ServeHTTP(w, r)
+}
+
+// call is one request on its way to its handler.
+type call struct {
+	r       *http.Request
+	who     access.Principal
+	project string        // set with onProject and onSource
+	source  *store.Source // set with onSource, and with onProject when the path names a source
+}
+
+func (a *API) serve(w http.ResponseWriter, r *http.Request, route route) {
+	ctx := r.Context()
+	record := request.Of(ctx)
+	record.Route = r.Pattern
+	who, err := a.authenticate(r)
+	if err != nil {
+		if fault.Is(err, fault.Unauthenticated) {
+			if limited := a.limits.take("address:" + request.Address(r)); limited != nil {
+				err = limited
+			}
+		}
+		a.fail(w, r, err)
+		return
+	}
+	record.Who = who.Credential
+	if err := a.limits.take(who.Credential); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	c := &call{r: r, who: who}
+	if err := a.resolve(ctx, c, route); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	out, err := route.handle(a, c)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.answer(w, r, out)
+}
+
+// authenticate takes a bearer token, or the browser's session for what only reads.
+func (a *API) authenticate(r *http.Request) (access.Principal, error) {
+	if header := r.Header.Get("Authorization"); header != "" {
+		scheme, token, _ := strings.Cut(header, " ")
+		token = strings.TrimSpace(token)
+		if !strings.EqualFold(scheme, "Bearer") || token == "" {
+			return access.Principal{}, fault.New(fault.Unauthenticated, "the Authorization header is not \"Bearer <token>\"")
+		}
+		return a.access.Authenticate(r.Context(), secret.Text(token))
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		if session := a.session(r); session != "" {
+			return a.access.Session(r.Context(), session)
+		}
+	}
+	return access.Principal{}, fault.New(fault.Unauthenticated, "there is no token: send Authorization: Bearer <token>")
+}
+
+const unknown = "/"
+
+func (a *API) refuseUnknown(w http.ResponseWriter, r *http.Request) {
+	request.Of(r.Context()).Route = "unknown"
+	if allowed := a.methodsAt(r); len(allowed) > 0 {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		a.refuse(w, r, http.StatusMethodNotAllowed, "405 Method Not Allowed: this path takes "+strings.Join(allowed, ", "))
+		return
+	}
+	a.refuse(w, r, http.StatusNotFound, "404 Not Found: there is nothing at this path")
+}
+
+// methodsAt lists the methods that would find a route at the request's path. The
+// mux does not tell, because the pattern for unknown paths takes every method.
+func (a *API) methodsAt(r *http.Request) []string {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
+		probe := &http.Request{Method: method, URL: r.URL, Host: r.Host}
+		if _, pattern := a.mux.Handler(probe); pattern != unknown {
+			allowed = append(allowed, method)
+		}
+	}
+	slices.Sort(allowed)
+	return allowed
+}

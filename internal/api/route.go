@@ -1,0 +1,46 @@
+package api
+
+import (
+	"net/http"
+
+	"salesforcesync/internal/access"
+)
+
+// target is what a route's right is asked on.
+type target int
+
+const (
+	onNobody  target = iota // any signed-in caller
+	onListed                // the answer leaves out projects without the right
+	onProject               // the project or source that the path names
+	onSource                // the source that the path names
+)
+
+// route is one thing the API can do. This table is the only place that says who
+// may: a route that is not here does not exist.
+type route struct {
+	method     string
+	patterns   []string // {name} is one segment: p, p%2Fs or id:<hex>; {project}/{source} are two
+	on         target
+	permission string
+	handle     func(*API, *call) (reply, error)
+}
+
+var routes = []route{
+	{http.MethodGet, []string{"/auth/user"}, onNobody, "", (*API).getUser},
+	{http.MethodPost, []string{"/auth/refresh-user-permissions"}, onNobody, "", (*API).refreshPermissions},
+
+	{http.MethodGet, []string{"/api/v1/projects", "/api/_private/projects"}, onListed, "", (*API).listProjects},
+	{http.MethodGet, []string{"/api/_private/buckets"}, onNobody, "", (*API).listBuckets},
+
+	{http.MethodGet, []string{"/api/v1/sources"}, onListed, access.SourcesRead, (*API).listSources},
+	{http.MethodGet, []string{"/api/v1/sources/{name}"}, onProject, access.SourcesRead, (*API).getProjectOrSource},
+	{http.MethodGet, []string{"/api/v1/sources/{project}/{source}"}, onSource, access.SourcesRead, (*API).getProjectOrSource},
+	{http.MethodPost, []string{"/api/v1/sources/{name}/statistics", "/api/v1/sources/{project}/{source}/statistics"},
+		onSource, access.SourcesRead, (*API).getStatistics},
+
+	{http.MethodGet, []string{"/api/_private/sources/{name}/comments", "/api/_private/sources/{project}/{source}/comments"},
+		onSource, access.SourcesRead, (*API).listComments},
+	{http.MethodGet, []string{"/api/v1/sources/{name}/comments/{id}", "/api/v1/sources/{project}/{source}/comments/{id}"},
+		onSource, access.SourcesRead, (*API).getComment},
+}

@@ -1,0 +1,209 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/secret"
+)
+
+// Program names one of the three programs.
+type Program string
+
+// The programs.
+const (
+	Worker  Program = "worker"
+	Authsvc Program = "authsvc"
+	Starter Program = "starter"
+)
+
+// Config is the environment of one program. A field whose variable the program does
+// not use, or that is not set, has the zero value or the variable's default.
+type Config struct {
+	DatabaseURL   secret.Text
+	PublicURL     string          // scheme and host, without a slash at the end
+	ListenAddr    string          // host:port
+	Keys          *secret.KeyRing // nil when not set
+	ExtraHosts    []string        // host:port, lower case
+	MetricsAddr   string          // host:port; "" = off
+	AdminEmail    string
+	AdminPassword secret.Text
+	LogLevel      string // debug, info, warn or error
+
+	temporal temporalEnv
+}
+
+// Load reads the variables that program uses and checks them all. needs names
+// variables that must be set although the program does without them elsewhere, for
+// example PUBLIC_URL for one command of starter. The error is one fault.Invalid that
+// lists every problem by variable; it holds no value of a secret.
+func Load(program Program, needs ...string) (*Config, error) {
+	c, err := LoadFrom(os.Getenv, program, needs...)
+	if err == nil {
+		c.temporal.environ = os.Environ
+	}
+	return c, err
+}
+
+// LoadFrom is Load with variables from lookup, which gives "" for what is not set.
+func LoadFrom(lookup func(string) string, program Program, needs ...string) (*Config, error) {
+	r := envReader{lookup: lookup, program: program, needs: needs}
+	c := &Config{
+		DatabaseURL:   secret.Text(r.read("DATABASE_URL")),
+		PublicURL:     r.read("PUBLIC_URL"),
+		ListenAddr:    r.read("LISTEN_ADDR"),
+		MetricsAddr:   r.read("METRICS_ADDR"),
+		AdminEmail:    r.read("ADMIN_EMAIL"),
+		AdminPassword: secret.Text(r.read("ADMIN_PASSWORD")),
+		LogLevel:      r.read("LOG_LEVEL"),
+		temporal:      temporalEnv{lookup: lookup},
+	}
+	r.checkDatabaseURL(c.DatabaseURL)
+	c.PublicURL = r.checkPublicURL(c.PublicURL)
+	r.checkAddress("LISTEN_ADDR", c.ListenAddr)
+	r.checkAddress("METRICS_ADDR", c.MetricsAddr)
+	if keys := r.read("ENCRYPTION_KEYS"); keys != "" {
+		ring, err := secret.ParseKeyRing(keys)
+		if err != nil {
+			r.problem("ENCRYPTION_KEYS", "%v", err)
+		}
+		c.Keys = ring
+	}
+	c.ExtraHosts = r.checkHosts(r.read("SALESFORCE_EXTRA_HOSTS"))
+	if (c.AdminEmail == "") != (c.AdminPassword == "") {
+		r.problem("ADMIN_EMAIL", "ADMIN_EMAIL and ADMIN_PASSWORD go together: set both or none")
+	}
+	if !slices.Contains([]string{"", "debug", "info", "warn", "error"}, c.LogLevel) {
+		r.problem("LOG_LEVEL", "%q is not one of debug, info, warn, error", c.LogLevel)
+	}
+	c.temporal.apiKey = secret.Text(r.read("TEMPORAL_API_KEY"))
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// envReader reads variables and gathers problems.
+type envReader struct {
+	lookup   func(string) string
+	program  Program
+	needs    []string
+	problems []string
+}
+
+func (r *envReader) problem(name, format string, args ...any) {
+	r.problems = append(r.problems, name+": "+fmt.Sprintf(format, args...))
+}
+
+// read gives the value of one variable: from the environment, from the file that its
+// _FILE form names, or its default. A variable the program does not use reads as "".
+func (r *envReader) read(name string) string {
+	v := variable(name)
+	if !slices.Contains(v.Programs, r.program) {
+		return ""
+	}
+	value := r.lookup(name)
+	if !v.Secret {
+		value = strings.TrimSpace(value)
+	} else {
+		if path := r.lookup(name + "_FILE"); path != "" {
+			if value != "" {
+				r.problem(name, "both %s and %s_FILE are set: keep one", name, name)
+				return ""
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				r.problem(name+"_FILE", "%v", err)
+				return ""
+			}
+			if value = strings.TrimRight(string(data), "\r\n"); value == "" { // editors end files with a newline
+				r.problem(name+"_FILE", "the file %s is empty", path)
+				return ""
+			}
+		}
+	}
+	if value == "" {
+		value = v.Default
+	}
+	if value == "" && (slices.Contains(v.Required, r.program) || slices.Contains(r.needs, name)) {
+		form := ""
+		if v.Secret {
+			form = " (or " + name + "_FILE)"
+		}
+		r.problem(name, "is not set%s: %s", form, v.Meaning)
+	}
+	return value
+}
+
+func (r *envReader) checkDatabaseURL(value secret.Text) {
+	// The rest is libpq's grammar and is read by the driver; the value may hold a password and is not shown.
+	if v := value.Reveal(); v != "" && !strings.HasPrefix(v, "postgres://") && !strings.HasPrefix(v, "postgresql://") {
+		r.problem("DATABASE_URL", "is not a PostgreSQL URL: write it as postgres://user:password@host:5432/database")
+	}
+}
+
+func (r *envReader) checkPublicURL(value string) string {
+	if value == "" {
+		return ""
+	}
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "":
+		r.problem("PUBLIC_URL", "%q is not an address: write it as https://sync.acme.example", value)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || (u.Path != "" && u.Path != "/"):
+		r.problem("PUBLIC_URL", "write scheme and host only, as in https://sync.acme.example")
+	case u.Port() != "" && !validPort(u.Port()):
+		r.problem("PUBLIC_URL", "port %s is not 1 to 65535", u.Port())
+	default:
+		return u.Scheme + "://" + strings.ToLower(u.Host)
+	}
+	return ""
+}
+
+func (r *envReader) checkAddress(name, value string) {
+	if value == "" {
+		return
+	}
+	_, port, err := net.SplitHostPort(value)
+	if err != nil || (port != "0" && !validPort(port)) {
+		r.problem(name, "%q is not host:port, such as 127.0.0.1:8080", value)
+	}
+}
+
+func (r *envReader) checkHosts(value string) []string {
+	var hosts []string
+	for _, h := range strings.Split(value, ",") {
+		h = strings.ToLower(strings.TrimSpace(h))
+		if h == "" {
+			continue
+		}
+		host, port, err := net.SplitHostPort(h)
+		if err != nil || host == "" || !validPort(port) || strings.ContainsAny(h, "/@?#* ") {
+			r.problem("SALESFORCE_EXTRA_HOSTS", "%q is not host:port, such as localhost:8090", h)
+			continue
+		}
+		hosts = append(hosts, h)
+	}
+	return hosts
+}
+
+func validPort(s string) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n > 0 && n < 65536
+}
+
+func (r *envReader) err() error {
+	switch len(r.problems) {
+	case 0:
+		return nil
+	case 1:
+		return fault.New(fault.Invalid, "environment: %s", r.problems[0])
+	}
+	return fault.New(fault.Invalid, "environment: %d problems:\n  %s", len(r.problems), strings.Join(r.problems, "\n  "))
+}

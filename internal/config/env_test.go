@@ -1,0 +1,147 @@
+package config_test
+
+import (
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"salesforcesync/internal/config"
+	"salesforcesync/internal/fault"
+)
+
+var testKey = base64.StdEncoding.EncodeToString(make([]byte, 32))
+
+func lookup(m map[string]string) func(string) string {
+	return func(name string) string { return m[name] }
+}
+
+func writeFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "value")
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+func TestLoadReadsEachProgramsVariables(t *testing.T) {
+	t.Parallel()
+	env := lookup(map[string]string{
+		"DATABASE_URL": "postgres://u:p@h/db", "ENCRYPTION_KEYS": testKey, "PUBLIC_URL": "https://Sync.Acme.example/",
+		"SALESFORCE_EXTRA_HOSTS": "localhost:8090, Other:1", "METRICS_ADDR": ":0", "ADMIN_EMAIL": "a@b.example", "ADMIN_PASSWORD": "x",
+	})
+
+	worker, err := config.LoadFrom(env, config.Worker)
+	require.NoError(t, err)
+	require.Equal(t, "postgres://u:p@h/db", worker.DatabaseURL.Reveal())
+	require.NotNil(t, worker.Keys)
+	require.Equal(t, ":0", worker.MetricsAddr)
+	require.Equal(t, []string{"localhost:8090", "other:1"}, worker.ExtraHosts)
+	require.Equal(t, "info", worker.LogLevel)
+	require.Empty(t, worker.PublicURL, "worker has no use for it")
+	require.Empty(t, worker.AdminPassword)
+
+	authsvc, err := config.LoadFrom(env, config.Authsvc)
+	require.NoError(t, err)
+	require.Equal(t, "https://sync.acme.example", authsvc.PublicURL)
+	require.Equal(t, "127.0.0.1:8080", authsvc.ListenAddr)
+
+	starter, err := config.LoadFrom(lookup(map[string]string{"DATABASE_URL": "postgres://h/db"}), config.Starter)
+	require.NoError(t, err)
+	require.Nil(t, starter.Keys)
+}
+
+func TestLoadReportsEveryProblemByName(t *testing.T) {
+	t.Parallel()
+	_, err := config.LoadFrom(lookup(map[string]string{
+		"ENCRYPTION_KEYS": "short:AAAA", "PUBLIC_URL": "sync.acme.example", "LISTEN_ADDR": "8080", "METRICS_ADDR": "host:99999",
+		"SALESFORCE_EXTRA_HOSTS": "localhost", "LOG_LEVEL": "loud",
+	}), config.Authsvc)
+	require.True(t, fault.Is(err, fault.Invalid))
+	for _, name := range []string{"DATABASE_URL", "ENCRYPTION_KEYS", "PUBLIC_URL", "LISTEN_ADDR", "METRICS_ADDR", "SALESFORCE_EXTRA_HOSTS", "LOG_LEVEL"} {
+		require.Contains(t, err.Error(), name+": ")
+	}
+	require.NotContains(t, err.Error(), "AAAA")
+}
+
+func TestLoadProblems(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		env   map[string]string
+		needs []string
+		want  string
+	}{
+		"missing database":         {env: map[string]string{}, want: "DATABASE_URL: is not set (or DATABASE_URL_FILE)"},
+		"database of another kind": {env: map[string]string{"DATABASE_URL": "mysql://root:hunter2@h/db"}, want: "DATABASE_URL: is not a PostgreSQL URL"},
+		"needed by a command":      {env: map[string]string{}, needs: []string{"PUBLIC_URL"}, want: "PUBLIC_URL: is not set: outside base URL"},
+		"public url with a path":   {env: map[string]string{"PUBLIC_URL": "https://a.example/sync"}, want: "PUBLIC_URL: write scheme and host only"},
+		"public url of no scheme":  {env: map[string]string{"PUBLIC_URL": "ftp://a.example"}, want: "PUBLIC_URL: \"ftp://a.example\" is not an address"},
+		"password without email":   {env: map[string]string{"ADMIN_PASSWORD": "hunter2"}, want: "ADMIN_EMAIL: ADMIN_EMAIL and ADMIN_PASSWORD go together"},
+		"both forms":               {env: map[string]string{"DATABASE_URL": "postgres://hunter2", "DATABASE_URL_FILE": "/nowhere"}, want: "both DATABASE_URL and DATABASE_URL_FILE are set"},
+		"unreadable file":          {env: map[string]string{"ENCRYPTION_KEYS_FILE": "/nowhere/keys"}, want: "ENCRYPTION_KEYS_FILE: open /nowhere/keys"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.LoadFrom(lookup(c.env), config.Starter, c.needs...)
+			require.ErrorContains(t, err, c.want)
+			require.NotContains(t, err.Error(), "hunter2")
+		})
+	}
+}
+
+func TestEverySecretHasAFileForm(t *testing.T) {
+	t.Parallel()
+	c, err := config.LoadFrom(lookup(map[string]string{
+		"DATABASE_URL_FILE":    writeFile(t, "postgres://from-file/db\n"),
+		"ENCRYPTION_KEYS_FILE": writeFile(t, testKey+"\n"),
+		"ADMIN_EMAIL":          "a@b.example", "ADMIN_PASSWORD_FILE": writeFile(t, " pass word \r\n"),
+		"TEMPORAL_API_KEY_FILE": writeFile(t, "key\n"),
+	}), config.Starter)
+	require.NoError(t, err)
+	require.Equal(t, "postgres://from-file/db", c.DatabaseURL.Reveal())
+	require.NotNil(t, c.Keys)
+	require.Equal(t, " pass word ", c.AdminPassword.Reveal())
+	o, err := c.TemporalOptions()
+	require.NoError(t, err)
+	require.NotNil(t, o.Credentials)
+	require.NotNil(t, o.ConnectionOptions.TLS, "an API key never goes over a plain connection")
+
+	_, err = config.LoadFrom(lookup(map[string]string{"DATABASE_URL_FILE": writeFile(t, "\n")}), config.Starter)
+	require.ErrorContains(t, err, "DATABASE_URL_FILE: the file")
+}
+
+func TestTemporalOptions(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"DATABASE_URL": "postgres://h/db", "TEMPORAL_CONFIG_FILE": writeFile(t, "")}
+	c, err := config.LoadFrom(lookup(env), config.Starter)
+	require.NoError(t, err)
+	o, err := c.TemporalOptions()
+	require.NoError(t, err)
+	require.Equal(t, "localhost:7233", o.HostPort)
+	require.Equal(t, "default", o.Namespace)
+
+	env["TEMPORAL_ADDRESS"], env["TEMPORAL_NAMESPACE"] = "temporal.acme.example:7233", "sync"
+	o, err = c.TemporalOptions()
+	require.NoError(t, err)
+	require.Equal(t, "temporal.acme.example:7233", o.HostPort)
+	require.Equal(t, "sync", o.Namespace)
+
+	env["TEMPORAL_TLS_CLIENT_CERT_PATH"] = "/nowhere/cert.pem"
+	_, err = c.TemporalOptions()
+	require.True(t, fault.Is(err, fault.Invalid))
+	require.ErrorContains(t, err, "TEMPORAL_*")
+}
+
+func TestReadmeShowsEveryVariable(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, rest, ok := strings.Cut(string(data), "<!-- config:begin -->")
+	require.True(t, ok, "README.md has no <!-- config:begin -->")
+	block, _, ok := strings.Cut(rest, "<!-- config:end -->")
+	require.True(t, ok, "README.md has no <!-- config:end -->")
+	require.Equal(t, config.Table(), strings.TrimLeft(block, "\n"), "put config.Table() between the markers")
+}

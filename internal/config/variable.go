@@ -1,0 +1,89 @@
+package config
+
+import (
+	"strings"
+)
+
+// Variable describes one environment variable.
+type Variable struct {
+	Name     string
+	Meaning  string // for people
+	Default  string // "" = none
+	Secret   bool   // has a _FILE form
+	Programs []Program
+	Required []Program // of Programs, those that do not start without it
+}
+
+var (
+	everywhere = []Program{Worker, Authsvc, Starter}
+	servers    = []Program{Worker, Authsvc}
+)
+
+var variables = []Variable{
+	{Name: "DATABASE_URL", Secret: true, Programs: everywhere, Required: everywhere,
+		Meaning: "PostgreSQL URL, libpq form, such as `postgres://user:password@host:5432/database`"},
+	{Name: "ENCRYPTION_KEYS", Secret: true, Programs: everywhere, Required: servers,
+		Meaning: "key ring that seals secrets at rest: comma-separated `id:base64(32 bytes)`, the first one seals, all open; one bare base64 is accepted"},
+	{Name: "PUBLIC_URL", Programs: []Program{Authsvc, Starter}, Required: []Program{Authsvc},
+		Meaning: "outside base URL of `authsvc`, such as `https://sync.acme.example`; the OAuth callback is built from it"},
+	{Name: "LISTEN_ADDR", Default: "127.0.0.1:8080", Programs: []Program{Authsvc},
+		Meaning: "where `authsvc` listens"},
+	{Name: "SALESFORCE_EXTRA_HOSTS", Programs: everywhere,
+		Meaning: "comma-separated `host:port` allowed besides Salesforce's own domains; plain http only for these"},
+	{Name: "METRICS_ADDR", Programs: servers,
+		Meaning: "where Prometheus metrics (`/metrics`) and health (`/healthz`, `/readyz`) are served; not set = off, port 0 = any"},
+	{Name: "LOG_LEVEL", Default: "info", Programs: servers,
+		Meaning: "`debug`, `info`, `warn` or `error`"},
+	{Name: "ADMIN_EMAIL", Programs: []Program{Starter},
+		Meaning: "first administrator, created by `starter setup` when there is no user yet"},
+	{Name: "ADMIN_PASSWORD", Secret: true, Programs: []Program{Starter},
+		Meaning: "password of the first administrator"},
+	{Name: "TEMPORAL_ADDRESS", Default: "localhost:7233", Programs: everywhere,
+		Meaning: "Temporal's frontend, `host:port`"},
+	{Name: "TEMPORAL_NAMESPACE", Default: "default", Programs: everywhere,
+		Meaning: "Temporal namespace"},
+	{Name: "TEMPORAL_API_KEY", Secret: true, Programs: everywhere,
+		Meaning: "Temporal API key; turns TLS on"},
+	{Name: "TEMPORAL_TLS*", Programs: everywhere,
+		Meaning: "the other standard Temporal client variables, and `TEMPORAL_CONFIG_FILE` with `TEMPORAL_PROFILE`"},
+}
+
+// Variables lists every environment variable of the programs.
+func Variables() []Variable { return variables }
+
+func variable(name string) Variable {
+	for _, v := range variables {
+		if v.Name == name {
+			return v
+		}
+	}
+	panic("config: no variable " + name)
+}
+
+// Table renders Variables as a Markdown table, header included, as the README shows it.
+func Table() string {
+	var b strings.Builder
+	b.WriteString("| variable | meaning | default | used by |\n|---|---|---|---|\n")
+	for _, v := range variables {
+		name := "`" + v.Name + "`"
+		if v.Secret {
+			name += "<br>`" + v.Name + "_FILE`"
+		}
+		def := ""
+		if v.Default != "" {
+			def = "`" + v.Default + "`"
+		}
+		var programs []string
+		for _, p := range v.Programs {
+			s := "`" + string(p) + "`"
+			for _, q := range v.Required {
+				if p == q {
+					s += " (required)"
+				}
+			}
+			programs = append(programs, s)
+		}
+		b.WriteString("| " + name + " | " + v.Meaning + " | " + def + " | " + strings.Join(programs, ", ") + " |\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,71 @@
+package poll
+
+import (
+	"encoding/json"
+
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/soql"
+	"salesforcesync/internal/store"
+	"salesforcesync/internal/transform"
+)
+
+// Plan is how one object is read, made by Check from the integration file and
+// describe, and stored with the object as JSON. Everything is in Salesforce's spelling.
+type Plan struct {
+	Object       string           `json:"object"`
+	Fields       []string         `json:"fields"`          // what a query selects
+	Where        string           `json:"where,omitempty"` // canonical: the preset's, start_from's and the file's condition
+	Recipe       transform.Recipe `json:"recipe"`
+	Dependencies []Dependency     `json:"dependencies,omitempty"`
+	Left         []string         `json:"left,omitempty"` // preset fields that are not visible and were left out
+}
+
+// Dependency is a parent object on a property path: when it changes, children are read again.
+type Dependency struct {
+	Path   string `json:"path"`    // relation path, "Parent.Account"
+	IDPath string `json:"id_path"` // the path of the parent's Id from the child, "Parent.AccountId"
+	Parent string `json:"parent"`  // "Account"
+}
+
+func decodePlan(o *store.TargetObject) (*Plan, error) {
+	var p Plan
+	if err := json.Unmarshal(o.Plan, &p); err != nil || p.Object == "" {
+		return nil, fault.Wrap(fault.Internal, err, "read the plan of %s", o.Name)
+	}
+	return &p, nil
+}
+
+// condition is the plan's own condition; nil for none.
+func (p *Plan) condition() (soql.Expr, error) {
+	if p.Where == "" {
+		return nil, nil
+	}
+	e, err := soql.Parse(p.Where)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "read the stored condition of %s", p.Object)
+	}
+	return e, nil
+}
+
+// query builds a query over the plan's object with the plan's condition and more.
+func (p *Plan) query(fields []string, more soql.Expr, order []soql.Order, limit int) (string, error) {
+	own, err := p.condition()
+	if err != nil {
+		return "", err
+	}
+	return soql.Select{Fields: fields, From: p.Object, Where: soql.AllOf(own, more), OrderBy: order, Limit: limit}.Build()
+}
+
+// byKeyset is the order of every live read: without the Id the order inside one
+// second is arbitrary and a page could skip rows.
+func byKeyset(stamp string) []soql.Order {
+	return []soql.Order{{Field: stamp}, {Field: transform.PathID}}
+}
+
+// after is everything behind p; nil for everything there is.
+func after(stamp string, p store.Position) soql.Expr {
+	if p.IsZero() {
+		return nil
+	}
+	return soql.Past(stamp, p.Stamp, p.ID)
+}

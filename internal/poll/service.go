@@ -1,0 +1,59 @@
+package poll
+
+import (
+	"context"
+	"time"
+
+	"salesforcesync/internal/salesforce"
+	"salesforcesync/internal/store"
+)
+
+// Salesforce is what this package asks of an org.
+type Salesforce interface {
+	Query(ctx context.Context, q string, o salesforce.QueryOptions) (salesforce.Page, error)
+	QueryMany(ctx context.Context, queries []salesforce.Subquery) ([]salesforce.Result, error)
+	Describe(ctx context.Context, object string) (salesforce.Object, error)
+}
+
+// Orgs gives the org that an integration is connected to.
+type Orgs interface {
+	Org(integrationID string) Salesforce
+}
+
+// Service answers the three questions. All fields are required but those with a default.
+type Service struct {
+	Store    *store.Store
+	Orgs     Orgs
+	Listener *store.Listener
+
+	// WatchFor bounds one Watch; default 10 minutes.
+	WatchFor time.Duration
+	// BatchBytes is about how much JSON one batch holds; default 16 MiB, where the
+	// cost of a batch's three activities no longer counts.
+	BatchBytes int64
+}
+
+const (
+	defaultWatchFor   = 10 * time.Minute
+	defaultBatchBytes = 16 << 20
+	chunkBytes        = 1 << 20
+	pageRows          = 2000 // the most Salesforce gives in one page
+	maxBatchRows      = 20000
+	maxParents        = 200 // changed parents followed in one query of children
+	maxRechecks       = 400 // Ids read again in one batch
+	recheckIDs        = 200 // Ids in one query: 18 characters each keep the URI short
+)
+
+func (s *Service) watchFor() time.Duration {
+	if s.WatchFor > 0 {
+		return s.WatchFor
+	}
+	return defaultWatchFor
+}
+
+func (s *Service) batchBytes() int64 {
+	if s.BatchBytes > 0 {
+		return s.BatchBytes
+	}
+	return defaultBatchBytes
+}

@@ -1,0 +1,221 @@
+package poll
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"salesforcesync/internal/config"
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/flow"
+	"salesforcesync/internal/salesforce"
+	"salesforcesync/internal/soql"
+	"salesforcesync/internal/store"
+	"salesforcesync/internal/transform"
+)
+
+// longInterval is where ticking inside one Watch stops paying: the workflow's
+// timer costs less than an activity that sleeps.
+const longInterval = time.Minute
+
+// Watch asks whether anything is new until there is, until something changed that
+// the workflow must know, or until its time is over. It asks at once, then at the
+// integration's interval, and looks at PostgreSQL before each call and whenever it
+// is notified. Errors concern the whole integration; one object's trouble is in
+// the result.
+func (s *Service) Watch(ctx context.Context, p flow.WatchParams) (flow.WatchResult, error) {
+	t, err := s.Store.LoadTarget(ctx, p.Project, p.Integration)
+	if fault.Is(err, fault.NotFound) {
+		return flow.WatchResult{Outcome: flow.OutcomeDeleted, Reason: err.Error(), Hint: fault.HintOf(err)}, nil
+	}
+	if err != nil {
+		return flow.WatchResult{}, err
+	}
+	wake, stop := s.Listener.Wait(t.IntegrationID)
+	defer stop()
+	end := time.Now().Add(s.watchFor())
+	asked := t.SyncRequests
+	ticks := 0
+	for {
+		interval, result := verdict(t)
+		result.Ticks = ticks
+		if result.Outcome != "" {
+			return result, nil
+		}
+		if err := s.tick(ctx, t, p.Skip, &result); err != nil {
+			return result, err
+		}
+		ticks++
+		result.Ticks = ticks
+		if result.Outcome != "" {
+			return result, nil
+		}
+		result.Outcome = flow.OutcomeQuiet
+		if p.Once || interval >= longInterval || time.Now().Add(interval).After(end) {
+			return result, nil
+		}
+		if t, err = s.sleep(ctx, p, interval, wake, asked); err != nil {
+			return result, err
+		}
+		if t == nil {
+			return flow.WatchResult{Outcome: flow.OutcomeDeleted, Ticks: ticks}, nil
+		}
+		asked = t.SyncRequests
+	}
+}
+
+// verdict is what the row alone decides: "" when Salesforce may be asked.
+func verdict(t *store.Target) (time.Duration, flow.WatchResult) {
+	result := flow.WatchResult{Objects: len(t.Objects)}
+	var spec config.Integration
+	if err := json.Unmarshal(t.Spec, &spec); err != nil {
+		spec.PollInterval = config.DefaultPollInterval
+	}
+	result.Interval = time.Duration(spec.PollInterval)
+	for _, o := range t.Objects {
+		if o.State == "config_invalid" {
+			result.Invalid = append(result.Invalid, flow.ObjectFault{Object: o.Name, Kind: string(fault.Config), Message: o.Problem, Hint: o.Hint})
+		}
+	}
+	switch {
+	case t.Desired == "deleted":
+		result.Outcome = flow.OutcomeDeleted
+	case t.Desired == "disconnected" || t.ConnectionState == "disconnected":
+		result.Outcome = flow.OutcomeDisconnected
+		result.Reason = "disconnected from Salesforce"
+		result.Hint = "run `starter connect " + t.Project + "/" + t.Integration + "` and open the link to connect again"
+	case t.Desired == "paused":
+		result.Outcome = flow.OutcomePaused
+		result.Reason = "paused by an operator"
+		result.Hint = "run `starter resume " + t.Project + "/" + t.Integration + "`"
+	case t.ConnectionState == "lost":
+		result.Outcome, result.Reason, result.Hint = flow.OutcomeAwaiting, t.LostReason, t.LostHint
+	case t.ConnectionState != "granted":
+		result.Outcome = flow.OutcomeAwaiting
+		result.Reason = "not connected to Salesforce yet"
+		result.Hint = "run `starter connect " + t.Project + "/" + t.Integration + "` and send the link to the Salesforce administrator"
+	case t.CheckedVersion != t.SpecVersion || t.CheckedAt.Before(t.GrantedAt):
+		result.Outcome = flow.OutcomeUnchecked
+	}
+	return result.Interval, result
+}
+
+// sleep waits for the next tick. A notification makes it look at the row: a request
+// to sync now ends the wait, and so does anything that verdict acts on. nil when the
+// integration is gone.
+func (s *Service) sleep(ctx context.Context, p flow.WatchParams, interval time.Duration, wake <-chan struct{}, asked int64) (*store.Target, error) {
+	timer := time.NewTimer(interval)
+	defer timer.Stop()
+	for {
+		over := false
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-timer.C:
+			over = true
+		case <-wake:
+		}
+		t, err := s.Store.LoadTarget(ctx, p.Project, p.Integration)
+		if fault.Is(err, fault.NotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if _, v := verdict(t); over || v.Outcome != "" || t.SyncRequests != asked || v.Interval != interval {
+			return t, nil
+		}
+	}
+}
+
+// probe is one question of a tick.
+type probe struct {
+	object *store.TargetObject
+	query  string
+}
+
+// tick asks once, for all objects together, and fills the result's news and faults.
+func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, result *flow.WatchResult) error {
+	var probes []probe
+	news := func(o *store.TargetObject) {
+		ref := flow.BatchRef{Stream: o.Stream, Epoch: o.Epoch, Seq: o.Seq + 1, Object: o.Name}
+		if !slices.ContainsFunc(result.News, func(n flow.News) bool { return n.Object == o.Name }) {
+			result.News = append(result.News, flow.News{Object: o.Name, Batch: ref})
+		}
+	}
+	for i := range t.Objects {
+		o := &t.Objects[i]
+		if o.State != "ok" || slices.Contains(skip, o.Name) {
+			continue
+		}
+		if o.Hi.IsZero() || o.DueRechecks > 0 {
+			news(o) // nothing read yet, or something to read again: no need to ask
+			continue
+		}
+		more, err := probesOf(o)
+		if err != nil {
+			return err
+		}
+		probes = append(probes, more...)
+	}
+	if len(probes) > 0 {
+		queries := make([]salesforce.Subquery, len(probes))
+		for i, p := range probes {
+			queries[i] = salesforce.Subquery{SOQL: p.query, QueryOptions: salesforce.QueryOptions{All: true}}
+		}
+		answers, err := s.Orgs.Org(t.IntegrationID).QueryMany(ctx, queries)
+		if err != nil {
+			return err
+		}
+		for i, a := range answers {
+			o := probes[i].object
+			switch {
+			case a.Err == nil && len(a.Page.Rows) > 0:
+				news(o)
+			case a.Err == nil:
+			case fault.Is(a.Err, fault.Reauthorize, fault.Quota, fault.Unreachable):
+				return a.Err // not this object's own trouble
+			default:
+				result.Faults = append(result.Faults, flow.ObjectFault{Object: o.Name, Kind: string(fault.KindOf(a.Err)),
+					Message: a.Err.Error(), Hint: fault.HintOf(a.Err), RetryAfter: fault.RetryAfterOf(a.Err)})
+			}
+		}
+	}
+	if err := s.Store.SetWatched(ctx, t.IntegrationID); err != nil {
+		return err
+	}
+	if len(result.News)+len(result.Faults) > 0 {
+		result.Outcome = flow.OutcomeNews
+		return nil
+	}
+	refused := len(t.Objects) > 0 && len(result.Invalid) == len(t.Objects)
+	if len(skip) == 0 && !refused && t.Status != flow.StateIdle {
+		return s.Store.SetStatus(ctx, t.Project, t.Integration, flow.StateIdle, "", "", time.Time{})
+	}
+	return nil
+}
+
+// probesOf asks for the first row behind the object's cursor and behind each of its
+// dependencies'. IsDeleted rows count: a delete is news.
+func probesOf(o *store.TargetObject) ([]probe, error) {
+	plan, err := decodePlan(o)
+	if err != nil {
+		return nil, err
+	}
+	stamp := plan.Recipe.Stamp
+	q, err := plan.query([]string{transform.PathID, stamp}, after(stamp, o.Hi), byKeyset(stamp), 1)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "build the probe of %s", plan.Object)
+	}
+	probes := []probe{{o, q}}
+	for _, d := range o.Dependencies {
+		q, err := soql.Select{Fields: []string{transform.PathID, stampField}, From: d.Parent,
+			Where: after(stampField, d.Hi), OrderBy: byKeyset(stampField), Limit: 1}.Build()
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, err, "build the probe of %s", d.Parent)
+		}
+		probes = append(probes, probe{o, q})
+	}
+	return probes, nil
+}

@@ -1,0 +1,130 @@
+package request
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"time"
+)
+
+// HeaderID is the header that carries a request's id, both ways.
+const HeaderID = "X-Request-Id"
+
+// Record is how a request went.
+type Record struct {
+	ID       string
+	Method   string
+	Route    string // the pattern that matched, never the path: paths hold names
+	Status   int
+	Bytes    int64 // of the answer's body, as sent
+	Duration time.Duration
+	Who      string // the principal's credential name, if there was one
+	Err      error  // what went wrong on our side; shown to nobody outside
+	begun    time.Time
+}
+
+type contextKey struct{}
+
+// idPattern is what we take over from a caller or a proxy: it goes into logs.
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
+
+// Handler gives every request its record and id, and calls observe when it was answered.
+func Handler(next http.Handler, observe func(Record)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		record := &Record{ID: r.Header.Get(HeaderID), Method: r.Method, begun: time.Now()}
+		if !idPattern.MatchString(record.ID) {
+			record.ID = newID()
+		}
+		w.Header().Set(HeaderID, record.ID)
+		recorder := &recorder{ResponseWriter: w, record: record}
+		defer func() {
+			record.Duration = time.Since(record.begun)
+			observe(*record)
+		}()
+		next.ServeHTTP(recorder, r.WithContext(context.WithValue(r.Context(), contextKey{}, record)))
+	})
+}
+
+// Of gives the record of the request that ctx belongs to, for a handler to note
+// what it knows. Outside Handler it gives a record that nobody reads.
+func Of(ctx context.Context) *Record {
+	if record, ok := ctx.Value(contextKey{}).(*Record); ok {
+		return record
+	}
+	return &Record{begun: time.Now()}
+}
+
+// Recover turns a panic of the handler that defers it into a call of answer with
+// an error for the record. An answer that has begun cannot be taken back: the connection
+// is cut instead, so that nobody takes half of it for the whole.
+func Recover(w http.ResponseWriter, r *http.Request, answer func(err error)) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler { //nolint:errorlint // the value itself is panicked with
+		panic(cause)
+	}
+	err := &PanicError{Cause: cause, Stack: debug.Stack()}
+	record := Of(r.Context())
+	record.Err = err
+	if record.Status != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	answer(err)
+}
+
+// PanicError is a panic in a handler.
+type PanicError struct {
+	Cause any
+	Stack []byte
+}
+
+// Error names the cause; the stack is for the log.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Cause) }
+
+// Address is the network address of the other side, without its port. Behind a proxy it
+// is the proxy's: what a header claims is not believed.
+func Address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+func newID() string {
+	var b [12]byte
+	_, _ = rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// recorder notes status and size on the way out.
+type recorder struct {
+	http.ResponseWriter
+	record *Record
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.record.Status == 0 && status >= 200 {
+		w.record.Status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	if w.record.Status == 0 {
+		w.record.Status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.record.Bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,357 @@
+package salesforce
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/secret"
+)
+
+// DefaultAPIVersion is the version whose answers this package was written against.
+const DefaultAPIVersion = "66.0"
+
+// Token is a session as of one generation of a connection's grant.
+type Token struct {
+	Access      secret.Text
+	InstanceURL string // "https://acme.my.salesforce.com"
+	Generation  int64  // grows with each refresh
+}
+
+// TokenSource gives the tokens of one connection.
+type TokenSource interface {
+	// Token returns the newest token. It is asked before every call, so that nobody
+	// holds a copy.
+	Token(ctx context.Context) (Token, error)
+	// Refresh returns a token newer than generation used, renewing it when nobody
+	// else has. One renewal at a time is the source's business.
+	Refresh(ctx context.Context, used int64) (Token, error)
+}
+
+// Options of a client. Tokens is required.
+type Options struct {
+	Tokens     TokenSource
+	Hosts      HostPolicy
+	APIVersion string            // default DefaultAPIVersion
+	Transport  http.RoundTripper // default one transport shared by the process
+	Observe    func(Call)        // called after every HTTP exchange; may be nil; must be quick
+
+	MaxBody       int64         // bytes of one unpacked answer, default 256 MiB
+	AnswerTimeout time.Duration // until the first byte, default 150 s: queries may run 120 s
+	IdleTimeout   time.Duration // between two bytes, default 60 s
+	CallTimeout   time.Duration // for everything, default 10 min, Salesforce's own limit
+}
+
+// Call tells what one HTTP exchange was, for metrics. It holds no content.
+type Call struct {
+	Kind      string // "query", "composite", "describe" …
+	Status    int    // 0 when there was no answer
+	Duration  time.Duration
+	Bytes     int64      // of the unpacked answer that were read
+	Fault     fault.Kind // "" when it went well
+	Code      string     // Salesforce's error code
+	RequestID string
+	Usage     Usage
+}
+
+// Client calls one org as one user. It is safe for concurrent use, and cheap: all
+// clients share one transport.
+type Client struct {
+	o    Options
+	http *http.Client
+}
+
+// New makes a client; it calls nobody.
+func New(o Options) *Client {
+	if o.APIVersion == "" {
+		o.APIVersion = DefaultAPIVersion
+	}
+	if o.Transport == nil {
+		o.Transport = sharedTransport()
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = 256 << 20
+	}
+	if o.AnswerTimeout <= 0 {
+		o.AnswerTimeout = 150 * time.Second
+	}
+	if o.IdleTimeout <= 0 {
+		o.IdleTimeout = 60 * time.Second
+	}
+	if o.CallTimeout <= 0 {
+		o.CallTimeout = 10 * time.Minute
+	}
+	return &Client{o: o, http: NewHTTPClient(o.Transport)}
+}
+
+// NewHTTPClient makes the HTTP client used towards Salesforce: it keeps no cookies
+// and follows no redirect, because a redirect would carry the token along.
+func NewHTTPClient(transport http.RoundTripper) *http.Client {
+	if transport == nil {
+		transport = sharedTransport()
+	}
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// sharedTransport is one pool of connections for the process. It asks for gzip and
+// unpacks it by itself.
+var sharedTransport = sync.OnceValue(func() http.RoundTripper {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:    10 * time.Second,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           100,
+		MaxIdleConnsPerHost:    16,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+})
+
+// request is one call as the methods of the client describe it. path begins with a
+// slash and is joined to the newest instance URL on every try.
+type request struct {
+	op, kind  string
+	path      string
+	header    http.Header
+	body      []byte // JSON; makes it a POST
+	anonymous bool   // send no token
+
+	accept304 bool
+	read      func(*answer) error // reads a good answer; may be called again after a retry
+}
+
+// answer is a good answer; the body is bounded and watched.
+type answer struct {
+	status     int
+	header     http.Header
+	body       io.Reader
+	serverTime time.Time
+	usage      Usage
+}
+
+func (c *Client) dataPath(rest string) string { return "/services/data/v" + c.o.APIVersion + rest }
+
+// do makes the call. When the session died it asks for a newer token and tries
+// once more; when the host was wrong it looks for a newer instance URL first.
+func (c *Client) do(ctx context.Context, r request) error {
+	token, err := c.o.Tokens.Token(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: get the token: %w", r.op, err)
+	}
+	err, cure := c.try(ctx, r, token)
+	if err == nil || cure == remedyNone {
+		return err
+	}
+	newer := token
+	if cure == remedyMoved {
+		if newer, err = c.o.Tokens.Token(ctx); err != nil {
+			return fmt.Errorf("%s: get the token after a redirect: %w", r.op, err)
+		}
+	}
+	if newer.InstanceURL == token.InstanceURL {
+		if newer, err = c.o.Tokens.Refresh(ctx, token.Generation); err != nil {
+			return fmt.Errorf("%s: renew the session: %w", r.op, err)
+		}
+	}
+	err, cure = c.try(ctx, r, newer)
+	if cure == remedyRefresh {
+		// A new token is refused too. Only the token endpoint can say that the grant
+		// is gone, so this is a passing fault that is tried again later.
+		var e *fault.Error
+		if errors.As(err, &e) {
+			e.Kind, e.RetryAfter = fault.Transient, 15*time.Second
+			e.Message = "Salesforce refuses the session right after it was renewed: " + e.Message
+		}
+	}
+	return err
+}
+
+// errSilent and errTooLong end a call through its context.
+var (
+	errSilent  = errors.New("no byte came")
+	errTooLong = errors.New("the call took too long")
+)
+
+func (c *Client) try(ctx context.Context, r request, token Token) (err error, cure remedy) {
+	base, err := url.Parse(token.InstanceURL)
+	if err != nil {
+		return fault.New(fault.Config, "%s: the connection's instance URL is not a web address", r.op).WithHint("connect again"), remedyNone
+	}
+	if err := c.o.Hosts.Allowed(base); err != nil {
+		e := fault.Wrap(fault.Config, err, "the org's instance URL is not allowed").WithHint("%s", fault.HintOf(err))
+		e.Op = r.op
+		return e, remedyNone
+	}
+
+	began := time.Now()
+	seen := Call{Kind: r.kind}
+	counted := &boundedReader{left: c.o.MaxBody}
+	defer func() {
+		seen.Duration, seen.Bytes = time.Since(began), counted.read
+		if err != nil {
+			seen.Fault, seen.Code = fault.KindOf(err), codeOf(err)
+		}
+		if c.o.Observe != nil {
+			c.o.Observe(seen)
+		}
+	}()
+
+	callCtx, stop := context.WithTimeoutCause(ctx, c.o.CallTimeout, errTooLong)
+	defer stop()
+	callCtx, cancel := context.WithCancelCause(callCtx)
+	defer cancel(nil)
+	watchdog := time.AfterFunc(c.o.AnswerTimeout, func() { cancel(errSilent) })
+	defer watchdog.Stop()
+
+	req, err := c.newRequest(callCtx, r, base, token)
+	if err != nil {
+		return err, remedyNone
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.broken(callCtx, ctx, r, base, err, ""), remedyNone
+	}
+	defer resp.Body.Close()
+	watchdog.Reset(c.o.IdleTimeout)
+	counted.from = resp.Body
+	counted.alive = func() { watchdog.Reset(c.o.IdleTimeout) }
+	seen.Status, seen.RequestID, seen.Usage = resp.StatusCode, requestID(resp.Header), parseUsage(resp.Header)
+
+	good := resp.StatusCode >= 200 && resp.StatusCode < 300 || r.accept304 && resp.StatusCode == http.StatusNotModified
+	if !good {
+		const enough = 64 << 10
+		body, _ := io.ReadAll(io.LimitReader(counted, enough)) // what came of a cut error body still tells the code
+		e, cure := sortAnswer(r.op, resp.StatusCode, resp.Header, body)
+		return e, cure
+	}
+	a := &answer{status: resp.StatusCode, header: resp.Header, body: counted, usage: seen.Usage}
+	a.serverTime, _ = http.ParseTime(resp.Header.Get("Date")) // zero when absent
+	if err := r.read(a); err != nil {
+		var told *fault.Error
+		if errors.As(err, &told) && told.Kind != "" {
+			if told.Op == "" {
+				told.Op = r.op
+			}
+			if told.RequestID == "" {
+				told.RequestID = seen.RequestID
+			}
+			return err, remedyNone
+		}
+		return c.broken(callCtx, ctx, r, base, err, seen.RequestID), remedyNone
+	}
+	_, _ = io.CopyN(io.Discard, counted, 4<<10) // to the end, so that the connection is used again
+	return nil, remedyNone
+}
+
+func (c *Client) newRequest(ctx context.Context, r request, base *url.URL, token Token) (*http.Request, error) {
+	method, body := http.MethodGet, io.Reader(nil)
+	if r.body != nil {
+		method, body = http.MethodPost, bytes.NewReader(r.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, base.Scheme+"://"+base.Host+r.path, body)
+	if err != nil {
+		// the error would repeat the query
+		return nil, fault.New(fault.Internal, "%s: the request does not make a URL", r.op)
+	}
+	for name, values := range r.header {
+		req.Header[name] = values
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "salesforcesync")
+	if r.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if !r.anonymous {
+		req.Header.Set("Authorization", "Bearer "+token.Access.Reveal())
+	}
+	return req, nil
+}
+
+// broken sorts what went wrong on the way: no connection, silence, a cut body, an
+// answer that is too large or not JSON.
+func (c *Client) broken(callCtx, ctx context.Context, r request, base *url.URL, err error, id string) error {
+	e := &fault.Error{Kind: fault.Transient, Op: r.op, RequestID: id, Hint: hintPassing}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) { // it repeats the URL and with it the query
+		err = wrapped.Err
+	}
+	switch cause := context.Cause(callCtx); {
+	case ctx.Err() != nil:
+		e.Message, e.Cause, e.Hint = "the call was given up", ctx.Err(), ""
+	case errors.Is(cause, errSilent):
+		e.Message, e.Code = "no byte came from "+base.Host+" for too long", CodeSilent
+	case errors.Is(cause, errTooLong):
+		e.Message, e.Code = fmt.Sprintf("%s did not finish within %s", base.Host, c.o.CallTimeout), CodeSilent
+	case errors.Is(err, errTooLarge):
+		e.Message, e.Code = fmt.Sprintf("the answer is larger than %d bytes", c.o.MaxBody), CodeResponseTooLarge
+		e.Hint = "a smaller window is tried; if that does not help, select fewer long fields"
+	case id == "" && wrapped != nil:
+		e.Message, e.Cause = "cannot reach "+base.Host, err
+	default:
+		e.Message, e.Code, e.Cause = "the answer of "+base.Host+" is broken or cut short", CodeBrokenBody, err
+	}
+	return e
+}
+
+var errTooLarge = errors.New("the answer is too large")
+
+// boundedReader counts bytes, refuses to pass more than a limit, and reports life.
+type boundedReader struct {
+	from  io.Reader
+	left  int64
+	read  int64
+	alive func()
+}
+
+func (b *boundedReader) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		// the limit may be the exact length: only a further byte is too much
+		var one [1]byte
+		if n, err := b.from.Read(one[:]); n == 0 {
+			return 0, err
+		}
+		return 0, errTooLarge
+	}
+	if int64(len(p)) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.from.Read(p)
+	b.left -= int64(n)
+	b.read += int64(n)
+	if n > 0 {
+		b.alive()
+	}
+	return n, err
+}
+
+func codeOf(err error) string {
+	var e *fault.Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// objectOf names what a query reads, for messages.
+func objectOf(q string) string {
+	words := strings.Fields(q)
+	for i, w := range words[:max(len(words)-1, 0)] {
+		if strings.EqualFold(w, "FROM") {
+			return clean(words[i+1], 80)
+		}
+	}
+	return "?"
+}

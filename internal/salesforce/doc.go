@@ -1,0 +1,21 @@
+// Package salesforce is the client of the Salesforce REST API, and the owner of
+// everything that is Salesforce's spelling: ids, describe results, record values,
+// error bodies, hosts.
+//
+//	host.go        which hosts may see a token, and how people write them
+//	client.go      one call: token, watchdog, bounded body, the one retry after a dead session
+//	query.go       query, next page, several queries in one call
+//	describe.go    what objects and fields there are; object.go has the types, path.go walks "Parent.Account.Name"
+//	errors.go      every error body, sorted into package fault by one table
+//	record.go      one record in one canonical form, from JSON or from CSV; digests
+//	replication.go what changed and was deleted by the platform's own account
+//	id.go          15 and 18 characters, checksum, hex, order
+//
+// A call is tried once, and once more after a session died. All other repetition
+// belongs to the activities that call this package. The package never stores a
+// token, never follows a redirect and never puts a token or a body in an error.
+//
+// It must not know what is polled when, or what a record becomes: read package
+// poll for the first and package transform for the second. Package oauth gets and
+// renews tokens; it implements [TokenSource].
+package salesforce

@@ -1,0 +1,253 @@
+package simforce
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// controlHelp is what GET /_sim/ answers.
+var controlHelp = map[string]string{
+	"GET /_sim/orgs":                           "orgs with their users and ids",
+	"GET /_sim/records/{object}":               "all rows in Id order, deleted ones included, all fields; ?org=",
+	"GET /_sim/records/{object}/{id}":          "one row",
+	"POST /_sim/records/{object}":              `create: {"fields":{…},"org":"","user":"","stamp":"…","quiet":false}; returns the row`,
+	"PATCH /_sim/records/{object}/{id}":        "change, same body; returns the row",
+	"DELETE /_sim/records/{object}/{id}":       "delete; ?hard=true leaves no trace; ?org=",
+	"POST /_sim/records/{object}/{id}/undelete": "bring back; ?org=",
+	"GET, DELETE /_sim/counters":               "requests by kind; DELETE sets them to zero",
+	"GET /_sim/requests":                       "the latest requests",
+	"GET, PATCH /_sim/knobs":                   "behaviours; PATCH takes those to change",
+	"GET, POST, DELETE /_sim/faults":           `{"path_prefix":"/services/data","times":3,"status":503,"body":"…","stage":"before|after","drop":false}`,
+	"POST /_sim/login":                         `{"username":"…"}: tokens without the pages`,
+	"POST /_sim/sessions/kill":                 `{"username":"…"}: end access tokens; empty = all`,
+	"POST /_sim/grants/revoke":                 `{"username":"…"}: revoke refresh tokens too`,
+	"POST /_sim/quota":                         `{"org":"","used":14000}`,
+	"POST /_sim/visibility":                    `{"org":"","user":"*","what":"Case.Subject","visible":false}`,
+	"POST /_sim/objects":                       `{"org":"","object":{"name":"X__c","keyPrefix":"a01","fields":[{"name":"Y__c","type":"string"}]}}`,
+	"POST /_sim/write":                         `{"count":10}: let the writer write now`,
+}
+
+// local reports whether a request comes from this machine, and not from a web
+// page or through a proxy.
+func local(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback() && r.Header.Get("Origin") == "" && r.Header.Get("X-Forwarded-For") == ""
+}
+
+func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
+	if !local(r) {
+		writeJSON(w, http.StatusForbidden, map[string]string{"error": "the control endpoint answers this machine only"})
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		controlError(w, http.StatusBadRequest, err)
+		return
+	}
+	parts := trimPath(strings.Split(strings.TrimPrefix(r.URL.Path, "/_sim/"), "/"))
+	if len(parts) > 0 && parts[0] == "records" && len(parts) > 1 {
+		s.controlRecords(w, r, parts[1:], body)
+		return
+	}
+	s.controlRest(w, r.Method+" "+strings.Join(parts, "/"), body)
+}
+
+func controlError(w http.ResponseWriter, status int, err error) {
+	var e *apiError
+	if errors.As(err, &e) {
+		status = e.status
+	}
+	writeJSON(w, status, map[string]string{"error": err.Error()})
+}
+
+// answerControl writes v, or the error as a bad request.
+func answerControl(w http.ResponseWriter, v any, err error) {
+	if err != nil {
+		controlError(w, http.StatusBadRequest, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, v)
+}
+
+func (s *Server) controlRecords(w http.ResponseWriter, r *http.Request, parts []string, body []byte) {
+	org := r.URL.Query().Get("org")
+	var in Write
+	if r.Method == http.MethodPost && len(parts) == 1 || r.Method == http.MethodPatch {
+		if e := decodeStrict(body, &in); e != nil {
+			controlError(w, e.status, e)
+			return
+		}
+		if in.Org == "" {
+			in.Org = org
+		}
+		org = in.Org
+	}
+	switch method, n := r.Method, len(parts); {
+	case method == http.MethodGet && n == 1:
+		s.controlList(w, org, parts[0])
+	case method == http.MethodGet && n == 2:
+		row, err := s.Record(org, parts[1])
+		s.answerRow(w, org, row, err)
+	case method == http.MethodPost && n == 1:
+		row, err := s.CreateRecord(parts[0], in)
+		s.answerRow(w, org, row, err)
+	case method == http.MethodPatch && n == 2:
+		row, err := s.UpdateRecord(parts[0], parts[1], in)
+		s.answerRow(w, org, row, err)
+	case method == http.MethodDelete && n == 2:
+		hard, _ := strconv.ParseBool(r.URL.Query().Get("hard"))
+		answerControl(w, map[string]bool{"deleted": true}, s.DeleteRecord(org, parts[1], hard))
+	case method == http.MethodPost && n == 3 && parts[2] == "undelete":
+		answerControl(w, map[string]bool{"undeleted": true}, s.UndeleteRecord(org, parts[1]))
+	default:
+		controlError(w, http.StatusNotFound, errors.New("no such control route: see GET /_sim/"))
+	}
+}
+
+// controlList writes rows spelled as REST spells them, one per line.
+func (s *Server) controlList(w http.ResponseWriter, orgName, object string) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	o, err := s.orgOf(orgName)
+	if err != nil {
+		controlError(w, http.StatusNotFound, err)
+		return
+	}
+	t := o.table(object)
+	if t == nil {
+		controlError(w, http.StatusNotFound, errNotFound())
+		return
+	}
+	b := []byte("[")
+	t.each(func(r *record) bool {
+		if len(b) > 1 {
+			b = append(b, ",\n"...)
+		}
+		b = o.appendAll(b, r)
+		return true
+	})
+	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	_, _ = w.Write(append(b, ']')) // the client may be gone
+}
+
+func (o *org) appendAll(b []byte, r *record) []byte {
+	for i, f := range r.obj.Fields {
+		b = append(b, map[bool]byte{true: '{', false: ','}[i == 0])
+		b = appendString(b, f.Name)
+		b = append(b, ':')
+		b = appendValue(b, f, o.value(r, i))
+	}
+	return append(b, '}')
+}
+
+func (s *Server) answerRow(w http.ResponseWriter, orgName string, row Row, err error) {
+	if err != nil {
+		controlError(w, http.StatusBadRequest, err)
+		return
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	o := s.org(orgName)
+	id, _ := row["Id"].(string)
+	r := o.find(id)
+	if r == nil {
+		controlError(w, http.StatusNotFound, errNotFound())
+		return
+	}
+	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	_, _ = w.Write(o.appendAll(nil, r)) // the client may be gone
+}
+
+func (s *Server) controlRest(w http.ResponseWriter, route string, body []byte) {
+	var in struct {
+		Username string `json:"username"`
+		Org      string `json:"org"`
+		User     string `json:"user"`
+		What     string `json:"what"`
+		Visible  bool   `json:"visible"`
+		Used     int    `json:"used"`
+		Count    int    `json:"count"`
+		Object   Object `json:"object"`
+	}
+	done := map[string]bool{"done": true}
+	read := func(into any) bool {
+		if e := decodeStrict(body, into); e != nil {
+			controlError(w, e.status, e)
+			return false
+		}
+		return true
+	}
+	switch route {
+	case "GET ":
+		writeJSON(w, http.StatusOK, controlHelp)
+	case "GET orgs":
+		writeJSON(w, http.StatusOK, s.Orgs())
+	case "GET counters":
+		writeJSON(w, http.StatusOK, s.Counters())
+	case "DELETE counters":
+		s.ResetCounters()
+		writeJSON(w, http.StatusOK, done)
+	case "GET requests":
+		writeJSON(w, http.StatusOK, s.Requests())
+	case "GET knobs":
+		writeJSON(w, http.StatusOK, s.Knobs())
+	case "PATCH knobs":
+		var bad *apiError
+		err := s.SetKnobs(func(k *Knobs) {
+			next := *k
+			if bad = decodeStrict(body, &next); bad == nil {
+				*k = next
+			}
+		})
+		if bad != nil {
+			err = bad
+		}
+		answerControl(w, s.Knobs(), err)
+	case "GET faults":
+		writeJSON(w, http.StatusOK, s.Faults())
+	case "DELETE faults":
+		s.ClearFaults()
+		writeJSON(w, http.StatusOK, done)
+	case "POST faults":
+		var f Fault
+		if read(&f) {
+			answerControl(w, done, s.FailNext(f))
+		}
+	case "POST login":
+		if read(&in) {
+			t, err := s.Grant(in.Username)
+			answerControl(w, t, err)
+		}
+	case "POST sessions/kill":
+		if read(&in) {
+			writeJSON(w, http.StatusOK, map[string]int{"ended": s.KillSessions(in.Username)})
+		}
+	case "POST grants/revoke":
+		if read(&in) {
+			writeJSON(w, http.StatusOK, map[string]int{"revoked": s.RevokeGrants(in.Username)})
+		}
+	case "POST quota":
+		if read(&in) {
+			answerControl(w, done, s.SetQuotaUsed(in.Org, in.Used))
+		}
+	case "POST visibility":
+		if read(&in) {
+			answerControl(w, done, s.SetVisible(in.Org, in.User, in.What, in.Visible))
+		}
+	case "POST objects":
+		if read(&in) {
+			answerControl(w, done, s.AddObject(in.Org, in.Object))
+		}
+	case "POST write":
+		if read(&in) {
+			writeJSON(w, http.StatusOK, map[string]int{"written": s.WriteNow(in.Count)})
+		}
+	default:
+		controlError(w, http.StatusNotFound, errors.New("no such control route: see GET /_sim/"))
+	}
+}

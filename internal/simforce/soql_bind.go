@@ -1,0 +1,219 @@
+package simforce
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// maxParents is how many relationships a path may climb.
+const maxParents = 5
+
+// nameFields are what a polymorphic relationship shows: the fields the targets
+// have in common.
+var nameFields = map[string]string{
+	"id": "Id", "name": "Name", "type": "Type", "firstname": "FirstName", "lastname": "LastName",
+	"email": "Email", "phone": "Phone", "title": "Title", "username": "Username", "alias": "Alias",
+}
+
+// boundPath is a path resolved against the schema a user sees.
+type boundPath struct {
+	org   *org
+	steps []int   // places of the reference fields to follow
+	rels  []string // their relationship names in canonical case
+	obj   *Object // owner of the field; nil behind a polymorphic relationship
+	field *Field
+	place int
+	name  string // canonical name of the field
+}
+
+// value follows the path from r; a missing parent gives nil.
+func (p *boundPath) value(r *record) any {
+	for _, step := range p.steps {
+		id, _ := r.get(step).(string)
+		if r = p.org.find(id); r == nil {
+			return nil
+		}
+	}
+	if p.obj == nil {
+		return nameValue(r, p.name)
+	}
+	return p.org.value(r, p.place)
+}
+
+// value is the field at place i, computed when it is a formula.
+func (o *org) value(r *record, i int) any {
+	f := r.obj.Fields[i]
+	if f.Formula == "" {
+		return r.get(i)
+	}
+	parts := strings.Split(f.Formula, ".")
+	for _, rel := range parts[:len(parts)-1] {
+		id, _ := r.get(r.obj.relation(rel)).(string)
+		if r = o.find(id); r == nil {
+			return nil
+		}
+	}
+	return o.value(r, r.obj.field(parts[len(parts)-1]))
+}
+
+func nameValue(r *record, name string) any {
+	switch name {
+	case "Id":
+		return r.id()
+	case "Type":
+		return r.obj.Name
+	case "Name":
+		if i := r.obj.nameField(); i >= 0 {
+			return r.get(i)
+		}
+		return nil
+	}
+	if i := r.obj.field(name); i >= 0 {
+		return r.get(i)
+	}
+	return nil
+}
+
+func noColumn(pos int, name, entity string) *soqlError {
+	return &soqlError{"INVALID_FIELD", pos, "No such column '" + name + "' on entity '" + entity + "'. " + adviceField}
+}
+
+// bind resolves a path that starts at obj.
+func (v view) bind(obj *Object, p Path) (*boundPath, *soqlError) {
+	b := &boundPath{org: v.org, obj: obj}
+	last := len(p.Parts) - 1
+	if last > maxParents {
+		return nil, &soqlError{"INVALID_FIELD", p.pos, "SOQL relationships can not go more than 5 levels up: " + p.String()}
+	}
+	for i, part := range p.Parts[:last] {
+		place := -1
+		if b.obj != nil {
+			place = b.obj.relation(part)
+		}
+		if place < 0 || !v.sees(b.obj, b.obj.Fields[place]) {
+			return nil, &soqlError{"INVALID_FIELD", p.pos,
+				"Didn't understand relationship '" + part + "' in field path. " + adviceParent}
+		}
+		f := b.obj.Fields[place]
+		b.steps = append(b.steps, place)
+		b.rels = append(b.rels, f.Relationship)
+		if !f.polymorphic() {
+			target := v.object(f.ReferenceTo[0])
+			if target == nil {
+				return nil, &soqlError{"INVALID_FIELD", p.pos,
+					"Didn't understand relationship '" + part + "' in field path. " + adviceParent}
+			}
+			b.obj = target.obj
+			continue
+		}
+		name, ok := nameFields[strings.ToLower(p.Parts[last])]
+		if i != last-1 || !ok {
+			return nil, noColumn(p.pos, p.Parts[i+1], "Name")
+		}
+		b.obj, b.name = nil, name
+		b.field = &Field{Name: name, Type: TypeString, Length: 255}
+		if name == "Id" {
+			b.field.Type = TypeID
+		}
+		return b, nil
+	}
+	name := p.Parts[last]
+	b.place = b.obj.field(name)
+	if b.place < 0 || !v.sees(b.obj, b.obj.Fields[b.place]) {
+		return nil, noColumn(p.pos, name, b.obj.Name)
+	}
+	b.field = b.obj.Fields[b.place]
+	b.name = b.field.Name
+	return b, nil
+}
+
+// plan is a query resolved against what one user sees, ready to run.
+type plan struct {
+	view    view
+	table   *table
+	query   *Query
+	select_ []*boundPath
+	where   func(*record) bool
+	bounds  bounds
+	order   []orderKey
+	// long counts the selected long text fields, which shrink the page.
+	long int
+}
+
+type orderKey struct {
+	path *boundPath
+	Order
+}
+
+// maxOffset is the largest OFFSET the platform takes.
+const maxOffset = 2000
+
+// prepare checks a parsed query against the org. all includes deleted rows.
+func (s *Server) prepare(v view, q *Query, all bool) (*plan, *soqlError) {
+	t := v.object(q.From)
+	if t == nil {
+		return nil, &soqlError{"INVALID_TYPE", q.fromPos, "sObject type '" + q.From + "' is not supported. " + adviceObject}
+	}
+	p := &plan{view: v, table: t, query: q}
+	seen := map[string]bool{}
+	for _, path := range q.Fields {
+		b, err := v.bind(t.obj, path)
+		if err != nil {
+			return nil, err
+		}
+		full := strings.Join(append(slices.Clone(b.rels), b.name), ".")
+		if seen[full] {
+			return nil, &soqlError{"INVALID_FIELD", -1, "duplicate field selected: " + full}
+		}
+		seen[full] = true
+		if b.field.long() {
+			p.long++
+		}
+		p.select_ = append(p.select_, b)
+	}
+	c := compiler{view: v, obj: t.obj, now: s.now()}
+	if q.Where != nil {
+		match, where, err := c.expr(q.Where)
+		if err != nil {
+			return nil, err
+		}
+		p.where, p.bounds = match, where
+	}
+	for _, o := range q.OrderBy {
+		b, err := v.bind(t.obj, o.Path)
+		if err != nil {
+			return nil, err
+		}
+		if !b.field.sortable() {
+			return nil, &soqlError{"INVALID_FIELD", o.Path.pos, "field '" + b.name + "' can not be sorted in a query call"}
+		}
+		p.order = append(p.order, orderKey{b, o})
+	}
+	if q.Offset > maxOffset {
+		return nil, &soqlError{"NUMBER_OUTSIDE_VALID_RANGE", q.offsetPos, "Maximum SOQL offset allowed is 2000"}
+	}
+	if !all {
+		match := p.where
+		p.where = func(r *record) bool { return !r.deleted() && (match == nil || match(r)) }
+	}
+	if p.where == nil {
+		p.where = func(*record) bool { return true }
+	}
+	return p, nil
+}
+
+// compileText parses and prepares in one go, with errors as the API words them.
+func (s *Server) compileText(v view, text string, all bool) (*plan, *apiError) {
+	q, err := parse(text)
+	if err != nil {
+		return nil, err.api(text)
+	}
+	p, err := s.prepare(v, q, all)
+	if err != nil {
+		e := err.api(text)
+		e.status = http.StatusBadRequest
+		return nil, e
+	}
+	return p, nil
+}

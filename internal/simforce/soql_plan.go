@@ -1,0 +1,440 @@
+package simforce
+
+import (
+	"slices"
+	"sort"
+	"strings"
+	"time"
+)
+
+// span is a closed range of stamp keys.
+type span struct{ lo, hi key }
+
+// Ends of the key space: ids are ASCII letters and digits.
+var (
+	firstID = ""
+	lastID  = "\x7f"
+)
+
+const (
+	minStamp = -1 << 62
+	maxStamp = 1 << 62
+)
+
+// bounds says where the matches of a condition can be. Each part may be absent;
+// the condition itself is always evaluated on what an index gives.
+type bounds struct {
+	known bool // stamps is a real restriction
+	// stamps are disjoint ascending ranges of (SystemModstamp, Id).
+	stamps []span
+	// ids, when idsKnown, lists all rows that can match.
+	idsKnown bool
+	ids      []string
+	via      int // place of the reference the ids belong to; 0 is Id itself
+	// idLo and idHi bound Id; "" means open.
+	idLo, idHi string
+}
+
+// boundsOf reads the restriction out of one comparison on the object itself.
+func boundsOf(p *boundPath, op string, values []operand) bounds {
+	var b bounds
+	for _, v := range values {
+		if v.null {
+			return b
+		}
+	}
+	switch {
+	case p.place == placeID && p.field.Type == TypeID:
+		switch op {
+		case "=":
+			b.idsKnown = true
+			for _, v := range values {
+				b.ids = append(b.ids, v.text)
+			}
+		case ">", ">=":
+			b.idLo = values[0].text
+		case "<", "<=":
+			b.idHi = values[0].text
+		}
+	case p.field.Type == TypeReference && indexed(p.field) && op == "=":
+		b.idsKnown, b.via = true, p.place
+		for _, v := range values {
+			b.ids = append(b.ids, v.text)
+		}
+	case p.name == "SystemModstamp":
+		var all []span
+		for _, v := range values {
+			s := span{key{minStamp, firstID}, key{maxStamp, lastID}}
+			switch op {
+			case "=":
+				s = span{key{v.from, firstID}, key{v.to - 1, lastID}}
+			case "<":
+				s.hi = key{v.from - 1, lastID}
+			case "<=":
+				s.hi = key{v.to - 1, lastID}
+			case ">":
+				s.lo = key{v.to, firstID}
+			case ">=":
+				s.lo = key{v.from, firstID}
+			default:
+				return b
+			}
+			all = append(all, s)
+		}
+		b.known, b.stamps = true, merge(all)
+	}
+	return b
+}
+
+// allOf intersects.
+func allOf(in []bounds) bounds {
+	var out bounds
+	for _, b := range in {
+		if b.known {
+			if out.known {
+				out.stamps = intersect(out.stamps, b.stamps)
+			} else {
+				out.known, out.stamps = true, b.stamps
+			}
+		}
+		if b.idsKnown && (!out.idsKnown || len(b.ids) < len(out.ids)) {
+			out.idsKnown, out.ids, out.via = true, b.ids, b.via
+		}
+		out.idLo = max(out.idLo, b.idLo)
+		if b.idHi != "" && (out.idHi == "" || b.idHi < out.idHi) {
+			out.idHi = b.idHi
+		}
+	}
+	// Inside one second the Id bound narrows the range: the keyset's tie.
+	out.stamps = slices.Clone(out.stamps)
+	for i, s := range out.stamps {
+		if s.lo.stamp == s.hi.stamp {
+			out.stamps[i].lo.id = max(s.lo.id, out.idLo)
+			if out.idHi != "" {
+				out.stamps[i].hi.id = min(s.hi.id, out.idHi)
+			}
+		}
+	}
+	return out
+}
+
+// anyOf unites; a part that one side does not restrict is unrestricted.
+func anyOf(in []bounds) bounds {
+	out := bounds{known: true, idsKnown: true}
+	for i, b := range in {
+		out.known = out.known && b.known
+		out.stamps = append(out.stamps, b.stamps...)
+		out.idsKnown = out.idsKnown && b.idsKnown && (i == 0 || b.via == out.via)
+		if i == 0 {
+			out.idLo, out.idHi, out.via = b.idLo, b.idHi, b.via
+		} else {
+			out.idLo = min(out.idLo, b.idLo)
+			if b.idHi == "" || out.idHi == "" {
+				out.idHi = ""
+			} else {
+				out.idHi = max(out.idHi, b.idHi)
+			}
+		}
+		out.ids = append(out.ids, b.ids...)
+	}
+	if !out.known {
+		out.stamps = nil
+	} else {
+		out.stamps = merge(out.stamps)
+	}
+	if !out.idsKnown {
+		out.ids = nil
+	}
+	return out
+}
+
+func merge(in []span) []span {
+	in = slices.DeleteFunc(slices.Clone(in), func(s span) bool { return s.hi.less(s.lo) })
+	sort.Slice(in, func(i, j int) bool { return in[i].lo.less(in[j].lo) })
+	var out []span
+	for _, s := range in {
+		if n := len(out); n > 0 && !out[n-1].hi.less(s.lo) {
+			if out[n-1].hi.less(s.hi) {
+				out[n-1].hi = s.hi
+			}
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func intersect(a, b []span) []span {
+	var out []span
+	for _, x := range a {
+		for _, y := range b {
+			s := x
+			if s.lo.less(y.lo) {
+				s.lo = y.lo
+			}
+			if y.hi.less(s.hi) {
+				s.hi = y.hi
+			}
+			if !s.hi.less(s.lo) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// mix folds text into a well-spread 64-bit number.
+func mix(seed uint64, text string) uint64 {
+	h := seed ^ 0x9E3779B97F4A7C15
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * 0x100000001B3
+	}
+	h ^= h >> 33
+	h *= 0xFF51AFD7ED558CCD
+	return h ^ h>>29
+}
+
+// hit is a matching row during a run.
+type hit struct {
+	id   string
+	tie  uint64
+	keys []any
+}
+
+// run executes the plan and returns the ids of the result in order, after
+// OFFSET and LIMIT. The caller holds the data lock for reading.
+func (p *plan) run(seed uint64, text string) []string {
+	q := p.query
+	want := -1 // how many rows are enough
+	if q.Limit >= 0 {
+		want = q.Offset + q.Limit
+	}
+	byStamp, byID, desc := p.natural()
+	if byID && p.narrow() {
+		byID = false
+	}
+	var hits []hit
+	var last key
+	visit := func(k key) bool {
+		r := p.table.rows[k.id]
+		if r == nil {
+			return true
+		}
+		if want >= 0 && len(hits) >= want && (byID || byStamp && r.stamp() != last.stamp) {
+			return false
+		}
+		if !p.where(r) {
+			return true
+		}
+		last = key{r.stamp(), k.id}
+		hits = append(hits, p.hit(r))
+		return true
+	}
+	p.scan(byStamp, byID, desc, visit)
+	p.sort(hits, seed, text)
+
+	from := min(q.Offset, len(hits))
+	to := len(hits)
+	if want >= 0 {
+		to = min(want, to)
+	}
+	out := make([]string, 0, to-from)
+	for _, h := range hits[from:to] {
+		out = append(out, h.id)
+	}
+	return out
+}
+
+// natural tells whether the requested order is that of an index.
+func (p *plan) natural() (byStamp, byID, desc bool) {
+	if len(p.order) == 0 || len(p.order) > 2 {
+		return false, false, false
+	}
+	first := p.order[0]
+	if len(first.path.steps) > 0 {
+		return false, false, false
+	}
+	second := len(p.order) == 1 || len(p.order[1].path.steps) == 0 && p.order[1].path.name == "Id" && p.order[1].Desc == first.Desc
+	switch first.path.name {
+	case "Id":
+		return false, true, first.Desc
+	case "SystemModstamp":
+		return second, false, first.Desc
+	}
+	return false, false, false
+}
+
+// narrow tells that the stamp ranges hold so few rows that reading and sorting
+// them beats walking the Id index.
+func (p *plan) narrow() bool {
+	if !p.bounds.known {
+		return false
+	}
+	n := 0
+	for _, s := range p.bounds.stamps {
+		n += p.table.stamps.count(s.lo, s.hi)
+	}
+	return n < p.table.stamps.n/8
+}
+
+// scan feeds visit from the narrowest index that covers the bounds.
+func (p *plan) scan(byStamp, byID, desc bool, visit func(key) bool) {
+	t, b := p.table, p.bounds
+	walkIDs := func() {
+		lo, hi := key{0, b.idLo}, key{0, lastID}
+		if b.idHi != "" {
+			hi.id = b.idHi
+		}
+		if byID && desc {
+			t.ids.walkBack(lo, hi, visit)
+			return
+		}
+		t.ids.walk(lo, hi, visit)
+	}
+	switch {
+	case b.idsKnown:
+		p.lookup(desc, byStamp || byID, visit)
+	case byID, !b.known && !byStamp:
+		walkIDs()
+	default:
+		spans := b.stamps
+		if !b.known {
+			spans = []span{{key{minStamp, firstID}, key{maxStamp, lastID}}}
+		}
+		stop := false
+		through := func(k key) bool {
+			stop = !visit(k)
+			return !stop
+		}
+		for i := range spans {
+			s := spans[i]
+			if desc {
+				s = spans[len(spans)-1-i]
+				t.stamps.walkBack(s.lo, s.hi, through)
+			} else {
+				t.stamps.walk(s.lo, s.hi, through)
+			}
+			if stop {
+				return
+			}
+		}
+	}
+}
+
+// lookup visits the rows named by id or by a reference, each once. In an index
+// order run the ids go in that order, so that the early stop stays right.
+func (p *plan) lookup(desc, ordered bool, visit func(key) bool) {
+	var keys []key
+	add := func(id string) {
+		if r := p.table.rows[id]; r != nil {
+			keys = append(keys, key{r.stamp(), id})
+		}
+	}
+	for _, id := range p.bounds.ids {
+		if p.bounds.via == placeID {
+			add(id)
+			continue
+		}
+		for child := range p.table.refs[p.bounds.via][id] {
+			add(child)
+		}
+	}
+	byID := len(p.order) > 0 && p.order[0].path.name == "Id"
+	slices.SortFunc(keys, func(x, y key) int {
+		if byID || !ordered {
+			x.stamp, y.stamp = 0, 0
+		}
+		switch {
+		case x.less(y):
+			return -1
+		case y.less(x):
+			return 1
+		}
+		return 0
+	})
+	keys = slices.CompactFunc(keys, func(x, y key) bool { return x.id == y.id })
+	if desc && ordered {
+		slices.Reverse(keys)
+	}
+	for _, k := range keys {
+		if !visit(k) {
+			return
+		}
+	}
+}
+
+func (p *plan) hit(r *record) hit {
+	h := hit{id: r.id()}
+	if len(p.order) > 0 {
+		h.keys = make([]any, len(p.order))
+		for i, o := range p.order {
+			v := o.path.value(r)
+			if s, ok := v.(string); ok && o.path.field.Type != TypeID && o.path.field.Type != TypeReference {
+				v = strings.ToLower(s)
+			}
+			h.keys[i] = v
+		}
+	}
+	return h
+}
+
+// sort puts hits in the requested order. Inside a tie the order is arbitrary
+// but repeatable for the same statement, unless Id is part of ORDER BY. Only a
+// query with neither WHERE nor ORDER BY comes in Id order.
+func (p *plan) sort(hits []hit, seed uint64, text string) {
+	unique := slices.ContainsFunc(p.order, func(o orderKey) bool { return o.path.name == "Id" && len(o.path.steps) == 0 })
+	if len(p.order) == 0 && p.query.Where == nil {
+		sort.Slice(hits, func(i, j int) bool { return hits[i].id < hits[j].id })
+		return
+	}
+	if !unique {
+		statement := mix(seed, text)
+		for i := range hits {
+			hits[i].tie = mix(statement, hits[i].id)
+		}
+	}
+	sort.SliceStable(hits, func(i, j int) bool {
+		for n, o := range p.order {
+			if c := compareKeys(hits[i].keys[n], hits[j].keys[n], o.Order); c != 0 {
+				return c < 0
+			}
+		}
+		return hits[i].tie < hits[j].tie
+	})
+}
+
+func compareKeys(a, b any, o Order) int {
+	if a == nil || b == nil {
+		switch {
+		case a == nil && b == nil:
+			return 0
+		case (a == nil) != o.NullsLast:
+			return -1
+		}
+		return 1
+	}
+	c := 0
+	switch x := a.(type) {
+	case string:
+		c = strings.Compare(x, b.(string))
+	case int64:
+		c = order(float64(x), float64(b.(int64)))
+	case float64:
+		c = order(x, b.(float64))
+	case time.Time:
+		c = x.Compare(b.(time.Time))
+	case bool:
+		c = order(boolNumber(x), boolNumber(b.(bool)))
+	}
+	if o.Desc {
+		return -c
+	}
+	return c
+}
+
+func boolNumber(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

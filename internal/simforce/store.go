@@ -1,0 +1,221 @@
+package simforce
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// record is one immutable version of a row. A change makes a new record, so a
+// reader that holds an old one is never surprised.
+type record struct {
+	obj *Object
+	v   []any
+	// deletedWith is the parent whose deletion took this row along.
+	deletedWith string
+}
+
+// get returns the value at place i; fields added after the row was written are
+// null.
+func (r *record) get(i int) any {
+	if i < len(r.v) {
+		return r.v[i]
+	}
+	return nil
+}
+
+func (r *record) id() string { return r.v[placeID].(string) }
+
+func (r *record) deleted() bool { return r.v[placeDeleted] == true }
+
+// stamp is SystemModstamp in whole seconds.
+func (r *record) stamp() int64 { return r.v[r.obj.stamp].(time.Time).Unix() }
+
+// text returns the string field name, "" when null.
+func (r *record) text(name string) string {
+	s, _ := r.get(r.obj.field(name)).(string)
+	return s
+}
+
+// with returns a copy that has room for every field of the object.
+func (r *record) with() *record {
+	c := &record{obj: r.obj, v: make([]any, len(r.obj.Fields)), deletedWith: r.deletedWith}
+	copy(c.v, r.v)
+	return c
+}
+
+// row spreads the record by field name.
+func (r *record) row() Row {
+	out := make(Row, len(r.obj.Fields))
+	for i, f := range r.obj.Fields {
+		out[f.Name] = r.get(i)
+	}
+	return out
+}
+
+// table holds the rows of one object with the indexes queries need.
+type table struct {
+	obj    *Object
+	rows   map[string]*record
+	ids    index
+	stamps index
+	// refs: place of a reference field → target id → ids of rows that name it.
+	refs map[int]map[string]map[string]struct{}
+}
+
+func newTable(o *Object) *table {
+	return &table{obj: o, rows: map[string]*record{}, refs: map[int]map[string]map[string]struct{}{}}
+}
+
+// indexed tells which references have a lookup index; those that point to the
+// same few users from every row are left out.
+func indexed(f *Field) bool {
+	return f.Type == TypeReference && !f.System && f.Name != "OwnerId"
+}
+
+func (t *table) put(r *record) {
+	id := r.id()
+	if old := t.rows[id]; old != nil {
+		t.stamps.remove(key{old.stamp(), id})
+		t.unlink(old)
+	} else {
+		t.ids.add(key{0, id})
+	}
+	t.rows[id] = r
+	t.stamps.add(key{r.stamp(), id})
+	for i, f := range t.obj.Fields {
+		target, ok := r.get(i).(string)
+		if !ok || !indexed(f) {
+			continue
+		}
+		byTarget := t.refs[i]
+		if byTarget == nil {
+			byTarget = map[string]map[string]struct{}{}
+			t.refs[i] = byTarget
+		}
+		if byTarget[target] == nil {
+			byTarget[target] = map[string]struct{}{}
+		}
+		byTarget[target][id] = struct{}{}
+	}
+}
+
+func (t *table) unlink(r *record) {
+	for i, byTarget := range t.refs {
+		if target, ok := r.get(i).(string); ok {
+			delete(byTarget[target], r.id())
+			if len(byTarget[target]) == 0 {
+				delete(byTarget, target)
+			}
+		}
+	}
+}
+
+// drop removes the row for good, without a trace.
+func (t *table) drop(r *record) {
+	t.unlink(r)
+	t.stamps.remove(key{r.stamp(), r.id()})
+	t.ids.remove(key{0, r.id()})
+	delete(t.rows, r.id())
+}
+
+// each visits all rows in Id order.
+func (t *table) each(visit func(*record) bool) {
+	t.ids.walk(key{}, key{0, "\x7f"}, func(k key) bool { return visit(t.rows[k.id]) })
+}
+
+// org is one Salesforce organisation: schema, rows and what each user may see.
+type org struct {
+	id, name, pod string
+	tables        map[string]*table // by lower-case object name
+	byPrefix      map[string]*table
+	seq           map[string]uint64 // running numbers of ids and auto-numbers
+	hidden        map[string]map[string]bool
+	schemaChanged time.Time
+	journal       func(line any)
+}
+
+func newOrg(id, name, pod string, changed time.Time) *org {
+	o := &org{
+		id: id, name: name, pod: pod,
+		tables: map[string]*table{}, byPrefix: map[string]*table{}, seq: map[string]uint64{},
+		hidden: map[string]map[string]bool{}, schemaChanged: changed,
+		journal: func(any) {},
+	}
+	for _, obj := range standardObjects() {
+		o.addObject(obj)
+	}
+	return o
+}
+
+func (o *org) addObject(obj *Object) {
+	t := newTable(obj)
+	o.tables[strings.ToLower(obj.Name)] = t
+	o.byPrefix[obj.KeyPrefix] = t
+}
+
+func (o *org) table(name string) *table { return o.tables[strings.ToLower(name)] }
+
+// find returns the row an id points to, whatever its object, or nil.
+func (o *org) find(id string) *record {
+	if len(id) < 3 {
+		return nil
+	}
+	if t := o.byPrefix[id[:3]]; t != nil {
+		return t.rows[id]
+	}
+	return nil
+}
+
+// objects lists the schema by name.
+func (o *org) objects() []*Object {
+	out := make([]*Object, 0, len(o.tables))
+	for _, t := range o.tables {
+		out = append(out, t.obj)
+	}
+	slices.SortFunc(out, func(a, b *Object) int { return cmp.Compare(a.Name, b.Name) })
+	return out
+}
+
+func (o *org) next(name string) uint64 {
+	o.seq[name]++
+	return o.seq[name]
+}
+
+// newID hands out the next id of an object. Every fifth comes from another pod,
+// so Id order is not the order of creation, as after an org split or import.
+func (o *org) newID(obj *Object) string {
+	n := o.next(obj.Name)
+	pod := o.pod
+	if n%5 == 0 {
+		pod = "aK"
+	}
+	return makeID(obj.KeyPrefix, pod, 7_000_000+n*37)
+}
+
+// view is what one user may see of an org.
+type view struct {
+	*org
+	user string
+}
+
+// visible reports whether the user sees the object ("Case") or field
+// ("Case.Subject").
+func (v view) visible(what string) bool {
+	what = strings.ToLower(what)
+	return !v.hidden["*"][what] && !v.hidden[v.user][what]
+}
+
+func (v view) sees(obj *Object, f *Field) bool {
+	return f.System || v.visible(obj.Name+"."+f.Name)
+}
+
+// object returns the table of an object the user may read.
+func (v view) object(name string) *table {
+	t := v.table(name)
+	if t == nil || !v.visible(t.obj.Name) {
+		return nil
+	}
+	return t
+}

@@ -1,0 +1,44 @@
+package store
+
+import (
+	"context"
+
+	"github.com/klauspost/compress/zstd"
+
+	"salesforcesync/internal/fault"
+)
+
+// Chunks are compressed at zstd's fastest level: measured, it costs a third of the
+// next one and saves nearly as much. Encoder and decoder are stateless in this use
+// and safe for concurrent calls; their errors concern options only.
+var (
+	chunkEncoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	chunkDecoder, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
+)
+
+// AddChunk stores one chunk of the batch's current attempt: rows records as JSON
+// lines, as Salesforce gave them.
+func (s *Store) AddChunk(ctx context.Context, b *Batch, chunk, rows int, lines []byte) error {
+	payload := chunkEncoder.EncodeAll(lines, make([]byte, 0, len(lines)/4))
+	_, err := s.pool.Exec(ctx, `
+		insert into raw_chunks (stream_id, epoch, seq, attempt, chunk, rows, bytes, payload)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		b.Stream, b.Epoch, b.Seq, b.Attempt, chunk, rows, len(lines), payload)
+	return translate("stage a chunk", err)
+}
+
+// ReadChunk returns the JSON lines of one chunk of a sealed batch.
+func (s *Store) ReadChunk(ctx context.Context, b *Batch, chunk int) ([]byte, error) {
+	var payload []byte
+	err := s.pool.QueryRow(ctx, `
+		select payload from raw_chunks where (stream_id, epoch, seq, attempt, chunk) = ($1, $2, $3, $4, $5)`,
+		b.Stream, b.Epoch, b.Seq, b.Attempt, chunk).Scan(&payload)
+	if err != nil {
+		return nil, translate("read a chunk", err)
+	}
+	lines, err := chunkDecoder.DecodeAll(payload, nil)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "chunk %d of batch %d of stream %d does not decompress", chunk, b.Seq, b.Stream)
+	}
+	return lines, nil
+}

@@ -1,0 +1,162 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/flow"
+	"salesforcesync/internal/secret"
+)
+
+// Grant is what Salesforce gave for a code, and how it was asked for.
+type Grant struct {
+	IntegrationID string
+	OrgID         string // 18 characters
+	UserID        string // 18 characters
+	Username      string
+	InstanceURL   string
+	Access        secret.Text
+	Refresh       secret.Text
+	LinkHash      []byte // of the one-time link that led here; nil for a signed-in user
+	Confirmed     bool   // another user than before was confirmed by a person
+}
+
+// OtherOrgError says that a grant is of another org than the integration is bound to.
+type OtherOrgError struct{ Bound, Granted string }
+
+func (e *OtherOrgError) Error() string {
+	return "the integration is bound to org " + e.Bound + ", this grant is of org " + e.Granted
+}
+
+// OtherUserError says that a grant is of another user than the one before.
+type OtherUserError struct{ Bound, Granted string }
+
+func (e *OtherUserError) Error() string {
+	return "the integration was connected as " + e.Bound + ", this grant is of " + e.Granted
+}
+
+// SaveGrant commits a grant in one transaction: sealed tokens, the next generation,
+// the spent link, and the signal for the workflow. It returns *OtherOrgError,
+// *OtherUserError (unless Confirmed), fault.Invalid for a link that was spent or ran
+// out meanwhile, fault.Conflict for an integration that was deleted.
+func (s *Store) SaveGrant(ctx context.Context, g Grant) error {
+	return s.inTx(ctx, "save the grant", func(tx pgx.Tx) error {
+		c, err := s.loadConnection(ctx, tx, `i.id = $1 for update of c, i`, g.IntegrationID)
+		if err != nil {
+			return err
+		}
+		if c.Desired == "deleted" {
+			return fault.New(fault.Conflict, "the integration %s was deleted", c.Name())
+		}
+		if c.OrgID != "" && c.OrgID != g.OrgID {
+			return &OtherOrgError{Bound: c.OrgID, Granted: g.OrgID}
+		}
+		other := c.UserID != "" && c.UserID != g.UserID
+		if other && !g.Confirmed {
+			return &OtherUserError{Bound: c.Username, Granted: g.Username}
+		}
+		if g.LinkHash != nil {
+			tag, err := tx.Exec(ctx, `
+				update connect_links set spent_at = now()
+				where hash = $1 and integration_id = $2 and spent_at is null and expires_at > now()`, g.LinkHash, g.IntegrationID)
+			if err != nil {
+				return err
+			}
+			if tag.RowsAffected() == 0 {
+				return fault.New(fault.Invalid, "this link was used already or has run out").
+					WithHint("ask for a new one: `starter connect %s`", c.Name())
+			}
+		}
+		access, err := s.seal(g.Access, "connections", g.IntegrationID, "access_token")
+		if err != nil {
+			return err
+		}
+		refresh, err := s.seal(g.Refresh, "connections", g.IntegrationID, "refresh_token")
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `
+			update connections set state = 'granted', lost_reason = '', lost_hint = '', org_id = $2, user_id = $3, username = $4,
+				access_token = $5, refresh_token = $6, token_instance_url = $7, generation = generation + 1,
+				granted_at = clock_timestamp(), refreshed_at = clock_timestamp(), refresh_started_at = null,
+				deletes_held = deletes_held or $8, updated_at = now()
+			where integration_id = $1`,
+			g.IntegrationID, g.OrgID, g.UserID, g.Username, access, refresh, g.InstanceURL, other); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `
+			update integrations set desired = 'running' where id = $1 and desired = 'disconnected'`, g.IntegrationID); err != nil {
+			return err
+		}
+		return signalAndWake(ctx, tx, c, flow.SignalTokenGranted)
+	})
+}
+
+// signalAndWake writes a signal to the outbox and wakes a running Watch, both with
+// the transaction.
+func signalAndWake(ctx context.Context, tx pgx.Tx, c *Connection, signal string) error {
+	if _, err := tx.Exec(ctx, `insert into outbox (workflow_id, signal) values ($1, $2)`,
+		flow.WorkflowID(c.Project, c.Integration), signal); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `select pg_notify($1, '')`, channelOutbox); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `select pg_notify($1, $2)`, channelWake, c.IntegrationID)
+	return err
+}
+
+// SavePendingGrant keeps a grant of another user, sealed, until it is confirmed
+// under hash or runs out.
+func (s *Store) SavePendingGrant(ctx context.Context, hash []byte, g Grant, userID string, expires time.Time) error {
+	raw, err := json.Marshal(pendingGrant{Grant: g, Access: g.Access.Reveal(), Refresh: g.Refresh.Reveal()})
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "encode the grant")
+	}
+	sealed, err := s.seal(secret.Text(raw), "pending_grants", g.IntegrationID, "grant")
+	if err != nil {
+		return err
+	}
+	_, err = s.pool.Exec(ctx, `
+		insert into pending_grants (hash, integration_id, grant_sealed, username, user_id, link_hash, expires_at)
+		values ($1, $2, $3, $4, nullif($5, ''), $6, $7)`,
+		hash, g.IntegrationID, sealed, g.Username, userID, g.LinkHash, expires)
+	return translate("keep the grant", err)
+}
+
+// pendingGrant spells the tokens out: a secret.Text does not marshal.
+type pendingGrant struct {
+	Grant
+	Access  string `json:"access"`
+	Refresh string `json:"refresh"`
+}
+
+// TakePendingGrant removes the grant kept under hash and returns it. fault.Invalid
+// when there is none or it ran out.
+func (s *Store) TakePendingGrant(ctx context.Context, hash []byte) (Grant, error) {
+	var integrationID, sealed string
+	err := s.pool.QueryRow(ctx, `
+		delete from pending_grants where hash = $1 and expires_at > now()
+		returning integration_id, grant_sealed`, hash).Scan(&integrationID, &sealed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Grant{}, fault.New(fault.Invalid, "there is nothing to confirm, or it took too long").WithHint("start the authorization again")
+	}
+	if err != nil {
+		return Grant{}, translate("take the kept grant", err)
+	}
+	raw, err := s.open(sealed, "pending_grants", integrationID, "grant")
+	if err != nil {
+		return Grant{}, err
+	}
+	var p pendingGrant
+	if err := json.Unmarshal([]byte(raw.Reveal()), &p); err != nil {
+		return Grant{}, fault.Wrap(fault.Internal, err, "decode the kept grant")
+	}
+	p.Grant.Access, p.Grant.Refresh = secret.Text(p.Access), secret.Text(p.Refresh)
+	return p.Grant, nil
+}

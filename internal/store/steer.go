@@ -1,0 +1,38 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"salesforcesync/internal/flow"
+)
+
+// Steer makes a signal to an integration's workflow true: pause and resume set the
+// desired state, sync-now asks for a poll, and every signal wakes a running Watch. A
+// disconnected integration is not resumed by it, a deleted one not touched.
+// Repeating it changes nothing more. Unknown integrations are ignored.
+func (s *Store) Steer(ctx context.Context, project, integration, signal string) error {
+	return s.inTx(ctx, "steer the integration", func(tx pgx.Tx) error {
+		var id string
+		err := tx.QueryRow(ctx, `
+			update integrations i set
+				desired = case when $3 = $4 and i.desired = 'running' then 'paused'
+				               when $3 = $5 and i.desired = 'paused' then 'running'
+				               else i.desired end,
+				sync_requests = i.sync_requests + case when $3 in ($5, $6) then 1 else 0 end
+			from projects p
+			where p.id = i.project_id and p.name = $1 and i.name = $2
+			returning i.id`,
+			project, integration, signal, flow.SignalPause, flow.SignalResume, flow.SignalSyncNow).Scan(&id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `select pg_notify($1, $2)`, channelWake, id)
+		return err
+	})
+}

@@ -1,0 +1,118 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// SetStatus writes what state an integration is in and why, for people. Since
+// moves only when the state does. Unknown integrations are ignored: they were
+// deleted meanwhile.
+func (s *Store) SetStatus(ctx context.Context, project, integration, status, reason, hint string, until time.Time) error {
+	_, err := s.pool.Exec(ctx, `
+		update integrations i set
+			status = $3, status_reason = $4, status_hint = $5, status_until = $6,
+			status_since = case when i.status = $3 then i.status_since else now() end
+		from projects p
+		where p.id = i.project_id and p.name = $1 and i.name = $2
+		  and (i.status, i.status_reason, i.status_hint, i.status_until) is distinct from ($3, $4, $5, $6::timestamptz)`,
+		project, integration, status, reason, hint, nullTime(until))
+	return translate("write the status", err)
+}
+
+// SetWatched notes that Salesforce was asked for news just now.
+func (s *Store) SetWatched(ctx context.Context, integrationID string) error {
+	_, err := s.pool.Exec(ctx, `update integrations set watched_at = now() where id = $1`, integrationID)
+	return translate("note the watch", err)
+}
+
+// SetObjectFault writes one object's own trouble; an empty kind clears it.
+func (s *Store) SetObjectFault(ctx context.Context, project, integration, object, kind, message, hint string, retryAt time.Time) error {
+	_, err := s.pool.Exec(ctx, `
+		update objects o set
+			fault_kind = $4, fault_message = $5, fault_hint = $6, retry_at = $7,
+			fault_since = case when $4 = '' then null when o.fault_kind = $4 then o.fault_since else now() end
+		from integrations i join projects p on p.id = i.project_id
+		where o.integration_id = i.id and p.name = $1 and i.name = $2 and o.name = $3`,
+		project, integration, object, kind, message, hint, nullTime(retryAt))
+	return translate("write the object's fault", err)
+}
+
+// CheckedObject is the verdict of a check on one object.
+type CheckedObject struct {
+	Name         string
+	Plan         []byte // JSON; nil when there is a problem
+	Problem      string
+	Hint         string
+	Dependencies []Dependency // Hi is where a new dependency starts
+}
+
+// SaveCheck stores the verdicts of a check of spec version in one transaction. A
+// dependency that is there already keeps its position. When every object was
+// judged for this version, the integration counts as checked.
+func (s *Store) SaveCheck(ctx context.Context, integrationID string, version int64, objects []CheckedObject) error {
+	return s.inTx(ctx, "save the check", func(tx pgx.Tx) error {
+		var now int64
+		if err := tx.QueryRow(ctx, `select spec_version from integrations where id = $1 for update`, integrationID).Scan(&now); err != nil {
+			return err
+		}
+		if now != version {
+			return nil // the file changed meanwhile: the next check judges that
+		}
+		for _, o := range objects {
+			state := "ok"
+			if o.Problem != "" {
+				state = "config_invalid"
+			}
+			if _, err := tx.Exec(ctx, `
+				update objects set state = $3, problem = $4, hint = $5,
+					plan = case when $3 = 'ok' then $6::jsonb else plan end
+				where integration_id = $1 and name = $2`,
+				integrationID, o.Name, state, o.Problem, o.Hint, nullBytes(o.Plan)); err != nil {
+				return err
+			}
+			if state != "ok" {
+				continue
+			}
+			paths := make([]string, 0, len(o.Dependencies))
+			for _, d := range o.Dependencies {
+				paths = append(paths, d.Path+"\x1f"+d.Parent)
+				if _, err := tx.Exec(ctx, `
+					insert into dependencies (integration_id, object, path, parent, hi_stamp, hi_id)
+					values ($1, $2, $3, $4, $5, $6)
+					on conflict do nothing`,
+					integrationID, o.Name, d.Path, d.Parent, d.Hi.Stamp, d.Hi.ID); err != nil {
+					return err
+				}
+			}
+			if _, err := tx.Exec(ctx, `
+				delete from dependencies where integration_id = $1 and object = $2 and not (path || chr(31) || parent = any($3))`,
+				integrationID, o.Name, paths); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, `
+			update integrations set checked_version = $2, checked_at = clock_timestamp() where id = $1`, integrationID, version)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `update connections set deletes_held = false where integration_id = $1`, integrationID)
+		return err
+	})
+}
+
+func nullTime(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t
+}
+
+func nullBytes(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return b
+}

@@ -1,0 +1,192 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"salesforcesync/internal/fault"
+)
+
+// Target is everything the sync of one integration needs to know before it asks
+// Salesforce anything. It is read anew each time: nothing of it may be kept.
+type Target struct {
+	IntegrationID  string
+	SourceID       string
+	Project        string
+	Integration    string
+	Spec           json.RawMessage // config.Integration
+	SpecVersion    int64
+	CheckedVersion int64 // 0 = never
+	CheckedAt      time.Time
+	Desired        string // running, paused, disconnected, deleted
+	Epoch          int64
+	SyncRequests   int64
+	Status         string
+
+	ConnectionState string // none, granted, lost, disconnected
+	LostReason      string
+	LostHint        string
+	GrantedAt       time.Time
+	Generation      int64
+
+	Objects []TargetObject
+}
+
+// TargetObject is one object of a Target with its live stream.
+type TargetObject struct {
+	Name         string
+	Spec         json.RawMessage // config.Object
+	State        string          // unchecked, ok, config_invalid
+	Problem      string
+	Hint         string
+	Plan         json.RawMessage // poll.Plan; null unless State is ok
+	Stream       int64
+	Epoch        int64
+	Seq          int64 // last applied
+	Hi           Position
+	Dependencies []Dependency
+	DueRechecks  int64
+}
+
+// Position is a place in the order (SystemModstamp, Id). The zero value is before everything.
+type Position struct {
+	Stamp time.Time `json:"stamp,omitzero"`
+	ID    string    `json:"id,omitempty"`
+}
+
+// IsZero reports whether p is before everything.
+func (p Position) IsZero() bool { return p.Stamp.IsZero() }
+
+// Dependency is a parent object on a property path and how far its changes were followed.
+type Dependency struct {
+	Path   string // relation path from the child, e.g. "Parent.Account"
+	Parent string // Salesforce API name
+	Hi     Position
+}
+
+// LoadTarget reads the integration named project/integration. fault.NotFound when
+// there is none.
+func (s *Store) LoadTarget(ctx context.Context, project, integration string) (*Target, error) {
+	return s.loadTarget(ctx, `p.name = $1 and i.name = $2`, project, integration)
+}
+
+func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Target, error) {
+	var t Target
+	// One snapshot, so that the integration and its objects belong together.
+	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `
+			select i.id, i.source_id, p.name, i.name, i.spec, i.spec_version, coalesce(i.checked_version, 0),
+			       coalesce(i.checked_at, 'epoch'), i.desired, i.epoch, i.sync_requests, i.status,
+			       coalesce(c.state, 'none'), coalesce(c.lost_reason, ''), coalesce(c.lost_hint, ''),
+			       coalesce(c.granted_at, 'epoch'), coalesce(c.generation, 0)
+			from integrations i
+			join projects p on p.id = i.project_id
+			left join connections c on c.integration_id = i.id
+			where `+where, args...).Scan(
+			&t.IntegrationID, &t.SourceID, &t.Project, &t.Integration, &t.Spec, &t.SpecVersion, &t.CheckedVersion,
+			&t.CheckedAt, &t.Desired, &t.Epoch, &t.SyncRequests, &t.Status,
+			&t.ConnectionState, &t.LostReason, &t.LostHint, &t.GrantedAt, &t.Generation)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `
+			select o.name, o.spec, o.state, o.problem, o.hint, coalesce(o.plan, 'null'),
+			       s.id, s.epoch, s.seq, coalesce(s.hi_stamp, '0001-01-01Z'), coalesce(s.hi_id, ''),
+			       (select count(*) from rechecks r
+			         where r.integration_id = o.integration_id and r.object = o.name and r.not_before <= now())
+			from objects o
+			join streams s on s.integration_id = o.integration_id and s.object = o.name and s.lane = 'live' and s.part = ''
+			where o.integration_id = $1
+			order by o.position`, t.IntegrationID)
+		if err != nil {
+			return err
+		}
+		t.Objects, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (TargetObject, error) {
+			var o TargetObject
+			err := row.Scan(&o.Name, &o.Spec, &o.State, &o.Problem, &o.Hint, &o.Plan,
+				&o.Stream, &o.Epoch, &o.Seq, &o.Hi.Stamp, &o.Hi.ID, &o.DueRechecks)
+			return o, err
+		})
+		if err != nil {
+			return err
+		}
+		rows, err = tx.Query(ctx, `
+			select object, path, parent, hi_stamp, hi_id from dependencies
+			where integration_id = $1 order by object, path, parent`, t.IntegrationID)
+		if err != nil {
+			return err
+		}
+		var object string
+		var d Dependency
+		_, err = pgx.ForEachRow(rows, []any{&object, &d.Path, &d.Parent, &d.Hi.Stamp, &d.Hi.ID}, func() error {
+			for i := range t.Objects {
+				if t.Objects[i].Name == object {
+					t.Objects[i].Dependencies = append(t.Objects[i].Dependencies, d)
+				}
+			}
+			return nil
+		})
+		return err
+	})
+	if fault.Is(translate("", err), fault.NotFound) && len(args) == 2 {
+		return nil, fault.New(fault.NotFound, "there is no integration %v/%v", args[0], args[1]).
+			WithHint("create it with `starter apply -f integration.yaml`; `starter list` shows what there is")
+	}
+	return &t, translate("read the integration", err)
+}
+
+// Object returns the object of that name.
+func (t *Target) Object(name string) (*TargetObject, bool) {
+	for i := range t.Objects {
+		if t.Objects[i].Name == name {
+			return &t.Objects[i], true
+		}
+	}
+	return nil, false
+}
+
+// LoadStreamTarget reads the integration that a stream belongs to, and the
+// stream's object. fault.Fenced when the stream is gone: its object was taken out
+// of the file.
+func (s *Store) LoadStreamTarget(ctx context.Context, stream int64) (*Target, *TargetObject, error) {
+	t, err := s.loadTarget(ctx, `i.id = (select integration_id from streams where id = $1)`, stream)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil, fault.New(fault.Fenced, "stream %d is gone", stream)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range t.Objects {
+		if t.Objects[i].Stream == stream {
+			return t, &t.Objects[i], nil
+		}
+	}
+	return nil, nil, fault.New(fault.Fenced, "stream %d is gone", stream)
+}
+
+// Gate is read before each call to Salesforce, so that pause, disconnect and a
+// new epoch act within seconds. It returns fault.Stopped or fault.Fenced when
+// the call must not be made.
+func (s *Store) Gate(ctx context.Context, stream, epoch int64) error {
+	var desired string
+	var now int64
+	err := s.pool.QueryRow(ctx, `
+		select i.desired, st.epoch from streams st join integrations i on i.id = st.integration_id where st.id = $1`,
+		stream).Scan(&desired, &now)
+	if err = translate("read the desired state", err); fault.Is(err, fault.NotFound) {
+		return fault.New(fault.Fenced, "stream %d is gone", stream)
+	}
+	if err != nil {
+		return err
+	}
+	if now != epoch {
+		return fault.New(fault.Fenced, "stream %d is at epoch %d, this work is of epoch %d", stream, now, epoch)
+	}
+	if desired != "running" {
+		return fault.New(fault.Stopped, "the integration is %s", desired)
+	}
+	return nil
+}

@@ -1,0 +1,257 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"salesforcesync/internal/crashpoint"
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/flow"
+)
+
+// settle is how long before Salesforce's clock a stamp must lie for its second
+// to be over for certain when the record was read. Stamps have whole seconds: a
+// record read in the second of its stamp can change again without its stamp
+// moving, so it is read once more.
+const settle = 2 * time.Second
+
+// Upsert applies a transformed batch in one transaction: comments, text revisions,
+// AI units, deletes, record states, rechecks, the cursor and the batch's counts. It
+// may be repeated: an applied batch answers with its stored counts and again = true.
+//
+// fault.Fenced when the stream is gone or at another epoch; fault.Stale when the
+// cleaned rows are not all there (PostgreSQL crashed and emptied the unlogged
+// table): Transform must run again.
+func (s *Store) Upsert(ctx context.Context, ref flow.BatchRef) (result flow.UpsertResult, err error) {
+	err = s.inTx(ctx, "apply the batch", func(tx pgx.Tx) error {
+		var applied int64
+		if err := lockStream(ctx, tx, ref, &applied); err != nil {
+			return err
+		}
+		b, err := readBatch(ctx, tx, ref)
+		if err != nil {
+			return err
+		}
+		result = flow.UpsertResult{Counts: b.Counts, More: b.More, Next: ref}
+		result.Next.Seq = ref.Seq + 1
+		if b.State == BatchApplied {
+			result.Again = true
+			return nil
+		}
+		if ref.Seq != applied+1 {
+			return fault.New(fault.Fenced, "batch %d of stream %d is not the next one: %d is applied", ref.Seq, ref.Stream, applied)
+		}
+		var staged int64
+		if err := tx.QueryRow(ctx, `select count(*) from staged where (stream_id, epoch, seq) = ($1, $2, $3)`,
+			ref.Stream, ref.Epoch, ref.Seq).Scan(&staged); err != nil {
+			return err
+		}
+		if b.State != BatchTransformed || staged != b.Rows {
+			return fault.New(fault.Stale, "batch %d of stream %d has %d of %d cleaned rows", ref.Seq, ref.Stream, staged, b.Rows)
+		}
+		if result.Counts, err = merge(ctx, tx, b); err != nil {
+			return err
+		}
+		crashpoint.Hit(crashpoint.BeforeCommit)
+		return nil
+	})
+	return result, err
+}
+
+// merge writes everything a batch changes. The statements run in the order in
+// which each needs the one before.
+func merge(ctx context.Context, tx pgx.Tx, b *Batch) (flow.Counts, error) {
+	var c flow.Counts
+	args := pgx.NamedArgs{
+		"source": b.SourceID, "integration": b.IntegrationID, "object": b.Object,
+		"stream": b.Stream, "epoch": b.Epoch, "seq": b.Seq, "settle": settle,
+	}
+	for _, step := range []struct{ what, sql string }{
+		{"lock the records", lockRecords},
+		{"decide what each row is", decideOutcomes},
+		{"write the comments", writeComments},
+		{"write the revisions", writeRevisions},
+		{"write the ledger", writeLedger},
+		{"delete comments", deleteComments},
+		{"write the record states", writeRecords},
+		{"ask ambiguous rows again", addRechecks},
+		{"answer the rechecks", answerRechecks},
+		{"set records aside", setAside},
+		{"take records back", unsetAside},
+	} {
+		tag, err := tx.Exec(ctx, step.sql, args)
+		if err != nil {
+			return c, translate(step.what, err)
+		}
+		if step.sql == writeLedger {
+			args["units"] = tag.RowsAffected()
+		}
+	}
+	// The counts are those of the rows; units are those of the ledger. The table's
+	// CHECKs refuse the transaction if they do not add up.
+	err := tx.QueryRow(ctx, closeBatch, args).Scan(&c.Rows, &c.Created, &c.TextChanged, &c.MetadataChanged,
+		&c.Unchanged, &c.Stale, &c.SetAside, &c.Deleted, &c.Units)
+	return c, err
+}
+
+// The rows of the batch, as every statement below names them.
+const thisBatch = ` (s.stream_id, s.epoch, s.seq) = (@stream, @epoch, @seq) `
+
+// In Id order, so that two lanes of one object cannot deadlock.
+const lockRecords = `
+	select 1 from records r
+	where r.source_id = @source and r.object = @object
+	  and r.record_id in (select record_id from staged s where` + thisBatch + `)
+	order by r.record_id
+	for update`
+
+// Last writer wins by (stamp, read order). A row with the stored stamp but other
+// content is applied only if it was read after the stored one had been read; else
+// nobody knows which is newer, and it is asked for again.
+//
+// Same text inputs (text_digest): the text in force stays, whatever the cleaning
+// made of it this time, so that a new cleaning version costs nothing by itself.
+const decideOutcomes = `
+	update staged s set
+		outcome = x.outcome,
+		before_hash = case when x.erased then null else x.text_hash end,
+		revision = case when x.outcome in ('created', 'text_changed') then coalesce(x.revision, 0) + 1 else x.revision end
+	from (
+		select n.record_id, c.revision, c.text_hash, coalesce(c.erased, false) as erased,
+			case
+				when r.record_id is not null and n.stamp < r.stamp then 'stale'
+				when r.stamp = n.stamp and r.record_digest = n.record_digest
+				     and (r.state in ('deleted', 'erased')) = n.is_deleted then 'unchanged'
+				when r.stamp = n.stamp and b.read_begin <= r.read_end then 'stale'
+				when n.is_deleted and r.state in ('deleted', 'erased') then 'unchanged'
+				when n.is_deleted then 'deleted'
+				when n.reason is not null then 'set_aside'
+				when c.id is null or c.erased then 'created'
+				when (r.text_digest = n.text_digest or c.text_hash = n.text_hash) then
+					case when c.content_hash = n.content_hash and c.deleted_at is null then 'unchanged' else 'metadata_changed' end
+				else 'text_changed'
+			end as outcome
+		from staged n
+		join batches b on (b.stream_id, b.epoch, b.seq) = (n.stream_id, n.epoch, n.seq)
+		left join records r on r.source_id = @source and r.object = @object and r.record_id = n.record_id
+		left join comments c on c.source_id = @source and c.id = coalesce(n.comment_id, r.comment_id)
+		where (n.stream_id, n.epoch, n.seq) = (@stream, @epoch, @seq)
+	) x
+	where` + thisBatch + `and s.record_id = x.record_id`
+
+const writeComments = `
+	insert into comments as c (source_id, id, ts, thread_id, envelope, properties, revision, text_hash, content_hash)
+	select @source, s.comment_id, s.ts, s.thread_id, s.envelope, s.properties, s.revision,
+	       case when s.outcome = 'metadata_changed' then s.before_hash else s.text_hash end, s.content_hash
+	from staged s
+	where` + thisBatch + `and s.outcome in ('created', 'text_changed', 'metadata_changed')
+	on conflict (source_id, id) do update set
+		ts = excluded.ts, thread_id = excluded.thread_id, envelope = excluded.envelope, properties = excluded.properties,
+		revision = excluded.revision, text_hash = excluded.text_hash, content_hash = excluded.content_hash,
+		last_modified = now(), deleted_at = null, erased = false`
+
+const writeRevisions = `
+	insert into revisions (source_id, comment_id, revision, texts, text_hash, cleaning_version)
+	select @source, s.comment_id, s.revision, s.texts, s.text_hash,
+	       (select cleaning_version from batches b where (b.stream_id, b.epoch, b.seq) = (@stream, @epoch, @seq))
+	from staged s
+	where` + thisBatch + `and s.outcome in ('created', 'text_changed')`
+
+const writeLedger = `
+	insert into ledger (source_id, comment_id, revision, reason, before_hash, after_hash, stream_id, epoch, seq)
+	select @source, s.comment_id, s.revision, s.outcome, s.before_hash, s.text_hash, @stream, @epoch, @seq
+	from staged s
+	where` + thisBatch + `and s.outcome in ('created', 'text_changed')`
+
+const deleteComments = `
+	update comments c set deleted_at = now(), last_modified = now()
+	from staged s
+	join records r on r.source_id = @source and r.object = @object and r.record_id = s.record_id
+	where` + thisBatch + `and s.outcome = 'deleted'
+	  and c.source_id = @source and c.id = r.comment_id and c.deleted_at is null
+	  and (select coalesce(o.spec->>'deleted', 'tombstone') from objects o
+	        where o.integration_id = @integration and o.name = @object) <> 'keep'`
+
+const writeRecords = `
+	insert into records as r (source_id, object, record_id, stamp, read_begin, read_end, record_digest, text_digest,
+		state, comment_id, raw_stream, raw_epoch, raw_seq, raw_chunk)
+	select @source, @object, s.record_id, s.stamp, b.read_begin, b.read_end, s.record_digest, s.text_digest,
+	       case when s.is_deleted then 'deleted' when s.reason is not null then 'set_aside' else 'live' end,
+	       s.comment_id, s.stream_id, s.epoch, s.seq, s.chunk
+	from staged s
+	join batches b on (b.stream_id, b.epoch, b.seq) = (s.stream_id, s.epoch, s.seq)
+	where` + thisBatch + `and s.outcome <> 'stale'
+	on conflict (source_id, object, record_id) do update set
+		stamp = excluded.stamp, read_begin = excluded.read_begin, read_end = excluded.read_end,
+		record_digest = excluded.record_digest, text_digest = excluded.text_digest, state = excluded.state,
+		comment_id = coalesce(excluded.comment_id, r.comment_id),
+		raw_stream = excluded.raw_stream, raw_epoch = excluded.raw_epoch, raw_seq = excluded.raw_seq, raw_chunk = excluded.raw_chunk,
+		updated_at = now()
+	-- A row that is the stored one to the letter leaves no new version behind.
+	where (r.stamp, r.record_digest, r.text_digest, r.state)
+	   is distinct from (excluded.stamp, excluded.record_digest, excluded.text_digest, excluded.state)`
+
+const addRechecks = `
+	insert into rechecks as k (integration_id, object, record_id, reason, not_before)
+	select @integration, @object, s.record_id,
+	       case when s.outcome = 'stale' then 'ambiguous' else 'unsettled' end,
+	       case when s.outcome = 'stale' then now() else now() + @settle::interval + interval '1 second' end
+	from staged s
+	join batches b on (b.stream_id, b.epoch, b.seq) = (s.stream_id, s.epoch, s.seq)
+	join records r on r.source_id = @source and r.object = @object and r.record_id = s.record_id
+	where` + thisBatch + `
+	  and ((s.outcome = 'stale' and s.stamp = r.stamp)
+	    or (s.outcome <> 'stale' and s.stamp > b.server_time - @settle::interval))
+	on conflict (integration_id, object, record_id) do update set
+		asked = excluded.asked, not_before = least(k.not_before, excluded.not_before)`
+
+// A recheck asked for while this batch was being read stays: the read may have come too early for it.
+const answerRechecks = `
+	delete from rechecks k using batches b
+	where (b.stream_id, b.epoch, b.seq) = (@stream, @epoch, @seq)
+	  and k.integration_id = @integration and k.object = @object
+	  and k.record_id = any(b.rechecked) and k.asked < b.read_begin`
+
+const setAside = `
+	insert into set_aside as a (source_id, object, record_id, reason)
+	select @source, @object, s.record_id, s.reason from staged s
+	where` + thisBatch + `and s.outcome = 'set_aside'
+	on conflict (source_id, object, record_id) do update set reason = excluded.reason`
+
+const unsetAside = `
+	delete from set_aside a using staged s
+	where` + thisBatch + `and s.outcome in ('created', 'text_changed', 'metadata_changed', 'deleted')
+	  and a.source_id = @source and a.object = @object and a.record_id = s.record_id`
+
+const closeBatch = `
+	with counts as (
+		select count(*) filter (where outcome = 'created')          as created,
+		       count(*) filter (where outcome = 'text_changed')     as text_changed,
+		       count(*) filter (where outcome = 'metadata_changed') as metadata_changed,
+		       count(*) filter (where outcome = 'unchanged')        as unchanged,
+		       count(*) filter (where outcome = 'stale')            as stale,
+		       count(*) filter (where outcome = 'set_aside')        as set_aside,
+		       count(*) filter (where outcome = 'deleted')          as deleted
+		from staged s where` + thisBatch + `
+	), closed as (
+		update batches b set state = 'applied', applied_at = now(),
+			created = counts.created, text_changed = counts.text_changed, metadata_changed = counts.metadata_changed,
+			unchanged = counts.unchanged, stale = counts.stale, set_aside = counts.set_aside, deleted = counts.deleted,
+			units = @units
+		from counts
+		where (b.stream_id, b.epoch, b.seq) = (@stream, @epoch, @seq)
+		returning b.*
+	), moved as (
+		update streams st set seq = @seq, rows_applied = st.rows_applied + closed.rows, applied_at = now(),
+			hi_stamp = coalesce(closed.to_stamp, st.hi_stamp), hi_id = coalesce(closed.to_id, st.hi_id)
+		from closed where st.id = @stream
+	), swept as (
+		delete from staged s where` + thisBatch + `
+	), told as (
+		select pg_notify('comments_changed', @source) from closed
+		where created + text_changed + metadata_changed + deleted > 0
+	)
+	select rows, created, text_changed, metadata_changed, unchanged, stale, set_aside, deleted, units
+	from closed left join told on true`

@@ -1,0 +1,77 @@
+package transform
+
+import (
+	"slices"
+
+	"salesforcesync/internal/salesforce"
+)
+
+// Mapping says which Salesforce path feeds which part of a comment. Paths are in
+// Salesforce's spelling. In a list, the first path with a value wins.
+type Mapping struct {
+	Thread     []string       `json:"thread,omitempty"` // an Id or a text
+	Subject    string         `json:"subject,omitempty"`
+	Body       []TextPath     `json:"body,omitempty"`
+	Signature  *TextPath      `json:"signature,omitempty"`
+	FromName   string         `json:"from_name,omitempty"`
+	From       string         `json:"from,omitempty"`
+	To         string         `json:"to,omitempty"`
+	Cc         string         `json:"cc,omitempty"`
+	Bcc        string         `json:"bcc,omitempty"`
+	SentAt     string         `json:"sent_at,omitempty"`
+	Timestamp  []string       `json:"timestamp"`
+	Direction  string         `json:"direction,omitempty"` // a checkbox "incoming", or a text
+	Properties []PropertyPath `json:"properties,omitempty"`
+}
+
+// TextPath is a path to a text that may be HTML.
+type TextPath struct {
+	Path string `json:"path"`
+	HTML bool   `json:"html,omitempty"`
+}
+
+// PropertyPath is a property and where its value comes from.
+type PropertyPath struct {
+	Name string `json:"name"`
+	Path string `json:"path"`
+}
+
+// Paths lists every path the mapping reads, sorted, each once.
+func (m Mapping) Paths() []string {
+	out := m.TextPaths()
+	add := func(paths ...string) {
+		for _, p := range paths {
+			if p != "" {
+				out = append(out, p)
+			}
+		}
+	}
+	add(m.Thread...)
+	add(m.FromName, m.From, m.To, m.Cc, m.Bcc, m.SentAt, m.Direction)
+	add(m.Timestamp...)
+	for _, p := range m.Properties {
+		add(p.Path)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// TextPaths lists the paths that feed subject, body and signature: as long as their
+// values stay, the text stays and nothing is charged.
+func (m Mapping) TextPaths() []string {
+	var out []string
+	if m.Subject != "" {
+		out = append(out, m.Subject)
+	}
+	for _, b := range m.Body {
+		out = append(out, b.Path)
+	}
+	if m.Signature != nil {
+		out = append(out, m.Signature.Path)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Types is what the mapping needs to know of describe: the type of each path.
+type Types = salesforce.Fields

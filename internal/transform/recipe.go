@@ -1,0 +1,138 @@
+package transform
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+
+	"salesforcesync/internal/clean"
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/flow"
+	"salesforcesync/internal/salesforce"
+	"salesforcesync/internal/store"
+)
+
+// Paths that every query selects besides those of the mapping.
+const (
+	PathID      = "Id"
+	PathDeleted = "IsDeleted"
+)
+
+// Recipe is what is needed to read the records of one object and to make comments
+// of them. It is stored with the object (in its plan) as JSON.
+type Recipe struct {
+	Stamp   string  `json:"stamp"` // the path of the cursor, e.g. SystemModstamp
+	Types   Types   `json:"types"` // of every selected path
+	Mapping Mapping `json:"mapping"`
+}
+
+// Row makes the staged row of one record as Salesforce gave it. The record's
+// stamp must be there; anything else that is wrong becomes the row's reason.
+func (r Recipe) Row(raw []byte) (store.StagedRow, error) {
+	rec, err := salesforce.Decode(raw, r.Types)
+	if err != nil {
+		return r.unreadable(raw, err)
+	}
+	stamp, ok := rec.Time(r.Stamp)
+	if !ok {
+		return store.StagedRow{}, fault.New(fault.Internal, "record %s has no %s", rec.ID, r.Stamp)
+	}
+	row := store.StagedRow{RecordID: rec.ID, Stamp: stamp}
+	whole := rec.Digest(r.contentPaths())
+	texts := rec.Digest(r.Mapping.TextPaths())
+	row.RecordDigest, row.TextDigest = whole[:], texts[:]
+	if deleted, _ := rec.Bool(PathDeleted); deleted {
+		row.Deleted = true
+		return row, nil
+	}
+	c, err := Comment(rec, r.Mapping, r.Types)
+	if err != nil {
+		row.Reason = err.Error()
+		return row, nil
+	}
+	row.Comment = c
+	return row, nil
+}
+
+// contentPaths are the paths whose values make the record what it is: not the
+// stamp, which system jobs move, and not what is compared apart.
+func (r Recipe) contentPaths() []string { return r.Mapping.Paths() }
+
+// unreadable sets a record aside whose fields do not decode, if at least its Id and
+// stamp do: without those nobody could say which record is missing.
+func (r Recipe) unreadable(raw []byte, cause error) (store.StagedRow, error) {
+	rec, err := salesforce.Decode(raw, Types{r.Stamp: salesforce.TypeDateTime})
+	if err != nil {
+		return store.StagedRow{}, fault.Wrap(fault.Internal, err, "read a staged record")
+	}
+	stamp, ok := rec.Time(r.Stamp)
+	if !ok {
+		return store.StagedRow{}, fault.Wrap(fault.Internal, cause, "record %s has no %s", rec.ID, r.Stamp)
+	}
+	digest := sha256.Sum256(raw)
+	return store.StagedRow{RecordID: rec.ID, Stamp: stamp, RecordDigest: digest[:], TextDigest: digest[:], Reason: cause.Error()}, nil
+}
+
+// Batches transforms staged batches.
+type Batches struct {
+	Store *store.Store
+}
+
+// Transform reads the sealed batch ref, makes comments of its records and stages
+// them. It may be repeated; a batch that was applied already is left alone.
+func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.TransformResult, error) {
+	result := flow.TransformResult{CleaningVersion: clean.Version}
+	b, err := t.Store.LoadBatch(ctx, ref)
+	if err != nil {
+		return result, err
+	}
+	switch b.State {
+	case store.BatchApplied:
+		return result, nil
+	case store.BatchReading:
+		return result, fault.New(fault.Fenced, "batch %d of stream %d is not sealed", ref.Seq, ref.Stream)
+	}
+	_, object, err := t.Store.LoadStreamTarget(ctx, ref.Stream)
+	if err != nil {
+		return result, err
+	}
+	var plan struct {
+		Recipe Recipe `json:"recipe"`
+	}
+	if err := json.Unmarshal(object.Plan, &plan); err != nil || plan.Recipe.Stamp == "" {
+		return result, fault.Wrap(fault.Internal, err, "read the plan of %s", object.Name)
+	}
+	sum := sha256.New()
+	err = t.Store.StageRows(ctx, b, clean.Version, func(add func(store.StagedRow) error) error {
+		result.Comments, result.SetAside = 0, 0
+		for chunk := range b.Chunks {
+			lines, err := t.Store.ReadChunk(ctx, b, chunk)
+			if err != nil {
+				return err
+			}
+			sum.Write(lines)
+			for line := range bytes.Lines(lines) {
+				row, err := plan.Recipe.Row(bytes.TrimSuffix(line, []byte{'\n'}))
+				if err != nil {
+					return err
+				}
+				row.Chunk = chunk
+				switch {
+				case row.Comment != nil:
+					result.Comments++
+				case row.Reason != "":
+					result.SetAside++
+				}
+				if err := add(row); err != nil {
+					return err
+				}
+			}
+		}
+		if !bytes.Equal(sum.Sum(nil), b.Checksum) {
+			return fault.New(fault.Internal, "batch %d of stream %d is not what was read: its checksum differs", ref.Seq, ref.Stream)
+		}
+		return nil
+	})
+	return result, err
+}

@@ -1,0 +1,213 @@
+package transform
+
+import (
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"salesforcesync/internal/clean"
+	"salesforcesync/internal/comment"
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/salesforce"
+)
+
+// PropertyDirection holds "inbound" or "outbound" where the object says which.
+const PropertyDirection = "Direction"
+
+// PropertyTruncated names the texts of a comment that were longer than the
+// Comments API allows and were cut.
+const PropertyTruncated = "Truncated"
+
+// Comment makes the comment of one record. A record that cannot become one gives a
+// fault.Record error whose message is the reason to show.
+func Comment(rec salesforce.Record, m Mapping, types Types) (*comment.Comment, error) {
+	c := &comment.Comment{ID: salesforce.HexID(rec.ID), Properties: comment.Properties{}}
+	stamp, ok := firstTime(rec, m.Timestamp)
+	if !ok {
+		return nil, fault.New(fault.Record, "no timestamp: %s is empty", strings.Join(m.Timestamp, " and "))
+	}
+	c.Timestamp = stamp
+	c.ThreadID = thread(rec, m.Thread, types)
+
+	var truncated []string
+	cut := func(what, text string) string {
+		text, shorter := clean.Cut(text, comment.MaxTextChars)
+		if shorter {
+			truncated = append(truncated, what)
+		}
+		return text
+	}
+	var msg comment.Message
+	if subject := cut("subject", line(rec, m.Subject)); subject != "" {
+		msg.Subject = &comment.Text{Text: subject}
+	}
+	msg.Body.Text = cut("body", body(rec, m.Body))
+	if m.Signature != nil {
+		if signature := cut("signature", body(rec, []TextPath{*m.Signature})); signature != "" {
+			msg.Signature = &comment.Text{Text: signature}
+		}
+	}
+	msg.From = from(line(rec, m.FromName), line(rec, m.From))
+	msg.To, msg.Cc, msg.Bcc = addresses(rec, m.To), addresses(rec, m.Cc), addresses(rec, m.Bcc)
+	if sent, ok := rec.Time(m.SentAt); ok {
+		msg.SentAt = &sent
+	}
+	c.Messages = []comment.Message{msg}
+
+	if m.Direction != "" {
+		c.Properties.SetString(PropertyDirection, direction(rec, m.Direction))
+	}
+	for _, p := range m.Properties {
+		if types[p.Path].Numeric() {
+			if n, ok := rec.Number(p.Path); ok {
+				c.Properties.SetNumber(p.Name, n)
+			}
+			continue
+		}
+		if text, ok := rec.Text(p.Path); ok {
+			c.Properties.SetString(p.Name, clean.Text(text))
+		}
+	}
+	if len(truncated) > 0 {
+		c.Properties.SetString(PropertyTruncated, strings.Join(truncated, ", "))
+	}
+	if err := c.Validate(); err != nil {
+		return nil, fault.Wrap(fault.Record, err, "the Comments API refuses it")
+	}
+	return c, nil
+}
+
+func firstTime(rec salesforce.Record, paths []string) (time.Time, bool) {
+	for _, p := range paths {
+		if t, ok := rec.Time(p); ok {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// thread is the hex of the first value: of the 18 characters of an Id, of the bytes
+// of a text. Equal values within a source make a conversation.
+func thread(rec salesforce.Record, paths []string, types Types) string {
+	for _, p := range paths {
+		value, ok := rec.Text(p)
+		if !ok {
+			continue
+		}
+		if t := types[p]; t == salesforce.TypeReference || t == salesforce.TypeID {
+			if id := salesforce.To18(value); id != "" {
+				return salesforce.HexID(id)
+			}
+		}
+		return hex.EncodeToString([]byte(value))
+	}
+	return ""
+}
+
+func line(rec salesforce.Record, path string) string {
+	text, _ := rec.Text(path)
+	return clean.Line(text)
+}
+
+// body is the first text that is not blank.
+func body(rec salesforce.Record, paths []TextPath) string {
+	for _, p := range paths {
+		text, ok := rec.Text(p.Path)
+		if !ok {
+			continue
+		}
+		if p.HTML {
+			text = clean.HTML(text)
+		} else {
+			text = clean.Text(text)
+		}
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+func direction(rec salesforce.Record, path string) string {
+	if incoming, ok := rec.Bool(path); ok {
+		if incoming {
+			return "inbound"
+		}
+		return "outbound"
+	}
+	text, _ := rec.Text(path)
+	return clean.Line(text)
+}
+
+// from joins a name and an address as "Name <address>". The address stays to the
+// letter; a name that is too long gives way to it.
+func from(name, address string) string {
+	switch {
+	case address == "":
+		name, _ = clean.Cut(name, comment.MaxAddressSize)
+		return name
+	case name == "":
+		return address
+	}
+	room := comment.MaxAddressSize - len([]rune(address)) - len(" <>")
+	if room < 1 {
+		return address
+	}
+	name, _ = clean.Cut(name, room)
+	return name + " <" + address + ">"
+}
+
+// addresses splits a list as Salesforce stores it: by semicolons or, where there is
+// none outside quotes, by commas between addresses.
+func addresses(rec salesforce.Record, path string) []string {
+	text, ok := rec.Text(path)
+	if !ok {
+		return nil
+	}
+	parts := split(text, ';')
+	if len(parts) == 1 {
+		parts = split(text, ',')
+		for _, p := range parts {
+			if !strings.Contains(p, "@") { // "Doe, Jane <jane@example.com>" is one
+				parts = []string{text}
+				break
+			}
+		}
+	}
+	var out []string
+	for _, p := range parts {
+		p, _ = clean.Cut(clean.Line(p), comment.MaxAddressSize)
+		if p != "" && len(out) < comment.MaxAddresses {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// split cuts at sep outside double quotes and angle brackets. Blank parts at the
+// end (a trailing separator) are left out.
+func split(s string, sep rune) []string {
+	var parts []string
+	quoted, angled, start := false, false, 0
+	for i, r := range s {
+		switch {
+		case r == '"':
+			quoted = !quoted
+		case quoted:
+		case r == '<':
+			angled = true
+		case r == '>':
+			angled = false
+		case r == sep && !angled:
+			parts = append(parts, s[start:i])
+			start = i + len(string(sep))
+		}
+	}
+	if rest := s[start:]; strings.TrimSpace(rest) != "" || len(parts) == 0 {
+		parts = append(parts, rest)
+	}
+	if quoted { // one quotation mark alone quotes nothing
+		return strings.Split(s, string(sep))
+	}
+	return parts
+}

@@ -1,0 +1,256 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"salesforcesync/internal/flow"
+)
+
+// Integration keeps one integration in sync until it is deleted. Input is
+// {"project": …, "integration": …}; the integration must have been applied before,
+// else the workflow fails and says so.
+func Integration(ctx workflow.Context, p flow.IntegrationParams) error {
+	if p.Project == "" || p.Integration == "" {
+		return temporal.NewNonRetryableApplicationError(
+			`the input must name project and integration: {"project":"support","integration":"salesforce-prod"}`, "Invalid", nil)
+	}
+	l := newLoop(ctx, p)
+	if err := workflow.SetQueryHandler(ctx, flow.QueryStatus, func() (flow.Status, error) { return l.answer(), nil }); err != nil {
+		return fmt.Errorf("answer queries: %w", err)
+	}
+	if p.State == nil {
+		// 1. Be found by name, and do not start all at once.
+		if err := workflow.UpsertTypedSearchAttributes(ctx, keyProject.ValueSet(p.Project),
+			keyIntegration.ValueSet(p.Integration), keyStatus.ValueSet(l.state.Status)); err != nil {
+			return fmt.Errorf("set search attributes: %w", err)
+		}
+		if err := workflow.Sleep(ctx, jitter(ctx)); err != nil {
+			return err
+		}
+	}
+	for {
+		// 2. Hear what was signalled; what it says goes to PostgreSQL first.
+		if err := l.absorb(ctx); err != nil {
+			return err
+		}
+		// 3. Begin a new history before this one grows, when nothing is out.
+		if l.full(ctx) {
+			if l.busy == 0 {
+				if l.heard() { // between this and the return nothing may block
+					continue
+				}
+				return workflow.NewContinueAsNewError(ctx, flow.WorkflowIntegration, l.next())
+			}
+			if err := l.wait(ctx, parkFor, "wait for batches to finish", func() bool { return l.busy == 0 }); err != nil {
+				return err
+			}
+			continue
+		}
+		// 4. Wait for what must be waited for, or ask for news.
+		over, err := l.turn(ctx)
+		if over || err != nil {
+			return err
+		}
+	}
+}
+
+// jitter spreads first starts; it depends on the workflow's id alone.
+func jitter(ctx workflow.Context) time.Duration {
+	h := fnv.New32a()
+	h.Write([]byte(workflow.GetInfo(ctx).WorkflowExecution.ID))
+	return time.Duration(h.Sum32()) % firstJitter
+}
+
+// turn is one round: Watch, then whatever its outcome asks for. over means that the
+// integration is gone.
+func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
+	if l.paused { // shown at once; PostgreSQL was told in absorb
+		return false, l.park(ctx, l.nudges, flow.StatePaused, "paused by an operator",
+			"resume it with `starter resume "+l.name()+"`")
+	}
+	if wait := l.untilTick(ctx); wait > 0 {
+		return false, l.wait(ctx, wait, "next look in "+wait.Round(time.Millisecond).String(), nil)
+	}
+	if l.checkDue(ctx) {
+		return false, l.check(ctx)
+	}
+	skip := l.skip(ctx)
+	if len(l.state.Objects) > 0 && len(skip) == len(l.state.Objects) {
+		// Every object is busy or waits: nothing to watch.
+		return false, l.waitForObject(ctx)
+	}
+	nudges := l.nudges
+	result, err := l.watch(ctx, skip)
+	if err != nil {
+		return false, l.setBack(ctx, err)
+	}
+	l.failures = 0
+	l.state.Interval = result.Interval
+	switch result.Outcome {
+	case flow.OutcomeDeleted:
+		if l.state.LastWatch.IsZero() && result.Reason != "" {
+			return true, temporal.NewNonRetryableApplicationError(result.Reason+": "+result.Hint, "NotFound", nil)
+		}
+		return true, nil
+	case flow.OutcomeAwaiting, flow.OutcomePaused, flow.OutcomeDisconnected:
+		return false, l.park(ctx, nudges, result.Outcome, result.Reason, result.Hint)
+	case flow.OutcomeUnchecked:
+		return false, l.check(ctx)
+	}
+	l.state.LastWatch = workflow.Now(ctx) // Watch returns right after it asked
+	l.note(ctx, result)
+	for _, news := range result.News {
+		l.begin(ctx, news)
+	}
+	return false, l.show(ctx, result)
+}
+
+// watch runs Watch and hears signals meanwhile: they act through PostgreSQL, and
+// Watch comes back by itself when it must.
+func (l *loop) watch(ctx workflow.Context, skip []string) (flow.WatchResult, error) {
+	once := len(skip) > 0 || l.busy > 0 // somebody will want to be watched again soon
+	summary := "watch for news"
+	if once {
+		summary = "look for news once"
+	}
+	f := workflow.ExecuteActivity(onPoll(ctx, watchLongest, summary), flow.Watch.Name,
+		flow.WatchParams{Project: l.params.Project, Integration: l.params.Integration, Skip: skip, Once: once})
+	for !f.IsReady() {
+		if err := workflow.Await(ctx, func() bool { return f.IsReady() || l.heard() }); err != nil {
+			return flow.WatchResult{}, err
+		}
+		if err := l.absorb(ctx); err != nil {
+			return flow.WatchResult{}, err
+		}
+	}
+	var result flow.WatchResult
+	err := f.Get(ctx, &result)
+	return result, err
+}
+
+// check asks Salesforce whether what the file names is there.
+func (l *loop) check(ctx workflow.Context) error {
+	result, err := flow.Check.Run(onPoll(ctx, checkLongest, "check names, rights and conditions"),
+		flow.CheckParams{Project: l.params.Project, Integration: l.params.Integration})
+	if err != nil {
+		return l.setBack(ctx, err)
+	}
+	l.failures = 0
+	l.state.CheckAt = time.Time{}
+	objects := map[string]*flow.ObjectState{}
+	for _, o := range result.Objects {
+		state := l.state.Objects[o.Object]
+		if state == nil {
+			state = &flow.ObjectState{}
+		}
+		state.Kind, state.Fault, state.Hint, state.RetryAt, state.Failures = "", "", "", time.Time{}, 0
+		if o.Problem != "" {
+			state.Kind, state.Fault, state.Hint = kindConfig, o.Problem, o.Hint
+			l.state.CheckAt = workflow.Now(ctx).Add(refusedFor)
+		}
+		objects[o.Object] = state
+	}
+	l.state.Objects = objects
+	l.state.LastWatch = time.Time{} // look at once
+	if l.state.Status != flow.StateSyncing && l.state.Status != flow.StateIdle {
+		l.enter(ctx, flow.StateIdle, "", "", time.Time{})
+	}
+	return nil
+}
+
+// park waits for a person. nudges is how many signals had been heard before what led
+// here was looked at: one heard since may have changed it.
+func (l *loop) park(ctx workflow.Context, nudges int, state, reason, hint string) error {
+	if nudges != l.nudges {
+		return nil
+	}
+	if err := l.report(ctx, state, reason, hint, time.Time{}); err != nil {
+		return err
+	}
+	l.state.LastWatch = time.Time{}
+	return l.wait(ctx, parkFor, "wait: "+state, nil)
+}
+
+// setBack waits after a failure of the whole integration. What it waits for is shown.
+func (l *loop) setBack(ctx workflow.Context, cause error) error {
+	if temporal.IsCanceledError(cause) {
+		return cause
+	}
+	kind, f := failureOf(cause)
+	l.state.LastWatch = time.Time{}
+	switch kind {
+	case kindStopped, kindFenced, kindReauthorize:
+		// The row in PostgreSQL says it all: the next Watch reads it. A short breath
+		// keeps a disagreement from spinning.
+		return l.wait(ctx, time.Second, "look again", nil)
+	case kindQuota:
+		return l.waitForQuota(ctx, f)
+	}
+	l.failures++
+	wait := backoff(l.failures)
+	if f.RetryAfter > wait {
+		wait = f.RetryAfter
+	}
+	if err := l.report(ctx, flow.StateBackingOff, f.Message, f.Hint, workflow.Now(ctx).Add(wait)); err != nil {
+		return err
+	}
+	return l.wait(ctx, wait, "back off", nil)
+}
+
+func (l *loop) waitForQuota(ctx workflow.Context, f flow.Failure) error {
+	wait := max(f.RetryAfter, 0)
+	if wait == 0 {
+		wait = quotaFor
+	}
+	if err := l.report(ctx, flow.StateQuotaWait, f.Message, f.Hint, workflow.Now(ctx).Add(wait)); err != nil {
+		return err
+	}
+	return l.wait(ctx, wait, "wait for the org's API requests", nil)
+}
+
+// backoff doubles from backoffFirst to backoffLongest.
+func backoff(failures int) time.Duration {
+	wait := backoffFirst
+	for range failures - 1 {
+		if wait *= 2; wait >= backoffLongest {
+			return backoffLongest
+		}
+	}
+	return wait
+}
+
+// Kinds of failure that the workflow tells apart; the names are those of the fault
+// vocabulary, which this package must not import.
+const (
+	kindStale       = "Stale"
+	kindQuota       = "Quota"
+	kindReauthorize = "Reauthorize"
+	kindPermission  = "Permission"
+	kindConfig      = "Config"
+	kindFenced      = "Fenced"
+	kindStopped     = "Stopped"
+)
+
+// failureOf reads what an activity said went wrong.
+func failureOf(err error) (kind string, f flow.Failure) {
+	f.Message = err.Error()
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		if app.HasDetails() {
+			_ = app.Details(&f) // an unknown shape leaves the message
+		}
+		return app.Type(), f
+	}
+	var timeout *temporal.TimeoutError
+	if errors.As(err, &timeout) {
+		f.Message = "no worker finished it in time: " + timeout.Error()
+		f.Hint = "check that workers are running and healthy"
+	}
+	return "Transient", f
+}

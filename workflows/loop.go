@@ -1,0 +1,239 @@
+package workflows
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"salesforcesync/internal/flow"
+)
+
+// signalNames in the order in which they are heard. pause stands before resume: when
+// both wait unread, nobody knows their order any more, and running is what the
+// later look at PostgreSQL corrects.
+var signalNames = []string{
+	flow.SignalConfigChanged, flow.SignalTokenGranted, flow.SignalTokenRefreshed,
+	flow.SignalPause, flow.SignalResume, flow.SignalSyncNow,
+}
+
+// loop is the workflow's memory within one run.
+type loop struct {
+	params flow.IntegrationParams
+	state  flow.IntegrationState
+
+	signals  map[string]workflow.ReceiveChannel
+	unheard  []string // received, not yet told to PostgreSQL
+	nudges   int      // signals heard
+	paused   bool
+	rush     bool // do not wait for the next tick
+	failures int  // of the whole integration, in a row
+
+	busy     int // objects with a batch under way
+	running  map[string]bool
+	finished int // objects that finished, ever
+
+	reason string
+	hint   string
+	until  time.Time
+}
+
+func newLoop(ctx workflow.Context, p flow.IntegrationParams) *loop {
+	l := &loop{params: p, running: map[string]bool{}, signals: map[string]workflow.ReceiveChannel{}}
+	if p.State != nil {
+		l.state = *p.State
+		l.state.Runs++
+	} else {
+		l.state.Status, l.state.Since = flow.StateAwaitingAuthorization, workflow.Now(ctx)
+	}
+	if l.state.Objects == nil {
+		l.state.Objects = map[string]*flow.ObjectState{}
+	}
+	l.params.State = nil
+	for _, name := range signalNames {
+		l.signals[name] = workflow.GetSignalChannel(ctx, name)
+	}
+	l.describe(ctx)
+	return l
+}
+
+func (l *loop) name() string { return l.params.Project + "/" + l.params.Integration }
+
+// next is the input of the next run.
+func (l *loop) next() flow.IntegrationParams {
+	p := l.params
+	state := l.state
+	p.State = &state
+	return p
+}
+
+// full reports whether it is time for a new history.
+func (l *loop) full(ctx workflow.Context) bool {
+	return workflow.GetInfo(ctx).GetContinueAsNewSuggested()
+}
+
+// heard takes signals off their channels and reports whether any wait for absorb. It
+// does not block and schedules nothing, so that it may be part of a condition.
+func (l *loop) heard() bool {
+	for _, name := range signalNames {
+		for l.signals[name].ReceiveAsync(nil) {
+			l.nudges++
+			if !slices.Contains(l.unheard, name) {
+				l.unheard = append(l.unheard, name)
+			}
+		}
+	}
+	return len(l.unheard) > 0
+}
+
+// absorb acts on the signals heard: what the operator sees changes at once, then
+// PostgreSQL is told.
+func (l *loop) absorb(ctx workflow.Context) error {
+	for l.heard() {
+		name := l.unheard[0]
+		l.unheard = l.unheard[1:]
+		switch name {
+		case flow.SignalPause:
+			l.paused = true
+			l.enter(ctx, flow.StatePaused, "paused by an operator", "resume it with `starter resume "+l.name()+"`", time.Time{})
+		case flow.SignalResume:
+			l.paused, l.rush = false, true
+		default:
+			l.rush = true
+		}
+		if _, err := flow.Steer.Run(onControl(ctx, "signal "+name),
+			flow.SteerParams{Project: l.params.Project, Integration: l.params.Integration, Signal: name}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wait sleeps, but no longer than until a signal arrives or until holds.
+func (l *loop) wait(ctx workflow.Context, d time.Duration, summary string, until func() bool) error {
+	_, err := workflow.AwaitWithOptions(ctx,
+		workflow.AwaitOptions{Timeout: d, TimerOptions: workflow.TimerOptions{Summary: summary}},
+		func() bool { return l.heard() || until != nil && until() })
+	return err
+}
+
+// untilTick is how long to wait before looking again: the interval counts from the
+// start of the last look. Signals and a first look do not wait.
+func (l *loop) untilTick(ctx workflow.Context) time.Duration {
+	if l.rush || l.state.LastWatch.IsZero() {
+		l.rush = false
+		return 0
+	}
+	interval := cmp.Or(l.state.Interval, defaultTick)
+	return l.state.LastWatch.Add(interval).Sub(workflow.Now(ctx))
+}
+
+// skip lists objects that are not to be watched now: busy, or waiting for their time.
+func (l *loop) skip(ctx workflow.Context) []string {
+	var out []string
+	for _, name := range workflow.DeterministicKeys(l.state.Objects) {
+		if o := l.state.Objects[name]; l.running[name] || o.RetryAt.After(workflow.Now(ctx)) || o.Kind == kindConfig {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func (l *loop) checkDue(ctx workflow.Context) bool {
+	return !l.state.CheckAt.IsZero() && !l.state.CheckAt.After(workflow.Now(ctx)) && l.busy == 0
+}
+
+// waitForObject waits until one of the objects, all busy or waiting, is ready.
+func (l *loop) waitForObject(ctx workflow.Context) error {
+	wait := parkFor
+	now := workflow.Now(ctx)
+	soonest := func(t time.Time) {
+		if t.After(now) {
+			wait = min(wait, t.Sub(now))
+		}
+	}
+	soonest(l.state.CheckAt)
+	for _, name := range workflow.DeterministicKeys(l.state.Objects) {
+		soonest(l.state.Objects[name].RetryAt)
+	}
+	finished := l.finished
+	if l.busy == 0 {
+		if err := l.showWaiting(ctx, now.Add(wait)); err != nil {
+			return err
+		}
+	}
+	return l.wait(ctx, wait, "wait for an object", func() bool { return l.finished != finished })
+}
+
+// showWaiting says why nothing can be done: every object waits.
+func (l *loop) showWaiting(ctx workflow.Context, until time.Time) error {
+	refused := true
+	var reason, hint string
+	for _, name := range workflow.DeterministicKeys(l.state.Objects) {
+		o := l.state.Objects[name]
+		if o.Kind != kindConfig {
+			refused = false
+		}
+		if reason == "" && o.Fault != "" {
+			reason, hint = name+": "+o.Fault, o.Hint
+		}
+	}
+	state := flow.StateBackingOff
+	if refused {
+		state = flow.StateConfigInvalid
+	}
+	return l.report(ctx, state, reason, hint, until)
+}
+
+// note takes over what Watch said about objects.
+func (l *loop) note(ctx workflow.Context, result flow.WatchResult) {
+	for _, f := range result.Faults {
+		l.fail(ctx, f.Object, f.Kind, flow.Failure{Message: f.Message, Hint: f.Hint, RetryAfter: f.RetryAfter})
+	}
+}
+
+// show makes the state what Watch saw.
+func (l *loop) show(ctx workflow.Context, result flow.WatchResult) error {
+	switch {
+	case result.Objects > 0 && len(result.Invalid) == result.Objects:
+		return l.report(ctx, flow.StateConfigInvalid, result.Invalid[0].Object+": "+result.Invalid[0].Message, result.Invalid[0].Hint, l.state.CheckAt)
+	case l.busy > 0:
+		l.enter(ctx, flow.StateSyncing, "", "", time.Time{})
+	case len(result.Faults) == 0:
+		l.enter(ctx, flow.StateIdle, "", "", time.Time{})
+	}
+	return nil
+}
+
+// enter changes the state that people see in Temporal.
+func (l *loop) enter(ctx workflow.Context, state, reason, hint string, until time.Time) bool {
+	if state == l.state.Status && reason == l.reason && hint == l.hint && until.Equal(l.until) {
+		return false
+	}
+	moved := state != l.state.Status
+	if moved {
+		l.state.Status, l.state.Since = state, workflow.Now(ctx)
+	}
+	l.reason, l.hint, l.until = reason, hint, until
+	l.describe(ctx)
+	if moved {
+		_ = workflow.UpsertTypedSearchAttributes(ctx, keyStatus.ValueSet(state)) // fails only for an empty update
+	}
+	return true
+}
+
+// report is enter for states that the workflow alone knows of: PostgreSQL is told.
+func (l *loop) report(ctx workflow.Context, state, reason, hint string, until time.Time) error {
+	l.enter(ctx, state, reason, hint, until)
+	_, err := flow.Report.Run(onControl(ctx, "report "+state), flow.ReportParams{
+		Project: l.params.Project, Integration: l.params.Integration, State: state, Reason: reason, Hint: hint, Until: until})
+	return err
+}
+
+var (
+	keyProject     = temporal.NewSearchAttributeKeyKeyword(flow.AttributeProject)
+	keyIntegration = temporal.NewSearchAttributeKeyKeyword(flow.AttributeIntegration)
+	keyStatus      = temporal.NewSearchAttributeKeyKeyword(flow.AttributeStatus)
+)

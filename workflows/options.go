@@ -1,0 +1,66 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"salesforcesync/internal/flow"
+)
+
+// heartbeatTimeout is how soon a killed worker's activity is given to another one.
+// Activities beat every ten seconds.
+const heartbeatTimeout = 30 * time.Second
+
+// Activities try a few times within seconds. What does not pass by then waits in the
+// workflow, where people see it.
+var retryBriefly = &temporal.RetryPolicy{
+	InitialInterval:    time.Second,
+	BackoffCoefficient: 2,
+	MaximumInterval:    10 * time.Second,
+	MaximumAttempts:    4,
+}
+
+// Control writes must get through whatever happens: until they do, PostgreSQL does
+// not know what the operator wants. They are tiny, and there is nothing else to do.
+var retryAlways = &temporal.RetryPolicy{
+	InitialInterval:    time.Second,
+	BackoffCoefficient: 2,
+	MaximumInterval:    10 * time.Second,
+}
+
+func onPoll(ctx workflow.Context, longest time.Duration, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue: flow.QueuePoll, StartToCloseTimeout: longest, HeartbeatTimeout: heartbeatTimeout,
+		RetryPolicy: retryBriefly, Summary: summary,
+	})
+}
+
+func onLoad(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue: flow.QueueLoad, StartToCloseTimeout: 15 * time.Minute, HeartbeatTimeout: heartbeatTimeout,
+		RetryPolicy: retryBriefly, Summary: summary,
+	})
+}
+
+func onControl(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue: flow.QueueIntegrations, StartToCloseTimeout: 30 * time.Second,
+		RetryPolicy: retryAlways, Summary: summary,
+	})
+}
+
+// Waits of the workflow.
+const (
+	parkFor        = time.Hour        // while parked, look again this often: a signal may have been lost with its sender
+	firstJitter    = 3 * time.Second  // so that many integrations do not start in the same instant
+	refusedFor     = 15 * time.Minute // until an object whose names or rights are wrong is checked again
+	backoffFirst   = 2 * time.Second  // after a failure that outlived the activity's own retries
+	backoffLongest = 30 * time.Second // a killed process is noticed well within a minute of being back
+	quotaFor       = time.Hour        // the org's day is a rolling one; an hour frees some of it
+	watchLongest   = 15 * time.Minute // longer than Watch goes on by itself
+	pollLongest    = 30 * time.Minute
+	checkLongest   = 10 * time.Minute
+	defaultTick    = 10 * time.Second
+)

@@ -1,0 +1,13 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"salesforcesync/internal/flow"
+)
+
+// Register registers the workflows under their contract names.
+func Register(r worker.WorkflowRegistry) {
+	r.RegisterWorkflowWithOptions(Integration, workflow.RegisterOptions{Name: flow.WorkflowIntegration})
+}
