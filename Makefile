@@ -42,8 +42,8 @@ temporal: $(DEVSTACK) ## print where the temporal program is; builds it when it 
 clean: ## remove everything make run and make test made, the demo's data too
 	rm -rf .dev bin
 
-# Not `go run`: it does not pass a SIGTERM on to the program. Go knows whether there is
-# something to build.
+# Not `go run`: it does not pass a SIGTERM on to the program. Go knows whether there is something to
+# build. Nothing below .dev/ is stamped with the commit: git may refuse to answer in a container.
 .PHONY: $(DEVSTACK)
 $(DEVSTACK):
-	@go build -o $@ ./internal/cmd/devstack
+	@go build -buildvcs=false -o $@ ./internal/cmd/devstack

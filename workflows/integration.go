@@ -74,6 +74,7 @@ func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
 		return false, l.park(ctx, l.nudges, flow.StatePaused, "paused by an operator",
 			"resume it with `starter resume "+l.name()+"`")
 	}
+	asked := l.rush // somebody wants an answer now
 	if wait := l.untilTick(ctx); wait > 0 {
 		return false, l.wait(ctx, wait, "next look in "+wait.Round(time.Millisecond).String(), nil)
 	}
@@ -81,8 +82,9 @@ func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
 		return false, l.check(ctx)
 	}
 	skip := l.skip(ctx)
-	if len(l.state.Objects) > 0 && len(skip) == len(l.state.Objects) {
-		// Every object is busy or waits: nothing to watch.
+	if len(l.state.Objects) > 0 && len(skip) == len(l.state.Objects) && !asked {
+		// Every object is busy or waits: nothing to watch. A signal is followed by a Watch
+		// all the same, because it alone sees that the configuration changed.
 		return false, l.waitForObject(ctx)
 	}
 	nudges := l.nudges

@@ -100,8 +100,10 @@ func (l *loop) absorb(ctx workflow.Context) error {
 			l.enter(ctx, flow.StatePaused, "paused by an operator", "resume it with `starter resume "+l.name()+"`", time.Time{})
 		case flow.SignalResume:
 			l.paused, l.rush = false, true
+			l.retryNow()
 		default:
 			l.rush = true
+			l.retryNow()
 		}
 		if _, err := flow.Steer.Run(onControl(ctx, "signal "+name),
 			flow.SteerParams{Project: l.params.Project, Integration: l.params.Integration, Signal: name}); err != nil {
@@ -109,6 +111,14 @@ func (l *loop) absorb(ctx workflow.Context) error {
 		}
 	}
 	return nil
+}
+
+// retryNow ends the waiting of objects that failed: whoever signals has done
+// something about it, or wants to know.
+func (l *loop) retryNow() {
+	for _, name := range workflow.DeterministicKeys(l.state.Objects) {
+		l.state.Objects[name].RetryAt = time.Time{}
+	}
 }
 
 // wait sleeps, but no longer than until a signal arrives or until holds.

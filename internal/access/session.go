@@ -29,7 +29,7 @@ func (s *Service) SignIn(ctx context.Context, email string, password secret.Text
 	}
 	if wait := s.guesses.begin(email, address, s.now()); wait > 0 {
 		e := fault.New(fault.RateLimited, "there were too many wrong sign-ins").
-			WithHint("wait %d minutes and try again", int(wait.Round(time.Minute)/time.Minute)+1)
+			WithHint("wait %d minutes and try again", int((wait+time.Minute-1)/time.Minute))
 		e.RetryAfter = wait
 		return "", e
 	}

@@ -1,11 +1,13 @@
 package devstack
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
 	"sync"
+	"syscall"
 )
 
 // Ports handed out lie below the range from which Linux (32768 and up) and
@@ -43,14 +45,20 @@ func FreePort() (int, error) {
 	return 0, fmt.Errorf("find a free TCP port of 127.0.0.1 between %d and %d: all tried were taken", firstPort, lastPort)
 }
 
-// PortFree reports whether nobody listens on port of 127.0.0.1 or of all
-// addresses.
+// PortFree reports whether nobody listens on port of this machine's own addresses:
+// 127.0.0.1, or ::1, which is where a browser may go for "localhost".
 func PortFree(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
-	if err != nil {
-		return false
+	for _, host := range []string{loopback, "::1"} {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		switch {
+		case err == nil:
+			_ = l.Close()
+		case host == loopback || errors.Is(err, syscall.EADDRINUSE):
+			return false
+		}
+		// Any other answer for ::1 means that the machine has no IPv6.
 	}
-	return l.Close() == nil
+	return true
 }
 
 // PreferredPort returns port when it is free, else any free port.

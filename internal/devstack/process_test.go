@@ -1,6 +1,7 @@
 package devstack
 
 import (
+	"net"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -98,4 +99,19 @@ func TestFreePort(t *testing.T) {
 		require.GreaterOrEqual(t, port, firstPort)
 		require.Less(t, port, lastPort)
 	}
+}
+
+func TestPortFree(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	port := l.Addr().(*net.TCPAddr).Port
+	require.False(t, PortFree(port))
+	other, err := PreferredPort(port)
+	require.NoError(t, err)
+	require.NotEqual(t, port, other)
+	require.NoError(t, l.Close())
+	same, err := PreferredPort(other)
+	require.NoError(t, err)
+	require.Equal(t, other, same)
 }

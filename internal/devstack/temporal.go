@@ -30,6 +30,10 @@ type TemporalOptions struct {
 	UIPort int
 	// Namespaces to make besides "default".
 	Namespaces []string
+	// SearchAttributes to make in namespace "default", as name=Type.
+	SearchAttributes []string
+	// Settings of the server's dynamic configuration, as key=JSON value.
+	Settings []string
 	// Log gets the server's output; nil = only the last lines are kept for errors.
 	Log io.Writer
 }
@@ -122,6 +126,12 @@ func (t *Temporal) startOn(ctx context.Context, port int) error {
 	}
 	for _, ns := range t.opts.Namespaces {
 		args = append(args, "--namespace", ns)
+	}
+	for _, attribute := range t.opts.SearchAttributes {
+		args = append(args, "--search-attribute", attribute)
+	}
+	for _, setting := range t.opts.Settings {
+		args = append(args, "--dynamic-config-value", setting)
 	}
 	proc, err := StartProcess(ProcessOptions{
 		Name: "Temporal",

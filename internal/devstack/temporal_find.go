@@ -68,7 +68,7 @@ func (t *Tools) buildTemporal(ctx context.Context, to string) error {
 	fresh := to + ".new"
 	// Pure Go, so that a machine with and one without a C compiler build the same.
 	env := append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	_, err := run(ctx, module, env, "go", "build", "-trimpath",
+	_, err := run(ctx, module, env, "go", "build", "-trimpath", "-buildvcs=false",
 		"-ldflags", "-s -w -X github.com/temporalio/cli/temporalcli.Version="+temporalVersion,
 		"-o", fresh, temporalPackage)
 	if err != nil {

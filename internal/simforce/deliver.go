@@ -15,7 +15,7 @@ const loadSpan = 30 * 24 * time.Hour
 // depend on the order alone. The caller holds the data lock.
 func (s *Server) deliver(letters []*letter) {
 	o := s.orgs[0]
-	d := &delivery{s: s, o: o, user: o.firstUser(), contacts: map[string]string{}, accounts: map[string]string{}, byID: map[string]string{}}
+	d := s.newDelivery(o)
 	thread := threads(letters)
 	members := map[int][]int{}
 	for i, t := range thread {
@@ -72,6 +72,31 @@ type delivery struct {
 	written  []string
 }
 
+// newDelivery starts with the people the org has. Finding them is done once;
+// contact checks that a remembered one is still there.
+func (s *Server) newDelivery(o *org) *delivery {
+	if s.contacts == nil {
+		s.contacts, s.accounts = map[string]string{}, map[string]string{}
+		o.table("Contact").each(func(r *record) bool {
+			s.contacts[strings.ToLower(r.text("Email"))] = r.id()
+			return true
+		})
+		o.table("Account").each(func(r *record) bool {
+			if domain, ok := strings.CutPrefix(r.text("Website"), "https://"); ok {
+				s.accounts[domain] = r.id()
+			}
+			return true
+		})
+	}
+	return &delivery{s: s, o: o, user: o.firstUser(), contacts: s.contacts, accounts: s.accounts, byID: map[string]string{}}
+}
+
+// there reports whether an id still names a row that is not deleted.
+func (d *delivery) there(id string) bool {
+	r := d.o.find(id)
+	return r != nil && !r.deleted()
+}
+
 func (d *delivery) put(object string, at time.Time, fields Row) string {
 	return d.o.must(change{object: object, fields: fields, user: d.user, now: at, system: true}).id()
 }
@@ -82,7 +107,7 @@ func (d *delivery) contact(name, address string, at time.Time) string {
 	if address == "" || len(address) > 80 {
 		return ""
 	}
-	if id := d.contacts[address]; id != "" {
+	if id := d.contacts[address]; d.there(id) {
 		return id
 	}
 	local, domain, _ := strings.Cut(address, "@")
@@ -91,7 +116,7 @@ func (d *delivery) contact(name, address string, at time.Time) string {
 		fields["FirstName"] = cut(first, 40)
 	}
 	if domain != "" {
-		if d.accounts[domain] == "" {
+		if !d.there(d.accounts[domain]) {
 			d.accounts[domain] = d.put("Account", at, Row{"Name": accountName(domain), "Website": cut("https://"+domain, 255), "Type": "Customer - Direct"})
 		}
 		fields["AccountId"] = d.accounts[domain]

@@ -93,34 +93,34 @@ type childRelationship struct {
 
 // describeHead is what describe and describe global say alike.
 type describeHead struct {
-	Activateable           bool              `json:"activateable"`
-	AssociateEntityType    *string           `json:"associateEntityType"`
-	AssociateParentEntity  *string           `json:"associateParentEntity"`
-	Createable             bool              `json:"createable"`
-	Custom                 bool              `json:"custom"`
-	CustomSetting          bool              `json:"customSetting"`
-	DeepCloneable          bool              `json:"deepCloneable"`
-	Deletable              bool              `json:"deletable"`
-	DeprecatedAndHidden    bool              `json:"deprecatedAndHidden"`
-	FeedEnabled            bool              `json:"feedEnabled"`
-	HasSubtypes            bool              `json:"hasSubtypes"`
-	IsInterface            bool              `json:"isInterface"`
-	IsSubtype              bool              `json:"isSubtype"`
-	KeyPrefix              string            `json:"keyPrefix"`
-	Label                  string            `json:"label"`
-	LabelPlural            string            `json:"labelPlural"`
-	Layoutable             bool              `json:"layoutable"`
-	Mergeable              bool              `json:"mergeable"`
-	MruEnabled             bool              `json:"mruEnabled"`
-	Name                   string            `json:"name"`
-	Queryable              bool              `json:"queryable"`
-	Replicateable          bool              `json:"replicateable"`
-	Retrieveable           bool              `json:"retrieveable"`
-	Searchable             bool              `json:"searchable"`
-	Triggerable            bool              `json:"triggerable"`
-	Undeletable            bool              `json:"undeletable"`
-	Updateable             bool              `json:"updateable"`
-	URLs                   map[string]string `json:"urls"`
+	Activateable          bool              `json:"activateable"`
+	AssociateEntityType   *string           `json:"associateEntityType"`
+	AssociateParentEntity *string           `json:"associateParentEntity"`
+	Createable            bool              `json:"createable"`
+	Custom                bool              `json:"custom"`
+	CustomSetting         bool              `json:"customSetting"`
+	DeepCloneable         bool              `json:"deepCloneable"`
+	Deletable             bool              `json:"deletable"`
+	DeprecatedAndHidden   bool              `json:"deprecatedAndHidden"`
+	FeedEnabled           bool              `json:"feedEnabled"`
+	HasSubtypes           bool              `json:"hasSubtypes"`
+	IsInterface           bool              `json:"isInterface"`
+	IsSubtype             bool              `json:"isSubtype"`
+	KeyPrefix             string            `json:"keyPrefix"`
+	Label                 string            `json:"label"`
+	LabelPlural           string            `json:"labelPlural"`
+	Layoutable            bool              `json:"layoutable"`
+	Mergeable             bool              `json:"mergeable"`
+	MruEnabled            bool              `json:"mruEnabled"`
+	Name                  string            `json:"name"`
+	Queryable             bool              `json:"queryable"`
+	Replicateable         bool              `json:"replicateable"`
+	Retrieveable          bool              `json:"retrieveable"`
+	Searchable            bool              `json:"searchable"`
+	Triggerable           bool              `json:"triggerable"`
+	Undeletable           bool              `json:"undeletable"`
+	Updateable            bool              `json:"updateable"`
+	URLs                  map[string]string `json:"urls"`
 }
 
 type describeResult struct {
@@ -128,20 +128,20 @@ type describeResult struct {
 	ChildRelationships []childRelationship `json:"childRelationships"`
 	CompactLayoutable  bool                `json:"compactLayoutable"`
 	describeHead
-	DefaultImplementation  *string          `json:"defaultImplementation"`
-	ExtendedBy             *string          `json:"extendedBy"`
-	ExtendsInterfaces      *string          `json:"extendsInterfaces"`
-	Fields                 []describeField  `json:"fields"`
-	ImplementedBy          *string          `json:"implementedBy"`
-	ImplementsInterfaces   *string          `json:"implementsInterfaces"`
-	Listviewable           *bool            `json:"listviewable"`
-	LookupLayoutable       *bool            `json:"lookupLayoutable"`
-	NamedLayoutInfos       []any            `json:"namedLayoutInfos"`
-	NetworkScopeFieldName  *string          `json:"networkScopeFieldName"`
-	RecordTypeInfos        []recordTypeInfo `json:"recordTypeInfos"`
-	SearchLayoutable       any              `json:"searchLayoutable"`
-	SobjectDescribeOption  string           `json:"sobjectDescribeOption"`
-	SupportedScopes        []scopeInfo      `json:"supportedScopes"`
+	DefaultImplementation *string          `json:"defaultImplementation"`
+	ExtendedBy            *string          `json:"extendedBy"`
+	ExtendsInterfaces     *string          `json:"extendsInterfaces"`
+	Fields                []describeField  `json:"fields"`
+	ImplementedBy         *string          `json:"implementedBy"`
+	ImplementsInterfaces  *string          `json:"implementsInterfaces"`
+	Listviewable          *bool            `json:"listviewable"`
+	LookupLayoutable      *bool            `json:"lookupLayoutable"`
+	NamedLayoutInfos      []any            `json:"namedLayoutInfos"`
+	NetworkScopeFieldName *string          `json:"networkScopeFieldName"`
+	RecordTypeInfos       []recordTypeInfo `json:"recordTypeInfos"`
+	SearchLayoutable      any              `json:"searchLayoutable"`
+	SobjectDescribeOption string           `json:"sobjectDescribeOption"`
+	SupportedScopes       []scopeInfo      `json:"supportedScopes"`
 }
 
 type recordTypeInfo struct {

@@ -12,7 +12,6 @@ type quota struct {
 	mu   sync.Mutex
 	used map[string]map[int64]int // org → hour → calls
 	base map[string]int           // calls the knobs pretend were made
-	warn bool
 }
 
 func (q *quota) sum(org string, now time.Time) int {
@@ -78,17 +77,17 @@ func (s *Server) limits(c *call) *reply {
 	}
 	full := func(n int) entry { return entry{n, n} }
 	return okJSON(map[string]entry{
-		"DailyApiRequests":                {limit, left},
-		"DailyBulkApiBatches":             full(15_000),
-		"DailyBulkV2QueryJobs":            full(10_000),
-		"DailyBulkV2QueryFileStorageMB":   full(976_562),
-		"DailyDeliveredPlatformEvents":    full(10_000),
-		"DailyStreamingApiEvents":         full(10_000),
-		"DailyAsyncApexExecutions":        full(250_000),
+		"DailyApiRequests":                  {limit, left},
+		"DailyBulkApiBatches":               full(15_000),
+		"DailyBulkV2QueryJobs":              full(10_000),
+		"DailyBulkV2QueryFileStorageMB":     full(976_562),
+		"DailyDeliveredPlatformEvents":      full(10_000),
+		"DailyStreamingApiEvents":           full(10_000),
+		"DailyAsyncApexExecutions":          full(250_000),
 		"ConcurrentAsyncGetReportInstances": full(200),
-		"DataStorageMB":                   full(10_240),
-		"FileStorageMB":                   full(20_480),
-		"HourlyODataCallout":              full(1_000),
-		"SingleEmail":                     full(5_000),
+		"DataStorageMB":                     full(10_240),
+		"FileStorageMB":                     full(20_480),
+		"HourlyODataCallout":                full(1_000),
+		"SingleEmail":                       full(5_000),
 	})
 }

@@ -118,9 +118,9 @@ func (l *letter) header(get func(string) string, addresses func(string) []*mail.
 	}
 	l.subject = strings.TrimSpace(strings.Join(strings.Fields(cleanText(get("Subject"))), " "))
 	if from := addresses("From"); len(from) > 0 {
-		l.from, l.fromName = from[0].Address, strings.TrimSpace(cleanText(from[0].Name))
+		l.from, l.fromName = cleanText(from[0].Address), strings.TrimSpace(cleanText(from[0].Name))
 	} else {
-		l.from = looseAddress.FindString(get("From"))
+		l.from = looseAddress.FindString(cleanText(get("From")))
 		l.fromName = strings.Trim(strings.TrimSpace(strings.ReplaceAll(cleanText(get("From")), "<"+l.from+">", "")), `"`)
 		if l.fromName == l.from {
 			l.fromName = ""

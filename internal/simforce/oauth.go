@@ -110,6 +110,11 @@ func (s *Server) authorizeStart(w http.ResponseWriter, r *http.Request) {
 			delete(s.auth.attempts, old)
 		}
 	}
+	for old, c := range s.auth.codes {
+		if a.born.Sub(c.born) > 2*attemptLife {
+			delete(s.auth.codes, old)
+		}
+	}
 	s.auth.attempts[id] = a
 	s.auth.mu.Unlock()
 	s.showLogin(w, id, a.hint, "")

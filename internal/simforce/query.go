@@ -158,10 +158,10 @@ func (c *cursor) render(from int) []byte {
 		b = fmt.Appendf(b, `,"nextRecordsUrl":"/services/data/%s/query/%s-%d"`, c.version, c.id, to)
 	}
 	b = append(b, `,"records":[`...)
-	tree := newTree(c.plan.select_)
+	tree := newTree(c.plan.columns)
 	first := true
 	for _, id := range c.ids[from:to] {
-		r := c.plan.table.rows[id]
+		r := c.plan.view.find(id)
 		// A row that was deleted since the query ran is missing from its page.
 		if r == nil || r.deleted() && !c.all {
 			continue

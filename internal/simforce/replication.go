@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// replicationDays is how far back updated and deleted reach.
+// How far back updated and deleted reach.
 const (
 	updatedDays = 30
 	deletedDays = 15

@@ -8,7 +8,7 @@ func readOnly(f *Field)   { f.ReadOnly = true }
 func createOnly(f *Field) { f.CreateOnly = true }
 func nameField(f *Field)  { f.NameField = true }
 func noFilter(f *Field)   { f.NoFilter = true }
-func html(f *Field)       { f.HTML = true }
+func htmlText(f *Field)   { f.HTML = true }
 func alwaysSeen(f *Field) { f.System = true }
 
 func withDefault(v any) fieldOption { return func(f *Field) { f.Default = v } }
@@ -211,7 +211,7 @@ func standardObjects() []*Object {
 		ref("ParentId", "Case ID", "Parent", one("Case"), children("EmailMessages")),
 		ref("ActivityId", "Activity ID", "Activity", one("Task"), kept("")),
 		area("TextBody", "Text Body", 131072),
-		area("HtmlBody", "HTML Body", 131072, html),
+		area("HtmlBody", "HTML Body", 131072, htmlText),
 		area("Headers", "Headers", 131072),
 		str("Subject", "Subject", 4000),
 		str("FromName", "From Name", 1000),
@@ -274,7 +274,7 @@ func standardObjects() []*Object {
 		str("Name", "Transcript Name", 255, required, readOnly, nameField, func(f *Field) { f.AutoNumber = true }),
 		ref("CaseId", "Case ID", "Case", one("Case"), kept("LiveChatTranscripts")),
 		ref("ContactId", "Contact ID", "Contact", one("Contact"), kept("LiveChatTranscripts")),
-		area("Body", "Transcript Body", 131072, html),
+		area("Body", "Transcript Body", 131072, htmlText),
 		picklist("Status", "Status", []string{"Waiting", "InProgress", "Completed", "Missed"}, withDefault("Completed")),
 		datetime("StartTime", "Start Time"),
 		datetime("EndTime", "End Time"),

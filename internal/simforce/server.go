@@ -54,6 +54,9 @@ type Server struct {
 	// mu guards the data: orgs, schema, rows, visibility.
 	mu   sync.RWMutex
 	orgs []*org
+	// contacts and accounts of the first org by address and domain; built when
+	// mail is first delivered.
+	contacts, accounts map[string]string
 
 	auth     auth
 	cursors  cursors
@@ -80,14 +83,14 @@ func New(o Options) (*Server, error) {
 	s.counters.init()
 	s.writer.init(o.Seed)
 	s.seedOrgs()
+	found, err := s.openState()
+	if err != nil {
+		return nil, err
+	}
 	for i := range o.Objects {
 		if err := s.AddObject("", o.Objects[i]); err != nil {
 			return nil, err
 		}
-	}
-	found, err := s.openState()
-	if err != nil {
-		return nil, err
 	}
 	if !found {
 		if err := s.load(); err != nil {
@@ -124,10 +127,7 @@ func (s *Server) Close() error {
 }
 
 // Run writes records at the rate of the knobs until ctx ends.
-func (s *Server) Run(ctx context.Context) error {
-	s.write(ctx)
-	return s.Close()
-}
+func (s *Server) Run(ctx context.Context) { s.write(ctx) }
 
 // SetBaseURL sets the outside URL, for servers that learn their port late.
 func (s *Server) SetBaseURL(u string) {
@@ -180,6 +180,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-SFDC-Request-Id", id)
 	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 	kind := kindOf(r)
+	defer func() { s.counters.add(kind, rec.status, r, start) }()
 	s.delay(r)
 	if !s.faults.before(rec, r) {
 		if out := s.faults.after(r); out != nil {
@@ -189,7 +190,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.route(rec, r)
 		}
 	}
-	s.counters.add(kind, rec.status, r, start)
 }
 
 // recorder remembers the status for the counters.

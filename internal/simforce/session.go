@@ -82,6 +82,12 @@ func tokenText(n int) string {
 // newSession opens a session for a grant. The caller holds auth.mu.
 func (s *Server) newSession(g *grant) *session {
 	now := s.now()
+	ttl := s.Knobs().sessionTTL()
+	for id, old := range s.auth.sessions {
+		if now.Sub(old.used) > ttl {
+			s.endSession(id)
+		}
+	}
 	sess := &session{
 		id: g.Org[:15] + "!AQ" + tokenText(66), org: g.Org, user: g.User, grant: g.ID, scope: g.Scope, born: now, used: now,
 	}

@@ -54,7 +54,7 @@ func (o *org) all(r *record) Row {
 	return out
 }
 
-func (s *Server) write1(object, id string, w Write) (Row, error) {
+func (s *Server) store(object, id string, w Write) (Row, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o, err := s.orgOf(w.Org)
@@ -76,7 +76,7 @@ func (s *Server) write1(object, id string, w Write) (Row, error) {
 
 // CreateRecord writes a new row and returns all of it.
 func (s *Server) CreateRecord(object string, w Write) (Row, error) {
-	return s.write1(object, "", w)
+	return s.store(object, "", w)
 }
 
 // UpdateRecord changes a row and returns all of it. It stamps the row and
@@ -85,7 +85,7 @@ func (s *Server) UpdateRecord(object, id string, w Write) (Row, error) {
 	if id == "" {
 		return nil, fmt.Errorf("update %s: an id is needed", object)
 	}
-	return s.write1(object, id, w)
+	return s.store(object, id, w)
 }
 
 // DeleteRecord deletes a row and what cascades from it. Softly, the rows stay
@@ -279,6 +279,9 @@ func (o *org) extend(def Object, now time.Time) error {
 				g := *f
 				next.Fields = append(next.Fields, &g)
 			}
+		}
+		if len(next.Fields) == len(t.obj.Fields) {
+			return nil // all of them are there
 		}
 	} else {
 		if len(def.KeyPrefix) != 3 || o.byPrefix[def.KeyPrefix] != nil {

@@ -19,9 +19,9 @@ var nameFields = map[string]string{
 // boundPath is a path resolved against the schema a user sees.
 type boundPath struct {
 	org   *org
-	steps []int   // places of the reference fields to follow
+	steps []int    // places of the reference fields to follow
 	rels  []string // their relationship names in canonical case
-	obj   *Object // owner of the field; nil behind a polymorphic relationship
+	obj   *Object  // owner of the field; nil behind a polymorphic relationship
 	field *Field
 	place int
 	name  string // canonical name of the field
@@ -133,7 +133,7 @@ type plan struct {
 	view    view
 	table   *table
 	query   *Query
-	select_ []*boundPath
+	columns []*boundPath
 	where   func(*record) bool
 	bounds  bounds
 	order   []orderKey
@@ -170,7 +170,7 @@ func (s *Server) prepare(v view, q *Query, all bool) (*plan, *soqlError) {
 		if b.field.long() {
 			p.long++
 		}
-		p.select_ = append(p.select_, b)
+		p.columns = append(p.columns, b)
 	}
 	c := compiler{view: v, obj: t.obj, now: s.now()}
 	if q.Where != nil {

@@ -153,6 +153,10 @@ func (c compiler) operand(f *Field, e *Cond, op string, l Literal) (operand, *so
 		if l.Kind != LitString {
 			return o, wrong()
 		}
+		if l.Text == "" && !ordered {
+			o.null = true
+			return o, nil
+		}
 		id, ok := ID18(l.Text)
 		if !ok {
 			return o, &soqlError{"INVALID_QUERY_FILTER_OPERATOR", e.pos, "invalid ID field: " + l.Text}

@@ -227,11 +227,17 @@ func (p *plan) run(seed uint64, text string) []string {
 			return true
 		}
 		last = key{r.stamp(), k.id}
-		hits = append(hits, p.hit(r))
+		if q.Count {
+			hits = append(hits, hit{id: k.id})
+		} else {
+			hits = append(hits, p.hit(r))
+		}
 		return true
 	}
 	p.scan(byStamp, byID, desc, visit)
-	p.sort(hits, seed, text)
+	if !q.Count {
+		p.sort(hits, seed, text)
+	}
 
 	from := min(q.Offset, len(hits))
 	to := len(hits)

@@ -25,18 +25,18 @@ const compactAt = 256 << 20
 // stateLine is one line of the state file: a header, or the newest version of
 // one thing. Later lines win.
 type stateLine struct {
-	Version int              `json:"version,omitempty"`
-	Org     string           `json:"org,omitempty"`
-	Object  string           `json:"object,omitempty"`
-	Row     Row              `json:"row,omitempty"`
-	With    string           `json:"with,omitempty"`
-	Seq     [2]uint64        `json:"seq,omitzero"` // running numbers of ids and auto-numbers
-	Drop    string           `json:"drop,omitempty"`
-	Schema  *Object          `json:"schema,omitempty"`
-	Changed time.Time        `json:"changed,omitzero"`
+	Version int                 `json:"version,omitempty"`
+	Org     string              `json:"org,omitempty"`
+	Object  string              `json:"object,omitempty"`
+	Row     Row                 `json:"row,omitempty"`
+	With    string              `json:"with,omitempty"`
+	Seq     [2]uint64           `json:"seq,omitzero"` // running numbers of ids and auto-numbers
+	Drop    string              `json:"drop,omitempty"`
+	Schema  *Object             `json:"schema,omitempty"`
+	Changed time.Time           `json:"changed,omitzero"`
 	Hidden  map[string][]string `json:"hidden,omitempty"`
-	Grant   *grant           `json:"grant,omitempty"`
-	Session *sessionLine     `json:"session,omitempty"`
+	Grant   *grant              `json:"grant,omitempty"`
+	Session *sessionLine        `json:"session,omitempty"`
 }
 
 type sessionLine struct {

@@ -136,18 +136,7 @@ func firstWord(name string) string {
 func (s *Server) arrive(l *letter, caseID, replyTo string) {
 	o := s.orgs[0]
 	now := s.now()
-	d := &delivery{s: s, o: o, user: o.firstUser(), contacts: map[string]string{}, accounts: map[string]string{}, byID: map[string]string{}}
-	o.table("Contact").each(func(r *record) bool {
-		if !r.deleted() {
-			d.contacts[strings.ToLower(r.text("Email"))] = r.id()
-		}
-		return true
-	})
-	o.table("Account").each(func(r *record) bool {
-		_, domain, _ := strings.Cut(r.text("Website"), "https://")
-		d.accounts[domain] = r.id()
-		return true
-	})
+	d := s.newDelivery(o)
 	if c := o.find(caseID); c == nil || c.deleted() {
 		caseID = d.open(l, now, uint64(o.seq["Case"]))
 	}

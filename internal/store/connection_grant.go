@@ -13,8 +13,8 @@ import (
 	"salesforcesync/internal/secret"
 )
 
-// Grant is what Salesforce gave for a code, and how it was asked for.
-type Grant struct {
+// SalesforceGrant is what Salesforce gave for a code, and how it was asked for.
+type SalesforceGrant struct {
 	IntegrationID string
 	OrgID         string // 18 characters
 	UserID        string // 18 characters
@@ -33,6 +33,9 @@ func (e *OtherOrgError) Error() string {
 	return "the integration is bound to org " + e.Bound + ", this grant is of org " + e.Granted
 }
 
+// Unwrap makes it a fault.Conflict.
+func (e *OtherOrgError) Unwrap() error { return fault.New(fault.Conflict, "another org") }
+
 // OtherUserError says that a grant is of another user than the one before.
 type OtherUserError struct{ Bound, Granted string }
 
@@ -40,11 +43,14 @@ func (e *OtherUserError) Error() string {
 	return "the integration was connected as " + e.Bound + ", this grant is of " + e.Granted
 }
 
+// Unwrap makes it a fault.Conflict.
+func (e *OtherUserError) Unwrap() error { return fault.New(fault.Conflict, "another user") }
+
 // SaveGrant commits a grant in one transaction: sealed tokens, the next generation,
 // the spent link, and the signal for the workflow. It returns *OtherOrgError,
 // *OtherUserError (unless Confirmed), fault.Invalid for a link that was spent or ran
 // out meanwhile, fault.Conflict for an integration that was deleted.
-func (s *Store) SaveGrant(ctx context.Context, g Grant) error {
+func (s *Store) SaveGrant(ctx context.Context, g SalesforceGrant) error {
 	return s.inTx(ctx, "save the grant", func(tx pgx.Tx) error {
 		c, err := s.loadConnection(ctx, tx, `i.id = $1 for update of c, i`, g.IntegrationID)
 		if err != nil {
@@ -113,8 +119,8 @@ func signalAndWake(ctx context.Context, tx pgx.Tx, c *Connection, signal string)
 
 // SavePendingGrant keeps a grant of another user, sealed, until it is confirmed
 // under hash or runs out.
-func (s *Store) SavePendingGrant(ctx context.Context, hash []byte, g Grant, userID string, expires time.Time) error {
-	raw, err := json.Marshal(pendingGrant{Grant: g, Access: g.Access.Reveal(), Refresh: g.Refresh.Reveal()})
+func (s *Store) SavePendingGrant(ctx context.Context, hash []byte, g SalesforceGrant, userID string, expires time.Time) error {
+	raw, err := json.Marshal(pendingGrant{SalesforceGrant: g, Access: g.Access.Reveal(), Refresh: g.Refresh.Reveal()})
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "encode the grant")
 	}
@@ -131,32 +137,32 @@ func (s *Store) SavePendingGrant(ctx context.Context, hash []byte, g Grant, user
 
 // pendingGrant spells the tokens out: a secret.Text does not marshal.
 type pendingGrant struct {
-	Grant
+	SalesforceGrant
 	Access  string `json:"access"`
 	Refresh string `json:"refresh"`
 }
 
 // TakePendingGrant removes the grant kept under hash and returns it. fault.Invalid
 // when there is none or it ran out.
-func (s *Store) TakePendingGrant(ctx context.Context, hash []byte) (Grant, error) {
+func (s *Store) TakePendingGrant(ctx context.Context, hash []byte) (SalesforceGrant, error) {
 	var integrationID, sealed string
 	err := s.pool.QueryRow(ctx, `
 		delete from pending_grants where hash = $1 and expires_at > now()
 		returning integration_id, grant_sealed`, hash).Scan(&integrationID, &sealed)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Grant{}, fault.New(fault.Invalid, "there is nothing to confirm, or it took too long").WithHint("start the authorization again")
+		return SalesforceGrant{}, fault.New(fault.Invalid, "there is nothing to confirm, or it took too long").WithHint("start the authorization again")
 	}
 	if err != nil {
-		return Grant{}, translate("take the kept grant", err)
+		return SalesforceGrant{}, translate("take the kept grant", err)
 	}
 	raw, err := s.open(sealed, "pending_grants", integrationID, "grant")
 	if err != nil {
-		return Grant{}, err
+		return SalesforceGrant{}, err
 	}
 	var p pendingGrant
 	if err := json.Unmarshal([]byte(raw.Reveal()), &p); err != nil {
-		return Grant{}, fault.Wrap(fault.Internal, err, "decode the kept grant")
+		return SalesforceGrant{}, fault.Wrap(fault.Internal, err, "decode the kept grant")
 	}
-	p.Grant.Access, p.Grant.Refresh = secret.Text(p.Access), secret.Text(p.Refresh)
-	return p.Grant, nil
+	p.SalesforceGrant.Access, p.SalesforceGrant.Refresh = secret.Text(p.Access), secret.Text(p.Refresh)
+	return p.SalesforceGrant, nil
 }

@@ -14,7 +14,7 @@ import (
 
 // ErrRefreshing says that another process refreshes this connection right now. Do
 // not queue: read the generation again.
-var ErrRefreshing = errors.New("another process is refreshing the token")
+var ErrRefreshing = fault.New(fault.Transient, "another process is refreshing the token")
 
 // Refreshed is what a refresh gave. An empty Refresh keeps the old refresh token
 // (rotation is off); an empty InstanceURL keeps the old one.
@@ -72,9 +72,6 @@ func (s *Store) RefreshConnection(ctx context.Context, integrationID string, use
 		}
 		return s.saveRefresh(ctx, tx, c, got)
 	})
-	if errors.Is(err, ErrRefreshing) {
-		return ErrRefreshing
-	}
 	if err != nil {
 		return err
 	}

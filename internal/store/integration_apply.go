@@ -129,13 +129,19 @@ func (a *applying) run(ctx context.Context) (ApplyResult, error) {
 	return a.result, a.finish(ctx)
 }
 
-// find locks the integration and reads what is in force. Its streams are locked
-// first, as Upsert does, so that the two wait for each other in one order.
+// find locks the integration and reads what is in force. Its streams and its
+// connection are locked first, as Upsert and a grant do, so that whoever meets waits
+// in one order.
 func (a *applying) find(ctx context.Context, projectID string) error {
 	if _, err := a.tx.Exec(ctx, `
 		select 1 from streams st join integrations i on i.id = st.integration_id
 		where i.project_id = $1 and i.name = $2
 		order by st.id for update of st`, projectID, a.spec.Integration); err != nil {
+		return err
+	}
+	if _, err := a.tx.Exec(ctx, `
+		select 1 from connections c join integrations i on i.id = c.integration_id
+		where i.project_id = $1 and i.name = $2 for update of c`, projectID, a.spec.Integration); err != nil {
 		return err
 	}
 	var spec []byte
@@ -201,7 +207,7 @@ func (a *applying) connection(ctx context.Context) error {
 	id, now := a.result.IntegrationID, a.spec.Connection
 	var instance, key, sealed, state, granted string
 	if err := a.tx.QueryRow(ctx, `
-		select instance_url, consumer_key, consumer_secret, state, token_instance_url from connections where integration_id = $1 for update`, id).
+		select instance_url, consumer_key, consumer_secret, state, token_instance_url from connections where integration_id = $1`, id).
 		Scan(&instance, &key, &sealed, &state, &granted); err != nil {
 		return err
 	}

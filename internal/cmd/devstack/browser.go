@@ -20,15 +20,16 @@ import (
 // follows redirects, fills forms in and presses the button that agrees.
 type browser struct {
 	client *http.Client
-	home   string // the product's address, where the flow ends
+	home   string            // the product's address, where the flow ends
+	fields map[string]string // what to enter, by the field's name; other fields as agree does
 }
 
-func newBrowser(home string) (*browser, error) {
+func newBrowser(home string, fields map[string]string) (*browser, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
-	return &browser{client: &http.Client{Jar: jar, Timeout: 30 * time.Second}, home: home}, nil
+	return &browser{client: &http.Client{Jar: jar, Timeout: 30 * time.Second}, home: home, fields: fields}, nil
 }
 
 // consent opens link and agrees to everything until it is back at the product's
@@ -56,7 +57,7 @@ func (b *browser) consent(ctx context.Context, link string) error {
 		if strings.TrimSuffix(at.Scheme+"://"+at.Host+at.Path, "/") == b.home {
 			return nil
 		}
-		if req, err = agree(ctx, at, page); err != nil {
+		if req, err = b.agree(ctx, at, page); err != nil {
 			return err
 		}
 	}
@@ -64,7 +65,7 @@ func (b *browser) consent(ctx context.Context, link string) error {
 }
 
 // agree makes the request that a person makes who fills in the page's form and agrees.
-func agree(ctx context.Context, at *url.URL, page []byte) (*http.Request, error) {
+func (b *browser) agree(ctx context.Context, at *url.URL, page []byte) (*http.Request, error) {
 	doc, err := html.Parse(strings.NewReader(string(page)))
 	if err != nil {
 		return nil, fmt.Errorf("read the page %s%s: %w", at.Host, at.Path, err)
@@ -78,6 +79,11 @@ func agree(ctx context.Context, at *url.URL, page []byte) (*http.Request, error)
 		return nil, fmt.Errorf("read the form of %s%s: %w", at.Host, at.Path, err)
 	}
 	values := formValues(form)
+	for name, value := range b.fields {
+		if values.Has(name) {
+			values.Set(name, value)
+		}
+	}
 	if !strings.EqualFold(attribute(form, "method"), http.MethodPost) {
 		action.RawQuery = values.Encode()
 		return http.NewRequestWithContext(ctx, http.MethodGet, action.String(), nil)

@@ -25,7 +25,7 @@ func pages(t *testing.T) *httptest.Server {
 			<input name="code"><button type="submit">Log in</button></form>`)
 	})
 	mux.HandleFunc("POST /consent", func(w http.ResponseWriter, r *http.Request) {
-		want := url.Values{"state": {"s&1"}, "user": {"b"}, "code": {"demo"}}
+		want := url.Values{"state": {"s&1"}, "user": {"c"}, "code": {"demo"}}
 		if err := r.ParseForm(); err != nil || r.PostForm.Encode() != want.Encode() {
 			http.Error(w, "want "+want.Encode(), http.StatusBadRequest)
 			return
@@ -52,7 +52,7 @@ func pages(t *testing.T) *httptest.Server {
 func TestBrowserConsents(t *testing.T) {
 	t.Parallel()
 	server := pages(t)
-	b, err := newBrowser(server.URL)
+	b, err := newBrowser(server.URL, map[string]string{"user": "c", "elsewhere": "x"})
 	require.NoError(t, err)
 	require.NoError(t, b.consent(t.Context(), server.URL+"/link"))
 }
@@ -67,7 +67,7 @@ func TestBrowserSaysWhereItIsStuck(t *testing.T) {
 		t.Run(path[1:], func(t *testing.T) {
 			t.Parallel()
 			server := pages(t)
-			b, err := newBrowser(server.URL)
+			b, err := newBrowser(server.URL, map[string]string{"user": "c", "elsewhere": "x"})
 			require.NoError(t, err)
 			require.ErrorContains(t, b.consent(t.Context(), server.URL+path), want)
 		})

@@ -4,15 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"net/url"
+	"os"
 	"strconv"
-	"strings"
 	"time"
-
-	"salesforcesync/internal/fault"
 )
 
 // What the demo is called everywhere.
@@ -22,7 +18,12 @@ const (
 	demoIntegration = "salesforce-demo"
 	demoSource      = "salesforce-emails"
 	demoName        = demoProject + "/" + demoIntegration
-	consumerKey     = "3MVG9.simforce.demo"
+	consumerKey     = "3MVG9simforce.demo"
+
+	// Users of the simulator: who grants access, and who only counts for the progress lines.
+	// Two, so that counting never touches the integration's grant.
+	integrationUser = "sync@acme.example"
+	countingUser    = "admin@acme.example"
 )
 
 const (
@@ -39,28 +40,33 @@ func (d *demo) simforce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	secret, err := d.secrets.once("consumer_secret", newPassword)
-	if err != nil {
+	if _, err := d.secrets.once("consumer_secret", newPassword); err != nil {
 		return err
 	}
 	host := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	d.simulator = "http://" + host
+	d.simulated.url = "http://" + host
 	d.env["SALESFORCE_EXTRA_HOSTS"] = host
+	state := d.tools.Dev("simforce.state")
 	args := []string{
 		"-addr", host,
-		"-state", d.tools.Dev("simforce.json"),
+		"-state", state,
 		"-rate", strconv.FormatFloat(simulatorRate, 'f', -1, 64),
 		"-consumer-key", consumerKey,
-		"-consumer-secret", secret,
+		"-consumer-secret-file", d.secrets.path("consumer_secret"),
+		"-callback", d.publicURL + "/external/salesforce/oauth2/callback",
 	}
+	source := "mails of its own"
 	if d.mail != "" {
-		d.say.line("starting the Salesforce simulator with the mails in %s", d.mail)
+		source = "the mails in " + d.mail
 		args = append(args, "-mail", d.mail)
 	} else {
-		d.say.line("starting the Salesforce simulator with mails of its own")
 		args = append(args, "-generate", strconv.Itoa(simulatorMails))
 	}
-	return d.program(ctx, "simforce", d.env, d.simulator+"/services/data", args...)
+	if _, err := os.Stat(state); err == nil {
+		source = "the data it had"
+	}
+	d.say.line("starting the Salesforce simulator with %s", source)
+	return d.program(ctx, "simforce", d.env, d.simulated.url+"/services/data", args...)
 }
 
 // createToken makes an API token for the demo's administrator, unless the one of the run
@@ -98,7 +104,7 @@ objects:
       Case Number: Parent.CaseNumber
       Case Priority: Parent.Priority
       Case Status: Parent.Status
-`, demoProject, demoIntegration, demoSource, d.simulator, consumerKey, strconv.Quote(d.secrets.path("consumer_secret")))
+`, demoProject, demoIntegration, demoSource, d.simulated.url, consumerKey, strconv.Quote(d.secrets.path("consumer_secret")))
 	if err := writeFile(file, text); err != nil {
 		return err
 	}
@@ -118,26 +124,46 @@ func (d *demo) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b, err := newBrowser(d.publicURL)
+	b, err := newBrowser(d.publicURL, map[string]string{"username": integrationUser})
 	if err != nil {
 		return err
 	}
 	return b.consent(ctx, link)
 }
 
-// firstSync waits until the source holds what the simulator holds.
+// readable waits until the source can be read, which it can from the moment apply made it.
+func (d *demo) readable(ctx context.Context) error {
+	_, err := d.counts(ctx)
+	return err
+}
+
+// firstSync waits until the source holds as much as the simulator held when it began.
 func (d *demo) firstSync(ctx context.Context) error {
 	d.say.line("waiting for the first sync")
+	const quiet = 30 * time.Second
+	var target int
 	var last counts
+	moved := time.Now()
 	for {
 		c, err := d.counts(ctx)
-		if err == nil && c.comments >= c.records && c.records > 0 {
+		if target == 0 {
+			target = c.records
+		}
+		switch {
+		case err == nil && target > 0 && c.comments >= target:
 			d.say.line("synced: %s", c)
 			return nil
-		}
-		if err == nil && c != last {
+		case err == nil && c.comments != last.comments:
 			d.say.line("syncing: %s", c)
-			last = c
+			last, moved = c, time.Now()
+		case time.Since(moved) > quiet:
+			moved = time.Now()
+			if err != nil {
+				d.say.line("cannot see how far it is: %v", err)
+			} else if status, err := d.starter(ctx, d.env, "status", demoName); err == nil {
+				d.say.line("nothing moved for %s; starter status says:", quiet)
+				d.say.text(status)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -176,52 +202,23 @@ func (c counts) String() string {
 
 func (d *demo) counts(ctx context.Context) (counts, error) {
 	var c counts
+	var err error
+	if c.records, err = d.simulated.count(ctx); err != nil {
+		return c, err
+	}
 	var stats struct {
 		Statistics struct {
 			NumComments int `json:"num_comments"`
 		} `json:"statistics"`
 	}
-	if err := d.api(ctx, http.MethodPost, "/api/v1/sources/"+demoProject+"/"+demoSource+"/statistics", &stats); err != nil {
-		return c, err
-	}
+	err = d.api(ctx, http.MethodPost, "/api/v1/sources/"+demoProject+"/"+demoSource+"/statistics", &stats)
 	c.comments = stats.Statistics.NumComments
-	return c, nil
+	return c, err
 }
 
 // api calls the product's HTTP API as the demo's administrator.
 func (d *demo) api(ctx context.Context, method, path string, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	target, err := url.JoinPath(d.publicURL, path)
-	if err != nil {
-		return err
-	}
-	var body io.Reader
-	if method == http.MethodPost {
-		body = strings.NewReader("{}")
-	}
-	req, err := http.NewRequestWithContext(ctx, method, target, body)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+d.token)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fault.New(fault.Unreachable, "%s %s says %s: %s", method, path, resp.Status, strings.TrimSpace(string(b)))
-	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(b, out)
+	return callJSON(ctx, method, d.publicURL+path, d.token, struct{}{}, out)
 }
 
 // connected asks starter whether the integration has a grant.

@@ -158,9 +158,16 @@ func (r *testReport) said(name testName) {
 	}
 }
 
+// mostCheckLines is how much of a check's complaint is printed: workflowcheck prints whole call trees.
+const mostCheckLines = 60
+
 func (r *testReport) checkFailed(name string, err error, output string) {
 	r.failed = append(r.failed, name)
-	r.say.text(fmt.Sprintf("FAIL    %s: %v\n%s", name, err, output))
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	if over := len(lines) - mostCheckLines; over > 0 {
+		lines = append(lines[:mostCheckLines], fmt.Sprintf("… and %d more lines", over))
+	}
+	r.say.text(fmt.Sprintf("FAIL    %s: %v\n%s", name, err, strings.Join(lines, "\n")))
 }
 
 // end takes how go test itself ended.

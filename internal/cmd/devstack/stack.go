@@ -97,6 +97,8 @@ func (s *stack) program(ctx context.Context, name string, env environ, readyURL 
 		Env:  env.list(),
 		Dir:  s.tools.Root,
 		Log:  log,
+		// Longer than the 30 s in which a program ends its work in hand.
+		StopTimeout: 35 * time.Second,
 	})
 	if err != nil {
 		return errors.Join(err, log.Close())
@@ -110,7 +112,7 @@ func (s *stack) waitURL(ctx context.Context, name, url string) error {
 	const patience, limit = 5 * time.Second, 2 * time.Minute
 	start, said := time.Now(), false
 	for {
-		err := getOK(ctx, url)
+		err := callJSON(ctx, http.MethodGet, url, "", nil, nil)
 		if err == nil {
 			return nil
 		}
@@ -130,25 +132,6 @@ func (s *stack) waitURL(ctx context.Context, name, url string) error {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-}
-
-func getOK(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 300))
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s says %s: %s", url, resp.Status, strings.TrimSpace(string(body)))
-	}
-	return nil
 }
 
 // starter runs the operator's program and returns what it wrote to standard output. Its talk

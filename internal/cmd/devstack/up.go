@@ -36,7 +36,7 @@ type demo struct {
 	mail          string // folder of real mails or ""
 	publicURL     string
 	temporalUI    string
-	simulator     string // http://127.0.0.1:8090
+	simulated     simulated
 	adminPassword string
 	token         string
 }
@@ -71,6 +71,9 @@ func up(ctx context.Context, tools *devstack.Tools, env environ, say *printer) e
 		err = file.write(d.demoEnvValues())
 	}
 	if err == nil {
+		err = d.firstSync(ctx)
+	}
+	if err == nil {
 		d.watch(ctx)
 	}
 	if ctx.Err() != nil {
@@ -99,6 +102,14 @@ func (d *demo) bringUp(ctx context.Context, env environ) error {
 	if _, err = d.secrets.once("encryption_keys", newKeyRing); err != nil {
 		return err
 	}
+	port, err := d.port("the web page", webPort)
+	if err != nil {
+		return err
+	}
+	d.publicURL = "http://localhost:" + strconv.Itoa(port)
+	d.env["PUBLIC_URL"] = d.publicURL
+	d.env["LISTEN_ADDR"] = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	d.env["ENCRYPTION_KEYS_FILE"] = d.secrets.path("encryption_keys")
 	// Servers start while the programs are built.
 	var both errgroup.Group
 	both.Go(func() error { return d.build(ctx) })
@@ -112,7 +123,7 @@ func (d *demo) bringUp(ctx context.Context, env environ) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		d.simforce, d.setup, d.services, d.createToken, d.apply, d.connect, d.firstSync,
+		d.simforce, d.setup, d.services, d.createToken, d.apply, d.connect, d.readable,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -125,7 +136,7 @@ func (d *demo) bringUp(ctx context.Context, env environ) error {
 func (d *demo) build(ctx context.Context) error {
 	start := time.Now()
 	d.say.line("building worker, starter, authsvc and the Salesforce simulator")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", d.tools.Dev("bin")+string(filepath.Separator),
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", d.tools.Dev("bin")+string(filepath.Separator),
 		"./worker", "./starter", "./authsvc", "./internal/cmd/simforce")
 	cmd.Dir = d.tools.Root
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -229,15 +240,7 @@ func (d *demo) port(what string, known int) (int, error) {
 // setup prepares the database and Temporal, and makes the first administrator.
 func (d *demo) setup(ctx context.Context) error {
 	d.say.line("preparing the database and Temporal: starter setup")
-	port, err := d.port("the web page", webPort)
-	if err != nil {
-		return err
-	}
-	d.publicURL = "http://localhost:" + strconv.Itoa(port)
-	d.env["PUBLIC_URL"] = d.publicURL
-	d.env["LISTEN_ADDR"] = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	d.env["ENCRYPTION_KEYS_FILE"] = d.secrets.path("encryption_keys")
-	_, err = d.starter(ctx, d.env.with(environ{
+	_, err := d.starter(ctx, d.env.with(environ{
 		"ADMIN_EMAIL":         adminEmail,
 		"ADMIN_PASSWORD_FILE": d.secrets.path("admin_password"),
 	}), "setup")
@@ -265,7 +268,7 @@ func (d *demo) demoEnvValues() [][2]string {
 		{"DATABASE_URL", d.env["DATABASE_URL"]},
 		{"TEMPORAL_ADDRESS", d.env["TEMPORAL_ADDRESS"]},
 		{"TEMPORAL_UI", d.temporalUI},
-		{"SALESFORCE_URL", d.simulator},
+		{"SALESFORCE_URL", d.simulated.url},
 	}
 }
 
@@ -285,6 +288,6 @@ func (d *demo) whereToLook() string {
   For scripts   %s
 
   Ctrl-C stops all of it; the next make run goes on with the same data.
-`, d.publicURL, adminEmail, d.adminPassword, d.temporalUI, d.simulator,
+`, d.publicURL, adminEmail, d.adminPassword, d.temporalUI, d.simulated.url,
 		rel(d.tools.Dev("logs")), os.PathSeparator, rel(d.tools.Dev("demo.env")))
 }

@@ -15,3 +15,6 @@ func (s *Seed) Strings(sql string, args ...any) []string {
 	require.NoError(s.t, err, sql)
 	return values
 }
+
+// URL is the database's address, for tests that start programs on it.
+func (s *Seed) URL() string { return s.pool.Config().ConnString() }

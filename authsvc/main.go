@@ -1,0 +1,27 @@
+// The authsvc program is the HTTP door: sign-in and the web page, the connection
+// to Salesforce by OAuth, and the comments API. Any number of them may run behind one address.
+package main
+
+import (
+	"os"
+
+	"salesforcesync/internal/app"
+)
+
+const help = `authsvc is the HTTP door: web page, OAuth with Salesforce, comments API.
+
+It takes no arguments. The environment says where things are:
+  DATABASE_URL            PostgreSQL
+  ENCRYPTION_KEYS         the key ring that seals secrets at rest
+  PUBLIC_URL              outside base URL, such as https://sync.acme.example
+  LISTEN_ADDR             where to listen, default 127.0.0.1:8080
+  TEMPORAL_ADDRESS …      Temporal, by its standard variables
+  SALESFORCE_EXTRA_HOSTS  host:port allowed besides Salesforce's own hosts
+  ADMIN_EMAIL             first administrator, created when there is no user,
+  ADMIN_PASSWORD          and the administrator's password
+  METRICS_ADDR            where to serve /metrics, /healthz and /readyz; off when unset
+  LOG_LEVEL               debug, info, warn or error
+
+Run "starter setup" once before the first start.`
+
+func main() { os.Exit(app.Main("authsvc", help, run)) }

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.uber.org/zap"
+
+	"salesforcesync/internal/access"
+	"salesforcesync/internal/api"
+	"salesforcesync/internal/app"
+	"salesforcesync/internal/config"
+	"salesforcesync/internal/store"
+	"salesforcesync/internal/web"
+)
+
+// waitFor is how long authsvc waits at its start for PostgreSQL. It does not wait for
+// Temporal: reading needs none.
+const waitFor = time.Minute
+
+// run builds the door in the order in which its parts depend on each other, and
+// keeps it open until ctx ends.
+func run(ctx context.Context) error {
+	cfg, err := config.Load(config.Authsvc)
+	if err != nil {
+		return err
+	}
+	temporalOptions, err := cfg.TemporalOptions()
+	if err != nil {
+		return err
+	}
+	log, err := app.NewLogger("authsvc", cfg.LogLevel)
+	if err != nil {
+		return err
+	}
+	defer log.Sync() //nolint:errcheck // standard error cannot always be synced
+
+	var db *store.Store
+	if err := app.WaitFor(ctx, log, "PostgreSQL", waitFor, func(ctx context.Context) (err error) {
+		db, err = store.Open(ctx, cfg.DatabaseURL.Reveal(), store.Options{Keys: cfg.Keys, ApplicationName: "authsvc"})
+		return err
+	}); err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.CheckSchema(ctx); err != nil {
+		return err
+	}
+	temporalOptions.Logger = app.TemporalLogger(log)
+	temporal, err := client.NewLazyClient(temporalOptions)
+	if err != nil {
+		return fmt.Errorf("make the Temporal client: %w", err)
+	}
+	defer temporal.Close()
+
+	users := access.New(db)
+	if cfg.AdminEmail != "" {
+		created, err := users.EnsureAdministrator(ctx, cfg.AdminEmail, cfg.AdminPassword)
+		if err != nil {
+			return fmt.Errorf("create the first administrator from ADMIN_EMAIL and ADMIN_PASSWORD: %w", err)
+		}
+		if created {
+			log.Info("created the first administrator", zap.String("email", cfg.AdminEmail))
+		}
+	}
+
+	process := app.New(log)
+	process.Health.Add("database", db.Ping)
+	process.Health.Add("schema", db.CheckSchema)
+	process.Health.Add("temporal", func(ctx context.Context) error {
+		_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+		return err
+	})
+	pages, err := web.New(db, users, web.Options{PublicURL: cfg.PublicURL})
+	if err != nil {
+		return err
+	}
+	comments := api.New(db, users, api.Options{Session: pages.SessionOf})
+	seen := newObserver(log, process.Metrics)
+	process.Monitor(cfg.MetricsAddr)
+	process.Serve("door", "LISTEN_ADDR", cfg.ListenAddr, newDoor(comments, pages, process.Health, seen.observe))
+	return process.Run(ctx)
+}

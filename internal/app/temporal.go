@@ -1,0 +1,30 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.uber.org/zap"
+
+	"salesforcesync/internal/fault"
+)
+
+// DialTemporal connects to Temporal and checks that it answers and has the
+// namespace. Errors are fault.Unreachable, or fault.Invalid for a namespace that
+// does not exist.
+func DialTemporal(ctx context.Context, log *zap.Logger, o client.Options) (client.Client, error) {
+	o.Logger = TemporalLogger(log)
+	c, err := client.DialContext(ctx, o)
+	if err != nil {
+		var missing *serviceerror.NamespaceNotFound
+		if errors.As(err, &missing) {
+			return nil, fault.Wrap(fault.Invalid, err, "Temporal at %s has no namespace %q", o.HostPort, o.Namespace).
+				WithHint("create it with `temporal operator namespace create -n %s`, or set TEMPORAL_NAMESPACE", o.Namespace)
+		}
+		return nil, fault.Wrap(fault.Unreachable, err, "Temporal at %s does not answer", o.HostPort).
+			WithHint("check TEMPORAL_ADDRESS and that the server is running")
+	}
+	return c, nil
+}

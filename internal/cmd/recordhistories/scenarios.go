@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+
+	"salesforcesync/internal/flow"
+)
+
+// scenario is a story that integrations live through. watch answers the nth Watch.
+type scenario struct {
+	name     string
+	watch    func(n int) (flow.WatchResult, error)
+	check    func(n int) flow.CheckResult
+	poll     func(n int) (flow.PollResult, error)
+	upsert   func(n int, ref flow.BatchRef) (flow.UpsertResult, error)
+	signals  []cue
+	settings []string // of the server
+	fails    bool     // the workflow ends in failure
+}
+
+// cue sends a signal when an activity was called so often.
+type cue struct {
+	after  string // "Watch 2"
+	signal string
+}
+
+const interval = 200 * time.Millisecond
+
+func outcome(o string) (flow.WatchResult, error) {
+	return flow.WatchResult{Outcome: o, Interval: interval, Objects: 1}, nil
+}
+
+func news(objects ...string) (flow.WatchResult, error) {
+	r := flow.WatchResult{Outcome: flow.OutcomeNews, Interval: interval, Objects: len(objects)}
+	for i, o := range objects {
+		r.News = append(r.News, flow.News{Object: o, Batch: flow.BatchRef{Stream: int64(i + 1), Epoch: 1, Seq: 1, Object: o}})
+	}
+	return r, nil
+}
+
+// sequence answers with each function in turn, and with "deleted" when there are no more.
+func sequence(answers ...func() (flow.WatchResult, error)) func(int) (flow.WatchResult, error) {
+	return func(n int) (flow.WatchResult, error) {
+		if n > len(answers) {
+			return outcome(flow.OutcomeDeleted)
+		}
+		return answers[n-1]()
+	}
+}
+
+func say(o string) func() (flow.WatchResult, error) {
+	return func() (flow.WatchResult, error) { return outcome(o) }
+}
+
+func tell(objects ...string) func() (flow.WatchResult, error) {
+	return func() (flow.WatchResult, error) { return news(objects...) }
+}
+
+func failure(kind string, final bool, after time.Duration) error {
+	return temporal.NewApplicationErrorWithOptions(kind, kind, temporal.ApplicationErrorOptions{
+		NonRetryable: final, Details: []any{flow.Failure{Message: kind, Hint: "do something", RetryAfter: after}}})
+}
+
+func fail(kind string, final bool, after time.Duration) func() (flow.WatchResult, error) {
+	return func() (flow.WatchResult, error) { return flow.WatchResult{}, failure(kind, final, after) }
+}
+
+var scenarios = []scenario{
+	{
+		name:    "first-grant",
+		watch:   sequence(say(flow.OutcomeAwaiting), say(flow.OutcomeUnchecked), tell("EmailMessage"), say(flow.OutcomeQuiet)),
+		signals: []cue{{"Report 1", flow.SignalTokenGranted}},
+	},
+	{
+		name:  "quiet",
+		watch: sequence(say(flow.OutcomeQuiet), say(flow.OutcomeQuiet), say(flow.OutcomeQuiet), say(flow.OutcomeQuiet)),
+	},
+	{
+		name:  "batches-of-two-objects",
+		watch: sequence(tell("EmailMessage", "Case"), say(flow.OutcomeQuiet), tell("Case"), say(flow.OutcomeQuiet)),
+		upsert: func(n int, ref flow.BatchRef) (flow.UpsertResult, error) {
+			next := ref
+			next.Seq++
+			return flow.UpsertResult{Counts: flow.Counts{Rows: 2, Created: 2, Units: 2}, More: n < 4, Next: next}, nil
+		},
+	},
+	{
+		name:    "authorization-lost-and-granted-again",
+		watch:   sequence(tell("EmailMessage"), fail("Reauthorize", true, 0), say(flow.OutcomeAwaiting), tell("EmailMessage"), say(flow.OutcomeQuiet)),
+		signals: []cue{{"Report 1", flow.SignalTokenGranted}},
+	},
+	{
+		name:    "pause-and-resume",
+		watch:   sequence(say(flow.OutcomeQuiet), say(flow.OutcomePaused), say(flow.OutcomeQuiet), say(flow.OutcomeQuiet)),
+		signals: []cue{{"Watch 1", flow.SignalPause}, {"Report 1", flow.SignalResume}, {"Watch 2", flow.SignalSyncNow}},
+	},
+	{
+		name:  "quota",
+		watch: sequence(fail("Quota", true, time.Second), tell("EmailMessage"), say(flow.OutcomeQuiet)),
+	},
+	{
+		name:  "salesforce-away",
+		watch: sequence(fail("Transient", true, 0), fail("Transient", true, 0), tell("EmailMessage"), say(flow.OutcomeQuiet)),
+	},
+	{
+		name:  "one-object-fails",
+		watch: sequence(tell("EmailMessage", "Case"), say(flow.OutcomeQuiet), say(flow.OutcomeQuiet)),
+		poll: func(n int) (flow.PollResult, error) {
+			if n == 1 {
+				return flow.PollResult{}, failure("Permission", true, 0)
+			}
+			return flow.PollResult{Rows: 1, Sealed: true}, nil
+		},
+	},
+	{
+		name:  "configuration-refused",
+		watch: sequence(say(flow.OutcomeUnchecked), say(flow.OutcomeUnchecked), tell("EmailMessage"), say(flow.OutcomeQuiet)),
+		check: func(n int) flow.CheckResult {
+			object := flow.CheckedObject{Object: "EmailMessage"}
+			if n == 1 {
+				object.Problem, object.Hint = "no such field", "check the name"
+			}
+			return flow.CheckResult{Objects: []flow.CheckedObject{object}}
+		},
+		signals: []cue{{"Report 1", flow.SignalConfigChanged}},
+	},
+	{
+		name:  "cleaned-rows-lost",
+		watch: sequence(tell("EmailMessage"), say(flow.OutcomeQuiet)),
+		upsert: func(n int, ref flow.BatchRef) (flow.UpsertResult, error) {
+			if n == 1 {
+				return flow.UpsertResult{}, failure("Stale", true, 0)
+			}
+			return flow.UpsertResult{Counts: flow.Counts{Rows: 1, Created: 1, Units: 1}, Next: ref}, nil
+		},
+	},
+	{
+		name:     "continue-as-new",
+		watch:    sequence(tell("EmailMessage"), tell("EmailMessage"), say(flow.OutcomeQuiet), say(flow.OutcomeQuiet), say(flow.OutcomeQuiet), say(flow.OutcomeQuiet)),
+		signals:  []cue{{"Poll 1", flow.SignalSyncNow}},
+		settings: []string{"limit.historyCount.suggestContinueAsNew=60"},
+	},
+	{
+		name: "never-applied",
+		watch: func(int) (flow.WatchResult, error) {
+			return flow.WatchResult{Outcome: flow.OutcomeDeleted, Reason: "there is no integration support/salesforce-prod"}, nil
+		},
+		fails: true,
+	},
+}
+
+// play stands in for the activities and counts their calls.
+type play struct {
+	script scenario
+	mu     sync.Mutex
+	calls  map[string]int
+	heard  chan struct{}
+}
+
+func (p *play) called(name string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.calls == nil {
+		p.calls, p.heard = map[string]int{}, make(chan struct{})
+	}
+	if name != "" {
+		p.calls[name]++
+		close(p.heard)
+		p.heard = make(chan struct{})
+	}
+	return p.calls[name]
+}
+
+// await waits for a call such as "Watch 2".
+func (p *play) await(ctx context.Context, call string) error {
+	var name string
+	var n int
+	if _, err := fmt.Sscanf(call, "%s %d", &name, &n); err != nil {
+		return fmt.Errorf("cue %q: %w", call, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	p.called("")
+	for {
+		p.mu.Lock()
+		reached, heard := p.calls[name] >= n, p.heard
+		p.mu.Unlock()
+		if reached {
+			return nil
+		}
+		select {
+		case <-heard:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s: %w", call, ctx.Err())
+		}
+	}
+}
+
+func (p *play) register(w worker.Worker) {
+	flow.Watch.Bind(w, func(context.Context, flow.WatchParams) (flow.WatchResult, error) {
+		return p.script.watch(p.called("Watch"))
+	})
+	flow.Check.Bind(w, func(context.Context, flow.CheckParams) (flow.CheckResult, error) {
+		n := p.called("Check")
+		if p.script.check != nil {
+			return p.script.check(n), nil
+		}
+		return flow.CheckResult{Objects: []flow.CheckedObject{{Object: "EmailMessage"}}}, nil
+	})
+	flow.Poll.Bind(w, func(context.Context, flow.BatchRef) (flow.PollResult, error) {
+		n := p.called("Poll")
+		if p.script.poll != nil {
+			return p.script.poll(n)
+		}
+		return flow.PollResult{Rows: 1, Bytes: 100, Calls: 1, Sealed: true}, nil
+	})
+	flow.Transform.Bind(w, func(context.Context, flow.BatchRef) (flow.TransformResult, error) {
+		p.called("Transform")
+		return flow.TransformResult{Comments: 1, CleaningVersion: 1}, nil
+	})
+	flow.Upsert.Bind(w, func(_ context.Context, ref flow.BatchRef) (flow.UpsertResult, error) {
+		n := p.called("Upsert")
+		if p.script.upsert != nil {
+			return p.script.upsert(n, ref)
+		}
+		next := ref
+		next.Seq++
+		return flow.UpsertResult{Counts: flow.Counts{Rows: 1, Created: 1, Units: 1}, Next: next}, nil
+	})
+	flow.Report.Bind(w, func(context.Context, flow.ReportParams) (flow.ReportResult, error) {
+		p.called("Report")
+		return flow.ReportResult{}, nil
+	})
+	flow.Steer.Bind(w, func(context.Context, flow.SteerParams) (flow.SteerResult, error) {
+		p.called("Steer")
+		return flow.SteerResult{}, nil
+	})
+}

@@ -1,0 +1,207 @@
+package oauth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/salesforce"
+	"salesforcesync/internal/secret"
+	"salesforcesync/internal/store"
+)
+
+// BeginParams says who begins to authorize what.
+type BeginParams struct {
+	IntegrationID string
+	UserID        string // of the signed-in user; "" when a link led here
+	LinkHash      []byte // of the one-time link; nil for a signed-in user
+	BrowserHash   []byte // hash of a cookie that the browser was given
+}
+
+// Begin stores an attempt and returns the address of Salesforce's login and consent
+// to send the browser to.
+func (s *Service) Begin(ctx context.Context, p BeginParams) (string, error) {
+	c, err := s.Store.LoadConnection(ctx, p.IntegrationID)
+	if err != nil {
+		return "", err
+	}
+	cfg, err := s.config(c)
+	if err != nil {
+		return "", err
+	}
+	state, stateHash := NewSecret()
+	verifier := oauth2.GenerateVerifier()
+	if err := s.Store.CreateAttempt(ctx, stateHash, store.Attempt{
+		IntegrationID: p.IntegrationID, Verifier: secret.Text(verifier), BrowserHash: p.BrowserHash, UserID: p.UserID, LinkHash: p.LinkHash,
+	}, time.Now().Add(AttemptLife)); err != nil {
+		return "", err
+	}
+	return cfg.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier)), nil
+}
+
+// FinishParams is what came back with the browser.
+type FinishParams struct {
+	State, Code             string
+	Error, ErrorDescription string
+	BrowserHash             []byte // hash of the browser's cookie; nil when it has none
+}
+
+// Outcome says how an authorization ended well.
+type Outcome struct {
+	Project, Integration string
+	Username             string
+	// Confirm is set when the grant is of another user of the same org: it is kept
+	// under this secret until Confirm is called with it.
+	Confirm      string
+	PreviousUser string
+	UserID       string // who began; "" for a link
+}
+
+// Finish checks the callback, exchanges the code and commits the grant. Errors:
+// fault.Invalid for a foreign, used or old state; *ProviderError for what Salesforce
+// said to the browser; *store.OtherOrgError; those of the token endpoint.
+func (s *Service) Finish(ctx context.Context, p FinishParams) (Outcome, error) {
+	if p.State == "" {
+		return Outcome{}, fault.New(fault.Invalid, "the answer from Salesforce carries no state").
+			WithHint("start the authorization again from its first page")
+	}
+	// Taken before anything else is done: a state works once, also for an error.
+	attempt, err := s.Store.TakeAttempt(ctx, Hash(p.State))
+	if err != nil {
+		return Outcome{}, err
+	}
+	if subtle.ConstantTimeCompare(attempt.BrowserHash, p.BrowserHash) != 1 {
+		return Outcome{}, fault.New(fault.Invalid, "this answer from Salesforce belongs to another browser").
+			WithHint("start the authorization again, and finish it in the same browser")
+	}
+	c, err := s.Store.LoadConnection(ctx, attempt.IntegrationID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	out := Outcome{Project: c.Project, Integration: c.Integration, UserID: attempt.UserID}
+	if p.Error != "" {
+		return out, newProviderError(p.Error, p.ErrorDescription)
+	}
+	if p.Code == "" {
+		return out, fault.New(fault.Invalid, "the answer from Salesforce carries no code").WithHint("start the authorization again from its first page")
+	}
+	cfg, err := s.config(c)
+	if err != nil {
+		return out, err
+	}
+	token, err := s.token(ctx, cfg, func(ctx context.Context, cfg *oauth2.Config) (*oauth2.Token, error) {
+		return cfg.Exchange(ctx, p.Code, oauth2.VerifierOption(attempt.Verifier.Reveal()))
+	})
+	if err != nil {
+		return out, err
+	}
+	grant, err := s.grantOf(ctx, c, token)
+	if err != nil {
+		return out, err
+	}
+	grant.LinkHash = attempt.LinkHash
+	out.Username = grant.Username
+	return s.save(ctx, c, grant, out)
+}
+
+func (s *Service) save(ctx context.Context, c *store.Connection, grant store.SalesforceGrant, out Outcome) (Outcome, error) {
+	err := s.Store.SaveGrant(ctx, grant)
+	var otherUser *store.OtherUserError
+	switch {
+	case err == nil:
+		return out, nil
+	case errors.As(err, &otherUser):
+		text, hash := NewSecret()
+		if err := s.Store.SavePendingGrant(ctx, hash, grant, out.UserID, time.Now().Add(PendingLife)); err != nil {
+			return out, err
+		}
+		out.Confirm, out.PreviousUser = text, otherUser.Bound
+		return out, nil
+	}
+	// What cannot be kept is given back.
+	s.revoke(ctx, c, grant.Refresh, grant.Access)
+	return out, err
+}
+
+// Confirm commits a grant that was kept because it is of another user.
+func (s *Service) Confirm(ctx context.Context, confirm string) (Outcome, error) {
+	grant, err := s.Store.TakePendingGrant(ctx, Hash(confirm))
+	if err != nil {
+		return Outcome{}, err
+	}
+	c, err := s.Store.LoadConnection(ctx, grant.IntegrationID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	grant.Confirmed = true
+	return s.save(ctx, c, grant, Outcome{Project: c.Project, Integration: c.Integration, Username: grant.Username})
+}
+
+// Decline gives a kept grant back to Salesforce.
+func (s *Service) Decline(ctx context.Context, confirm string) (Outcome, error) {
+	grant, err := s.Store.TakePendingGrant(ctx, Hash(confirm))
+	if err != nil {
+		return Outcome{}, err
+	}
+	c, err := s.Store.LoadConnection(ctx, grant.IntegrationID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	s.revoke(ctx, c, grant.Refresh, grant.Access)
+	return Outcome{Project: c.Project, Integration: c.Integration, Username: grant.Username}, nil
+}
+
+// grantOf reads what Salesforce sends beside the tokens: the identity URL ends in
+// /id/<org>/<user>, and instance_url is where the API is.
+func (s *Service) grantOf(ctx context.Context, c *store.Connection, token *oauth2.Token) (store.SalesforceGrant, error) {
+	text := func(key string) string { v, _ := token.Extra(key).(string); return v }
+	instance, err := s.Hosts.Parse(text("instance_url"))
+	if err != nil {
+		return store.SalesforceGrant{}, fault.Wrap(fault.Config, err, "the org's instance_url").WithHint("%s", fault.HintOf(err))
+	}
+	org, user, ok := identity(text("id"))
+	if !ok {
+		return store.SalesforceGrant{}, fault.New(fault.Transient, "Salesforce did not say which org and user the grant is of")
+	}
+	if token.RefreshToken == "" {
+		return store.SalesforceGrant{}, fault.New(fault.Config, "Salesforce gave no refresh token").
+			WithHint("add the scope refresh_token, offline_access to the app, and set its refresh token policy to valid until revoked")
+	}
+	g := store.SalesforceGrant{IntegrationID: c.IntegrationID, OrgID: org, UserID: user, Username: user,
+		InstanceURL: instance.String(), Access: secret.Text(token.AccessToken), Refresh: secret.Text(token.RefreshToken)}
+	client := salesforce.New(salesforce.Options{Tokens: oneToken{salesforce.Token{Access: g.Access, InstanceURL: g.InstanceURL}},
+		Hosts: s.Hosts, Transport: s.Transport, APIVersion: s.APIVersion})
+	// The name is for people; some orgs hide it.
+	if info, err := client.UserInfo(ctx); err == nil && info.Username != "" {
+		g.Username = info.Username
+	}
+	return g, nil
+}
+
+// oneToken is a token that was not stored yet and cannot be renewed.
+type oneToken struct{ token salesforce.Token }
+
+func (t oneToken) Token(context.Context) (salesforce.Token, error) { return t.token, nil }
+func (t oneToken) Refresh(context.Context, int64) (salesforce.Token, error) {
+	return salesforce.Token{}, fault.New(fault.Transient, "the new token was refused")
+}
+
+// identity splits "https://…/id/00D…/005…".
+func identity(raw string) (org, user string, ok bool) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "", "", false
+	}
+	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
+	if len(parts) != 3 || parts[0] != "id" {
+		return "", "", false
+	}
+	org, user = salesforce.To18(parts[1]), salesforce.To18(parts[2])
+	return org, user, org != "" && user != ""
+}

@@ -1,0 +1,91 @@
+// Package simforce is a Salesforce that runs on one machine: OAuth with login
+// and consent pages, the REST API, SOQL, and an org full of mail. Server is an
+// http.Handler; cmd/simforce serves it as a program.
+//
+// It is faithful where clients can tell: wire spelling, error bodies, ids and
+// their checksum, page sizes, cursors, stamps of whole seconds, arbitrary order
+// inside a tie. What it does not model it refuses with an error; it never
+// ignores a clause, a parameter or a header that would change the answer. It
+// knows none of the other packages of this module and none of them may lean on
+// more than its exported names.
+//
+// # Orgs and users
+//
+// Acme has admin@acme.example, sync@acme.example and two agents, and all the
+// mail. Globex has admin@globex.example and one mail of its own. Both are served
+// from the same base URL; the token decides. No password is asked for.
+//
+// # OAuth
+//
+//	GET  /services/oauth2/authorize  → login page        form: attempt, username
+//	POST /services/oauth2/authorize  → consent page      form: attempt, username, decision=allow|deny
+//	POST /services/oauth2/authorize  → 302 callback?code=…&state=…
+//	POST /services/oauth2/token      → tokens
+//
+// A script reads the hidden field attempt from the login page and may send
+// username and decision in one post; Consent does the whole walk. A wrong
+// client_id, redirect_uri, response_type or scope shows a page and calls nobody
+// back. Codes work once and for fifteen minutes. PKCE is S256 only and enforced
+// when a challenge was sent. Also there: revoke, introspect, userinfo, the
+// identity URL and /.well-known/openid-configuration. Sessions slide; rotation,
+// reuse and forced errors are knobs (Knobs).
+//
+// # Data API
+//
+// Versions 31.0 to 68.0: limits, describe (global and per object, conditional),
+// query, queryAll and their cursors, retrieve, create, update, delete, updated,
+// deleted, composite (no references between parts) and composite/batch. Bulk API
+// and collections answer 404 as yet.
+//
+// SOQL: a field list with parent paths of up to five levels, or COUNT(); FROM one
+// object; WHERE with AND, OR, NOT and parentheses (which may not be mixed without
+// them), = != < <= > >= LIKE, IN, NOT IN, strings, numbers, booleans, null, dates,
+// datetimes and named dates; ORDER BY with ASC, DESC, NULLS; LIMIT; OFFSET. Every
+// other clause is a MALFORMED_QUERY that names it. Null compares two-valued: !=
+// and NOT IN take rows that are null, an order comparison never does.
+//
+// # Data
+//
+// With MailDir every .eml file, in the order of the names, becomes exactly one
+// EmailMessage; threads become Cases, senders Contacts, domains Accounts. The
+// mail's own Date is MessageDate; CreatedDate and SystemModstamp are spread over
+// the thirty days before the start, with a dozen rows in one second now and
+// then. Without MailDir conversations are made up in ten languages. Rows of the
+// other objects stand beside the cases. Every fifth id comes from another pod,
+// so Id order is not creation order. A write stamps its own row only.
+//
+// Run goes on writing: replies into existing threads, new conversations, edits
+// of bodies, status and priority changes. StateFile is a log of JSON lines:
+// grants and tokens are written through at once, data within a quarter of a
+// second; it is rewritten, atomically, at start and when it has grown.
+//
+// # Control endpoint
+//
+// /_sim/ is for tests. It answers loopback only, refuses requests of web pages
+// (Origin) and of proxies, and speaks JSON; GET /_sim/ lists its routes:
+//
+//	GET    /_sim/orgs
+//	GET    /_sim/records/{object}[?org=]          all rows, deleted ones too, in Id order
+//	GET    /_sim/records/{object}/{id}
+//	POST   /_sim/records/{object}                 Write; returns the row
+//	PATCH  /_sim/records/{object}/{id}            Write; returns the row
+//	DELETE /_sim/records/{object}/{id}[?hard=true]
+//	POST   /_sim/records/{object}/{id}/undelete
+//	GET    /_sim/counters, DELETE resets          Counters
+//	GET    /_sim/requests                         the latest Requests
+//	GET    /_sim/knobs, PATCH changes             Knobs
+//	GET    /_sim/faults, POST adds, DELETE clears Fault
+//	POST   /_sim/login {username}                 Tokens without the pages
+//	POST   /_sim/sessions/kill {username}         ends access tokens
+//	POST   /_sim/grants/revoke {username}         revokes refresh tokens too
+//	POST   /_sim/quota {org,used}
+//	POST   /_sim/visibility {org,user,what,visible}   what: "Case" or "Case.Subject"
+//	POST   /_sim/objects {org,object}             adds an object, or fields to one
+//	POST   /_sim/write {count}                    the writer writes now
+//
+// Each has a Server method of the same meaning. A Write with a Stamp in the past
+// is a row whose transaction committed late.
+//
+// Read next: server.go (routing), query.go and soql_plan.go (how a query runs),
+// oauth_token.go, write.go (what a write does), control.go.
+package simforce

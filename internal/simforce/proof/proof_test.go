@@ -1,0 +1,214 @@
+package proof
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	gosf "github.com/k-capehart/go-salesforce/v3"
+	"github.com/stretchr/testify/require"
+
+	"salesforcesync/internal/simforce"
+)
+
+const (
+	jsforceVersion = "3.9.5"
+	callback       = "http://app.example/cb"
+	mails          = 2500 // more than two pages of one thousand
+)
+
+func serve(t *testing.T) (*simforce.Server, string) {
+	t.Helper()
+	s, err := simforce.New(simforce.Options{Generate: mails, Seed: 11, CallbackURLs: []string{callback}, ConsumerKey: "key", ConsumerSecret: "secret"})
+	require.NoError(t, err)
+	web := httptest.NewServer(s)
+	t.Cleanup(web.Close)
+	s.SetBaseURL(web.URL)
+	return s, web.URL
+}
+
+// jsforceDir is a directory whose node_modules holds jsforce; it is made once.
+func jsforceDir(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"node", "npm"} {
+		_, err := exec.LookPath(name)
+		require.NoError(t, err, "%s is missing: apt-get install -y nodejs npm", name)
+	}
+	root, err := filepath.Abs(".")
+	require.NoError(t, err)
+	for {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			break
+		}
+		require.NotEqual(t, root, filepath.Dir(root), "go.mod not found above the test")
+		root = filepath.Dir(root)
+	}
+	npm := filepath.Join(root, ".dev", "npm")
+	dir := filepath.Join(npm, "jsforce-"+jsforceVersion)
+	if _, err := os.Stat(filepath.Join(dir, "node_modules", "jsforce", "package.json")); err == nil {
+		return dir
+	}
+	require.NoError(t, os.MkdirAll(npm, 0o755))
+	fresh, err := os.MkdirTemp(npm, "installing-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(fresh) })
+	install := exec.CommandContext(t.Context(), "npm", "install", "--prefix", fresh, "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "jsforce@"+jsforceVersion)
+	out, err := install.CombinedOutput()
+	require.NoError(t, err, "npm install jsforce@%s: %s", jsforceVersion, out)
+	if err := os.Rename(fresh, dir); err != nil {
+		// Another run was first, or left something half there.
+		_, there := os.Stat(filepath.Join(dir, "node_modules", "jsforce", "package.json"))
+		require.NoError(t, there, "install jsforce into %s: %v", dir, err)
+	}
+	return dir
+}
+
+func TestJsforce(t *testing.T) {
+	t.Parallel()
+	s, url := serve(t)
+	require.NoError(t, s.SetKnobs(func(k *simforce.Knobs) { k.Rotation = "off" }))
+	given, err := json.Marshal(map[string]string{
+		"url": url, "clientId": "key", "clientSecret": "secret", "redirectUri": callback, "username": simforce.SyncUser,
+	})
+	require.NoError(t, err)
+	node := exec.CommandContext(t.Context(), "node", "jsforce.cjs", string(given))
+	node.Env = append(os.Environ(), "NODE_PATH="+filepath.Join(jsforceDir(t), "node_modules"))
+	var stdout, stderr bytes.Buffer
+	node.Stdout, node.Stderr = &stdout, &stderr
+	require.NoError(t, node.Run(), stderr.String())
+
+	var saw struct {
+		State, User, Org, Username      string
+		HasRefreshToken                 bool
+		Objects, Fields, Fetched, Found []string
+		Messages                        [][6]any
+		Pages, TotalSize, Count         int
+		CountAfterKill, Refreshed       int
+		Made                            struct{ ID string }
+		Changed                         map[string]any
+		Gone, AfterLogout               string
+		Error                           struct{ Code, Message string }
+		LimitInfo                       struct{ APIUsage struct{ Used, Limit int } }
+	}
+	require.NoError(t, json.Unmarshal(stdout.Bytes(), &saw), stdout.String())
+	org := s.Orgs()[0]
+	require.Equal(t, "st", saw.State)
+	require.Equal(t, org.ID, saw.Org)
+	require.Equal(t, org.Users[simforce.SyncUser], saw.User)
+	require.Equal(t, simforce.SyncUser, saw.Username)
+	require.True(t, saw.HasRefreshToken)
+	require.Contains(t, saw.Objects, "EmailMessage")
+	require.Contains(t, saw.Objects, "Survey_Response__c")
+
+	rows, err := s.Records("", "EmailMessage")
+	require.NoError(t, err)
+	require.Len(t, rows, mails)
+	require.Len(t, saw.Fields, len(rows[0]))
+	require.Equal(t, 3, saw.Pages, "one long text field: pages of one thousand")
+	require.Equal(t, []int{mails, mails, mails}, []int{saw.TotalSize, saw.Count, saw.CountAfterKill})
+	cases, err := s.Records("", "Case")
+	require.NoError(t, err)
+	number := map[any]any{}
+	for _, c := range cases {
+		number[c["Id"]] = c["CaseNumber"]
+	}
+	byID := map[any][6]any{}
+	for _, m := range saw.Messages {
+		byID[m[0]] = m
+	}
+	require.Len(t, saw.Messages, mails)
+	var ids []string
+	for _, r := range rows {
+		ids = append(ids, r["Id"].(string))
+		stamp := r["SystemModstamp"].(time.Time).Format("2006-01-02T15:04:05.000-0700")
+		require.Equal(t, [6]any{r["Id"], r["Subject"], r["TextBody"], r["Incoming"], stamp, number[r["ParentId"]]}, byID[r["Id"]])
+	}
+	require.Equal(t, ids, saw.Fetched, "autoFetch reads every page")
+
+	row, err := s.Record("", saw.Made.ID)
+	require.NoError(t, err)
+	require.Equal(t, []any{"by jsforce", "High", "Working"}, []any{row["Subject"], row["Priority"], row["Status"]})
+	require.Equal(t, row["CaseNumber"], saw.Changed["CaseNumber"])
+	require.Equal(t, []string{"Working"}, saw.Found)
+	row, err = s.Record("", saw.Gone)
+	require.NoError(t, err)
+	require.Equal(t, true, row["IsDeleted"])
+	require.Equal(t, 1, saw.Refreshed, "jsforce refreshed by itself after the session died")
+	require.Equal(t, "INVALID_FIELD", saw.Error.Code)
+	require.Contains(t, saw.Error.Message, "No such column 'Nope' on entity 'Case'")
+	require.Equal(t, 1_000_000, saw.LimitInfo.APIUsage.Limit)
+	require.Positive(t, saw.LimitInfo.APIUsage.Used)
+	require.NotEmpty(t, saw.AfterLogout, "the refresh token is gone after logout")
+}
+
+func TestGoSalesforce(t *testing.T) {
+	t.Parallel()
+	s, url := serve(t)
+	token, err := s.Login(simforce.SyncUser)
+	require.NoError(t, err)
+	sf, err := gosf.Init(gosf.Creds{Domain: url, AccessToken: token})
+	require.NoError(t, err)
+
+	type parent struct{ CaseNumber string }
+	type message struct {
+		ID       string `mapstructure:"Id" salesforce:"Id"`
+		Subject  string
+		TextBody string
+		Incoming bool
+		Parent   parent
+	}
+	var got []message
+	require.NoError(t, sf.Query("SELECT Id, Subject, TextBody, Incoming, Parent.CaseNumber FROM EmailMessage WHERE CreatedDate > 2000-01-01T00:00:00Z ORDER BY Id", &got))
+	rows, err := s.Records("", "EmailMessage")
+	require.NoError(t, err)
+	cases, err := s.Records("", "Case")
+	require.NoError(t, err)
+	number := map[any]string{}
+	for _, c := range cases {
+		number[c["Id"]] = c["CaseNumber"].(string)
+	}
+	require.Len(t, got, mails)
+	for i, r := range rows {
+		text, _ := r["TextBody"].(string)
+		require.Equal(t, message{r["Id"].(string), r["Subject"].(string), text, r["Incoming"].(bool), parent{number[r["ParentId"]]}}, got[i])
+	}
+	require.Equal(t, 3, s.Counters().Kinds["query"]+s.Counters().Kinds["query_more"])
+
+	type where struct {
+		Subject string `soql:"equalsOperator,fieldName=Subject"`
+	}
+	type selected struct {
+		ID      string `soql:"selectColumn,fieldName=Id" mapstructure:"Id"`
+		Subject string `soql:"selectColumn,fieldName=Subject" mapstructure:"Subject"`
+	}
+	type statement struct {
+		Select selected `soql:"selectClause,tableName=Case"`
+		Where  where    `soql:"whereClause"`
+	}
+	made, err := sf.InsertOne("Case", struct{ Subject, Priority string }{"by go-salesforce", "Low"})
+	require.NoError(t, err)
+	require.True(t, made.Success)
+	require.NoError(t, sf.UpdateOne("Case", struct{ Id, Priority string }{made.Id, "Critical"}))
+	var found []selected
+	require.NoError(t, sf.QueryStruct(statement{Where: where{"by go-salesforce"}}, &found))
+	require.Equal(t, []selected{{made.Id, "by go-salesforce"}}, found)
+	row, err := s.Record("", made.Id)
+	require.NoError(t, err)
+	require.Equal(t, "Critical", row["Priority"])
+
+	res, err := sf.DoRequest("GET", "/sobjects/Case/describe", nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, res.Body.Close()) }()
+	var described struct{ Fields []struct{ Name string } }
+	require.NoError(t, json.NewDecoder(res.Body).Decode(&described))
+	require.Len(t, described.Fields, len(row))
+
+	err = sf.Query("SELECT Nope FROM Case", &got)
+	require.ErrorContains(t, err, "No such column 'Nope' on entity 'Case'")
+	require.NoError(t, sf.DeleteOne("Case", struct{ Id string }{made.Id}))
+}

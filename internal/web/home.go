@@ -1,0 +1,201 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"salesforcesync/internal/access"
+	"salesforcesync/internal/flow"
+	"salesforcesync/internal/store"
+)
+
+// newestComments is how many the first page lists.
+const newestComments = 30
+
+// snippetChars is how much of a body a list shows.
+const snippetChars = 220
+
+type homePage struct {
+	page
+	Notice   *store.Notice
+	Overview *overview // nil without an account
+}
+
+// overview is the part of the page that moves.
+type overview struct {
+	MaySeeIntegrations bool
+	MaySeeComments     bool
+	Integrations       []integrationLine
+	Comments           []commentLine
+}
+
+type integrationLine struct {
+	store.Overview
+	Label        string // the status in words
+	Tone         string // ok, busy, warn, bad or off
+	Comments     int64
+	Units        int64
+	MaySeeCounts bool
+	Authorize    string // path of the authorize button; "" = none
+	Problems     []store.OverviewObject
+}
+
+type commentLine struct {
+	store.CommentSummary
+	Heading string
+}
+
+// home shows the integrations and the newest comments to a signed-in user, and
+// to any browser the notification that waits for it.
+func (web *Web) home(v *visit) error {
+	notice, err := web.takeNotice(v)
+	if err != nil {
+		return err
+	}
+	if v.who == nil && notice == nil {
+		web.sendToSignIn(v)
+		return nil
+	}
+	data := homePage{page: web.page(v, "Overview"), Notice: notice}
+	if v.who != nil {
+		if data.Overview, err = web.overview(v); err != nil {
+			return err
+		}
+	} else {
+		data.Title = "Notification"
+	}
+	return web.render(v, http.StatusOK, "home", data)
+}
+
+// live gives the moving part alone, for the script.
+func (web *Web) live(v *visit) error {
+	o, err := web.overview(v)
+	if err != nil {
+		return err
+	}
+	return web.render(v, http.StatusOK, "overview", o)
+}
+
+func (web *Web) overview(v *visit) (*overview, error) {
+	ctx := v.r.Context()
+	projects, err := web.store.Projects(ctx)
+	if err != nil {
+		return nil, err
+	}
+	integrations, sources := projectsWith(v.who, projects, access.IntegrationsRead), projectsWith(v.who, projects, access.SourcesRead)
+	o := &overview{MaySeeIntegrations: len(integrations) > 0 || len(projects) == 0, MaySeeComments: len(sources) > 0 || len(projects) == 0}
+
+	list, err := web.store.Overviews(ctx, integrations)
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range list {
+		line := integrationLine{Overview: item, MaySeeCounts: v.who.Can(item.Project, access.SourcesRead)}
+		line.Label, line.Tone = describeStatus(item.Status)
+		if line.MaySeeCounts {
+			if line.Comments, line.Units, err = web.counts.of(ctx, item.SourceID); err != nil {
+				return nil, err
+			}
+		}
+		if item.Status == flow.StateAwaitingAuthorization && v.who.Can(item.Project, access.IntegrationsWrite) {
+			line.Authorize = authenticatePath(item.Project, item.Name)
+		}
+		for _, object := range item.Objects {
+			if object.Problem != "" {
+				line.Problems = append(line.Problems, object)
+			}
+		}
+		o.Integrations = append(o.Integrations, line)
+	}
+
+	readable, err := web.store.Sources(ctx, sources)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(readable))
+	for i, s := range readable {
+		ids[i] = s.ID
+	}
+	comments, err := web.store.NewestComments(ctx, ids, newestComments)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range comments {
+		line := commentLine{CommentSummary: c, Heading: oneLine(c.Subject, snippetChars)}
+		line.From, line.Snippet = oneLine(c.From, snippetChars), oneLine(c.Snippet, snippetChars)
+		o.Comments = append(o.Comments, line)
+	}
+	return o, nil
+}
+
+// authenticatePath is where connecting an integration to Salesforce begins.
+func authenticatePath(project, integration string) string {
+	return "/integrations/" + url.PathEscape(project) + "/" + url.PathEscape(integration) + "/oauth2/authenticate"
+}
+
+func projectsWith(who *access.Principal, projects []store.Project, permission string) []string {
+	names := []string{}
+	for _, p := range projects {
+		if who.Can(p.Name, permission) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// describeStatus gives a state's words and colour.
+func describeStatus(state string) (label, tone string) {
+	switch state {
+	case flow.StateIdle:
+		return "Up to date", "ok"
+	case flow.StateSyncing:
+		return "Syncing", "busy"
+	case flow.StateAwaitingAuthorization:
+		return "Awaiting authorization", "warn"
+	case flow.StateBackingOff:
+		return "Backing off", "warn"
+	case flow.StateQuotaWait:
+		return "Waiting for quota", "warn"
+	case flow.StateConfigInvalid:
+		return "Configuration invalid", "bad"
+	case flow.StatePaused:
+		return "Paused", "off"
+	case flow.StateDisconnected:
+		return "Disconnected", "off"
+	}
+	return strings.ReplaceAll(state, "_", " "), "off"
+}
+
+// oneLine makes white space one blank, drops control characters, and ends at most
+// limit characters on, at a word where there is one.
+func oneLine(text string, limit int) string {
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	if utf8.RuneCountInString(text) <= limit {
+		return text
+	}
+	cut := string([]rune(text)[:limit])
+	if i := strings.LastIndexByte(cut, ' '); i > len(cut)/2 {
+		cut = cut[:i]
+	}
+	return cut + "…"
+}
+
+// Ago is for templates: how long ago Salesforce was asked, in words.
+func (l integrationLine) Ago() string {
+	if l.WatchedAt == nil {
+		return ""
+	}
+	d := time.Since(*l.WatchedAt).Round(time.Second)
+	switch {
+	case d < time.Second:
+		return "just now"
+	case d < time.Minute:
+		return d.String() + " ago"
+	default:
+		return d.Round(time.Minute).String() + " ago"
+	}
+}

@@ -1,0 +1,117 @@
+package web
+
+import (
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"salesforcesync/internal/access"
+	"salesforcesync/internal/request"
+	"salesforcesync/internal/secret"
+	"salesforcesync/internal/store"
+	"salesforcesync/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+
+const (
+	adminEmail = "admin@example.com"
+	password   = "a long enough password"
+)
+
+type bench struct {
+	t      *testing.T
+	db     *store.Store
+	seed   *storetest.Seed
+	access *access.Service
+	web    *Web
+	server *httptest.Server
+}
+
+func setup(t *testing.T) *bench {
+	t.Helper()
+	db, seed := storetest.NewSeed(t)
+	b := &bench{t: t, db: db, seed: seed, access: access.New(db)}
+	_, err := b.access.EnsureAdministrator(t.Context(), adminEmail, password)
+	require.NoError(t, err)
+	b.web, err = New(db, b.access, Options{PublicURL: "http://sync.example.com"})
+	require.NoError(t, err)
+	b.server = httptest.NewServer(request.Handler(b.web, func(request.Record) {}))
+	t.Cleanup(b.server.Close)
+	return b
+}
+
+func (b *bench) user(email string, grants ...store.Grant) {
+	b.t.Helper()
+	_, err := b.access.CreateUser(b.t.Context(), email, password, grants)
+	require.NoError(b.t, err)
+}
+
+// browser keeps cookies and stops at redirects.
+type browser struct {
+	b      *bench
+	client *http.Client
+}
+
+func (b *bench) browser() *browser {
+	jar, err := cookiejar.New(nil)
+	require.NoError(b.t, err)
+	return &browser{b: b, client: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+type view struct {
+	*http.Response
+	html string
+}
+
+func (br *browser) get(path string) view {
+	br.b.t.Helper()
+	req, err := http.NewRequestWithContext(br.b.t.Context(), http.MethodGet, br.b.server.URL+path, nil)
+	require.NoError(br.b.t, err)
+	return br.send(req)
+}
+
+// post sends a form as a browser does from one of our own pages.
+func (br *browser) post(path string, form url.Values) view {
+	br.b.t.Helper()
+	req, err := http.NewRequestWithContext(br.b.t.Context(), http.MethodPost, br.b.server.URL+path, strings.NewReader(form.Encode()))
+	require.NoError(br.b.t, err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	return br.send(req)
+}
+
+func (br *browser) send(req *http.Request) view {
+	br.b.t.Helper()
+	res, err := br.client.Do(req)
+	require.NoError(br.b.t, err)
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(br.b.t, err)
+	require.Contains(br.b.t, res.Header.Get("Content-Security-Policy"), "default-src 'none'; script-src 'self'; style-src 'self'")
+	require.NotContains(br.b.t, res.Header.Get("Content-Security-Policy"), "unsafe")
+	require.NotEmpty(br.b.t, res.Header.Get(request.HeaderID))
+	return view{Response: res, html: string(raw)}
+}
+
+func (br *browser) signIn(email, next string) view {
+	br.b.t.Helper()
+	return br.post("/sign-in", url.Values{"email": {email}, "password": {password}, "next": {next}})
+}
+
+func (br *browser) session() secret.Text {
+	u, _ := url.Parse(br.b.server.URL)
+	for _, c := range br.client.Jar.Cookies(u) {
+		if c.Name == sessionCookie {
+			return secret.Text(c.Value)
+		}
+	}
+	return ""
+}

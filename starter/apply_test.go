@@ -1,0 +1,179 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"salesforcesync/internal/flow"
+	"salesforcesync/internal/store"
+	"salesforcesync/internal/store/storetest"
+)
+
+func TestApplyStartsThenTells(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withTemporal()
+	b.work()
+	name, file := b.apply()
+	project, integration, _ := flow.SplitName(name)
+	id := flow.WorkflowID(project, integration)
+
+	d, err := b.temporal().DescribeWorkflow(t.Context(), id, "")
+	require.NoError(t, err)
+	require.Equal(t, flow.WorkflowIntegration, d.WorkflowExecutionMetadata.WorkflowType.Name)
+	require.Equal(t, flow.QueueIntegrations, d.WorkflowExecutionMetadata.TaskQueueName)
+	summary, err := d.GetStaticSummary()
+	require.NoError(t, err)
+	require.Contains(t, summary, name)
+	require.Eventually(t, func() bool { // visibility is eventual
+		n, err := b.temporal().CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+			Namespace: b.env["TEMPORAL_NAMESPACE"],
+			Query:     "SyncProject = '" + project + "' AND SyncIntegration = '" + integration + "' AND SyncStatus = 'awaiting_authorization'",
+		})
+		return err == nil && n.Count == 1
+	}, 30*time.Second, 100*time.Millisecond)
+
+	var again applyResult
+	b.run("apply", "-f", file, "-json").json(&again)
+	require.False(t, again.Changed)
+	require.Equal(t, workflowSignalled, again.Workflow)
+	require.EqualValues(t, 1, again.SpecVersion)
+	require.Equal(t, "starter connect "+name, again.Next)
+
+	changed := b.write("changed.yaml", strings.NewReplacer("project: support", "project: "+project, "Incoming = true", "Incoming = false").Replace(mailYAML))
+	plan := b.run("plan", "-f", changed).good()
+	require.Contains(t, plan.out, "would change "+name+" to version 2")
+	require.Contains(t, plan.out, "~ objects[EmailMessage].where: Incoming = true → Incoming = false")
+	require.Contains(t, plan.out, "read again from the start: EmailMessage")
+	require.EqualValues(t, 1, b.integration(name).SpecVersion, "a plan changes nothing")
+	require.Contains(t, b.run("plan", "-f", file).good().out, "no changes to "+name)
+
+	r := b.run("apply", "-f", changed).good()
+	require.Contains(t, r.out, "changed "+name+" to version 2")
+	require.Contains(t, r.out, "read again from the start: EmailMessage")
+	require.EqualValues(t, 2, b.integration(name).SpecVersion)
+}
+
+func TestApplyReadsStdin(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	r := b.runWith(mailYAML, "apply", "-f", "-", "--no-start").good()
+	require.Contains(t, r.out, "created support/salesforce-prod")
+	require.Contains(t, r.talk, "next: starter connect support/salesforce-prod")
+	var result applyResult
+	b.runWith(mailYAML, "apply", "-f", "-", "--no-start", "--json").json(&result)
+	require.Equal(t, workflowNotStarted, result.Workflow)
+	require.Equal(t, "integration/support/salesforce-prod", result.WorkflowID)
+}
+
+func TestApplyWithTemporalAwayLeavesNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.runWith(mailYAML, "apply", "-f", "-").bad(exitUnreachable, "Temporal at 127.0.0.1:1 does not answer", "check TEMPORAL_ADDRESS")
+	all, err := b.db.ListIntegrations(t.Context(), "")
+	require.NoError(t, err)
+	require.Empty(t, all)
+}
+
+func TestApplyBadFiles(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for name, c := range map[string]struct {
+		replace []string
+		want    string
+	}{
+		"broken YAML":       {[]string{"objects:", "objects: ["}, "stdin: not YAML: line"},
+		"unknown key":       {[]string{"source:", "sorce:"}, `line 3: unknown key "sorce": did you mean "source"?`},
+		"where":             {[]string{"Incoming = true", "Incoming == true"}, "line 11: where: condition, character"},
+		"where with clause": {[]string{"Incoming = true", "Incoming = true LIMIT 5"}, "line 11: where: condition, character 17: LIMIT does not belong"},
+		"path":              {[]string{"Parent.CaseNumber", "A.B.C.D.E.F.G"}, "line 13: properties: Case Number: field path \"A.B.C.D.E.F.G\" climbs 6 relations"},
+		"object":            {[]string{"object: EmailMessage", "object: Email-Message"}, `line 9: object: name "Email-Message"`},
+		"foreign host":      {[]string{"acme.my.salesforce.com", "salesforce.com.evil.example"}, "line 5: instance_url: salesforce.com.evil.example is not a host of Salesforce"},
+		"plain http":        {[]string{"acme.my.salesforce.com", "http://acme.my.salesforce.com"}, "line 5: instance_url: acme.my.salesforce.com would be called over plain http"},
+		"loopback":          {[]string{"acme.my.salesforce.com", "http://localhost:8090"}, "line 5: instance_url: localhost:8090 is not a host of Salesforce"},
+		"browser's address": {[]string{"acme.my.salesforce.com", "https://acme.lightning.force.com"}, "write https://acme.my.salesforce.com"},
+		"with a path":       {[]string{"acme.my.salesforce.com", "https://acme.my.salesforce.com/home"}, "line 5: instance_url: the Salesforce address goes on after the host"},
+		"secret not set":    {[]string{"SF_CONSUMER_SECRET", "NOT_SET"}, "line 7: consumer_secret_env: the environment variable NOT_SET is not set"},
+		"preset to come":    {[]string{"preset: email", "preset: chat"}, "line 10: preset: chat is not available yet"},
+	} {
+		for _, command := range []string{"apply", "plan"} {
+			t.Run(command+" "+name, func(t *testing.T) {
+				t.Parallel()
+				b := &bench{t: t, env: b.env}
+				b.runWith(strings.NewReplacer(c.replace...).Replace(mailYAML), command, "-f", "-").bad(exitInput, c.want)
+			})
+		}
+	}
+}
+
+func TestAddressesOfAFile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.env["SALESFORCE_EXTRA_HOSTS"] = "localhost:8090"
+	for given, want := range map[string][2]string{
+		"https://acme.my.salesforce.com": {"https://acme.my.salesforce.com", "https://acme.my.salesforce.com"},
+		"acme.my.salesforce.com":         {"https://acme.my.salesforce.com", "https://acme.my.salesforce.com"},
+		"ACME.my.salesforce.com/":        {"https://acme.my.salesforce.com", "https://acme.my.salesforce.com"},
+		"um6.salesforce.com":             {"https://um6.salesforce.com", "https://login.salesforce.com"},
+		"http://localhost:8090":          {"http://localhost:8090", "http://localhost:8090"},
+	} {
+		_, spec, err := (&app{in: strings.NewReader(strings.Replace(mailYAML, "acme.my.salesforce.com", given, 1)),
+			lookup: func(name string) string { return b.env[name] }}).readFile("-")
+		require.NoError(t, err)
+		require.Equal(t, want, [2]string{spec.Connection.InstanceURL, spec.Connection.LoginURL}, given)
+	}
+}
+
+func TestApplyWithoutKeys(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	delete(b.env, "ENCRYPTION_KEYS")
+	b.runWith(mailYAML, "apply", "-f", "-", "--no-start").bad(exitInput, "ENCRYPTION_KEYS: is not set")
+	public := strings.Replace(mailYAML, "  consumer_secret_env: SF_CONSUMER_SECRET\n", "", 1)
+	b.runWith(public, "apply", "-f", "-", "--no-start").good()
+	r := b.runWith(mailYAML, "plan", "-f", "-").good()
+	require.Contains(t, r.out, "no changes")
+}
+
+func TestApplySourceOfAnother(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.runWith(mailYAML, "apply", "-f", "-", "--no-start").good()
+	b.runWith(strings.Replace(mailYAML, "integration: salesforce-prod", "integration: second", 1), "apply", "-f", "-", "--no-start").
+		bad(exitInput, "source support/salesforce-emails is fed by the integration support/salesforce-prod", "choose another source")
+}
+
+func TestSetup(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withTemporal()
+	b.env["DATABASE_URL"] = storetest.Empty(t)
+	b.env["TEMPORAL_NAMESPACE"] = "starter-" + store.NewID()
+	b.run("setup").bad(exitInput, "namespace", b.env["TEMPORAL_NAMESPACE"])
+
+	require.NoError(t, registerNamespace(t.Context(), b.env["TEMPORAL_ADDRESS"], b.env["TEMPORAL_NAMESPACE"]))
+	b.env["ADMIN_EMAIL"], b.env["ADMIN_PASSWORD"] = "ann@acme.example", "short"
+	b.run("setup").bad(exitInput, "ADMIN_EMAIL and ADMIN_PASSWORD")
+	b.env["ADMIN_PASSWORD"] = "correct horse battery"
+	var first, second setupResult
+	require.Eventually(t, func() bool { // a new namespace is not known everywhere at once
+		r := b.run("setup", "--json")
+		if r.code != exitOK {
+			return false
+		}
+		r.json(&first)
+		return true
+	}, time.Minute, 200*time.Millisecond)
+	for _, attribute := range flow.Attributes {
+		_, err := b.temporal().CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+			Namespace: b.env["TEMPORAL_NAMESPACE"], Query: attribute + " = 'x'",
+		})
+		require.NoError(t, err, attribute)
+	}
+	b.run("token", "create", "--email", "ann@acme.example", "--name", "x").good()
+	b.run("setup", "--json").json(&second)
+	require.Equal(t, setupResult{SchemaBefore: first.Schema, Schema: first.Schema, AttributesCreated: []string{}}, second)
+	b.run("list").good()
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"salesforcesync/internal/store"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "plan -f FILE",
+		Short: "Show what apply would change, and change nothing",
+		Long: `Reads an integration file as apply does and says what applying it would change: keys,
+objects that would be read again from their start, whether Salesforce would have to be
+connected again. Nothing is changed; Temporal is not needed. The exit code is 0 with
+and without changes.`,
+		Example: `  starter plan -f integration.yaml
+  starter plan -f integration.yaml --json | jq .objects_read_again
+  next: starter apply -f integration.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), file) },
+	}
+	fileFlag(cmd, &file)
+	return cmd
+}
+
+type planResult struct {
+	Project     string `json:"project"`
+	Integration string `json:"integration"`
+	store.ApplyResult
+}
+
+func (a *app) plan(ctx context.Context, file string) error {
+	cfg, spec, err := a.readFile(file)
+	if err != nil {
+		return err
+	}
+	db, err := a.open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	result, err := db.PlanIntegration(ctx, spec)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(planResult{spec.Project, spec.Integration, shownApply(result)})
+	}
+	switch {
+	case result.Created:
+		a.print("would create %s, comments would go to source %s/%s", spec.Name(), spec.Project, spec.Source)
+		if result.ProjectCreated {
+			a.print("  + project %s", spec.Project)
+		}
+		if result.SourceCreated {
+			a.print("  + source %s/%s", spec.Project, spec.Source)
+		}
+	case result.Changed:
+		a.print("would change %s to version %d", spec.Name(), result.SpecVersion)
+	default:
+		a.print("no changes to %s, version %d", spec.Name(), result.SpecVersion)
+		return nil
+	}
+	a.printChanges(result)
+	if cfg.Keys == nil && spec.Connection.ConsumerSecret != "" && !result.Created {
+		a.say("without ENCRYPTION_KEYS it cannot be told whether the consumer secret changes")
+	}
+	a.say("next: starter apply -f %s", file)
+	return nil
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+const rootLong = `starter sets up, applies, connects and steers integrations that copy Salesforce
+records into comments.
+
+The way of an integration:
+
+  1. starter setup                                   once per installation and release
+  2. starter apply -f integration.yaml               write down what to sync
+  3. starter connect support/salesforce-prod         send the printed link to the Salesforce administrator
+  4. starter status support/salesforce-prod          watch it
+
+It needs DATABASE_URL and, to start and signal workflows, Temporal (TEMPORAL_ADDRESS,
+default localhost:7233). Every secret variable has a _FILE form.
+
+Exit codes: 0 done, 1 it went wrong, 2 bad input, 3 PostgreSQL or Temporal cannot be reached.
+What scripts read is on stdout, talk is on stderr; --json (or -json) makes stdout JSON.`
+
+// command is the tree of commands.
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "starter",
+		Short:         "Set up, apply, connect and steer integrations",
+		Long:          rootLong,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRun: func(*cobra.Command, []string) {
+			a.began = true
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SuggestionsMinimumDistance = 2
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "write JSON to stdout")
+	root.AddGroup(
+		&cobra.Group{ID: "make", Title: "Make an integration:"},
+		&cobra.Group{ID: "steer", Title: "Steer it:"},
+		&cobra.Group{ID: "see", Title: "See how it is:"},
+		&cobra.Group{ID: "house", Title: "Keep house:"},
+	)
+	for group, commands := range map[string][]*cobra.Command{
+		"make":  {a.setupCommand(), a.planCommand(), a.applyCommand(), a.connectCommand()},
+		"steer": {a.startCommand(), a.pauseCommand(), a.resumeCommand(), a.syncNowCommand(), a.disconnectCommand()},
+		"see":   {a.statusCommand(), a.listCommand()},
+		"house": {a.tokenCommand(), a.deleteCommand()},
+	} {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	return root
+}

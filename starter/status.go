@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/flow"
+	"salesforcesync/internal/store"
+)
+
+// askWait bounds how long status waits for the workflow's own word.
+const askWait = 2 * time.Second
+
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status [PROJECT/INTEGRATION]",
+		Short: "Say how an integration is, why, and what to do",
+		Long: `Shows the state of one integration with its reason and the next step, its connection,
+and per object what was read, what Salesforce counts, and up to when it is complete.
+Without a name it lists all.
+
+PostgreSQL is enough: when Temporal does not answer within two seconds the workflow's
+own word is left out and the exit code is still 0.
+
+States: awaiting_authorization syncing idle backing_off quota_wait paused
+config_invalid disconnected.`,
+		Example: `  starter status support/salesforce-prod
+  starter status support/salesforce-prod --json | jq -r .state`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return a.list(cmd.Context(), "")
+			}
+			return a.status(cmd.Context(), args[0])
+		},
+	}
+}
+
+func (a *app) status(ctx context.Context, name string) error {
+	project, integration, err := splitName(name)
+	if err != nil {
+		return err
+	}
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	db, err := a.open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	status, err := db.IntegrationStatus(ctx, project, integration)
+	if err != nil {
+		return err
+	}
+	view := viewStatus(status)
+	ask, cancel := context.WithTimeout(ctx, askWait)
+	defer cancel()
+	if temporal, err := a.dial(ask, cfg); err != nil {
+		view.WorkflowNote = err.Error()
+	} else {
+		defer temporal.close()
+		view.Workflow, view.WorkflowNote = temporal.ask(ask, flow.WorkflowID(project, integration))
+	}
+	if a.json {
+		return a.printJSON(view)
+	}
+	return a.printStatus(view)
+}
+
+// ask gets the workflow's own word, or a note why there is none.
+func (w *workflows) ask(ctx context.Context, workflowID string) (*workflowView, string) {
+	_, running, err := w.running(ctx, workflowID)
+	if err != nil {
+		return nil, err.Error()
+	}
+	view := &workflowView{ID: workflowID, Running: running}
+	if !running {
+		return view, ""
+	}
+	answer, err := w.client.QueryWorkflow(ctx, workflowID, "", flow.QueryStatus)
+	if err != nil {
+		if err = w.translate("query "+workflowID, err); fault.Is(err, fault.Unreachable) {
+			return view, "the workflow did not answer within 2 s: does a worker run?"
+		}
+		return view, err.Error()
+	}
+	var s flow.Status
+	if err := answer.Get(&s); err != nil {
+		return view, "the workflow's answer cannot be read: " + err.Error()
+	}
+	view.Status = &s
+	return view, ""
+}
+
+func (a *app) printStatus(v statusView) error {
+	a.print("%s/%s  %s since %s", v.Project, v.Integration, v.State, when(&v.Since))
+	for _, line := range []struct{ label, text string }{
+		{"why", v.Reason},
+		{"next", v.Hint},
+		{"goes on", optional(v.Until)},
+		{"wanted", map[bool]string{true: v.Desired}[v.Desired != store.DesiredRunning]},
+		{"connection", connectionLine(v)},
+		{"source", fmt.Sprintf("%s/%s: %d comments, %d AI units", v.Project, v.Source, v.Comments, v.Units)},
+		{"last asked", when(v.WatchedAt)},
+		{"complete to", when(v.CompleteTo)},
+		{"workflow", workflowLine(v)},
+	} {
+		if line.text != "" {
+			a.print("  %-12s %s", line.label, line.text)
+		}
+	}
+	if len(v.Objects) == 0 {
+		a.print("  no objects are configured yet")
+		return nil
+	}
+	w := tabwriter.NewWriter(a.out, 2, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "  OBJECT\tSTATE\tCOMMENTS\tIN SALESFORCE\tAI UNITS\tSET ASIDE\tTO READ AGAIN\tCOMPLETE TO\tLAST BATCH")
+	for _, o := range v.Objects {
+		count, last := "-", "-"
+		if o.SalesforceRows != nil {
+			count = fmt.Sprint(*o.SalesforceRows)
+		}
+		if b := o.LastBatch; b != nil {
+			last = fmt.Sprintf("%s: %d rows, %d new, %d units", when(&b.AppliedAt), b.Rows, b.Created, b.Units)
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%d\t%s\t%d\t%d\t%d\t%s\t%s\n", o.Object, o.State, o.Comments, count, o.Units, o.SetAside, o.Rechecks, when(o.CompleteTo), last)
+	}
+	if err := w.Flush(); err != nil {
+		return fault.Wrap(fault.Internal, err, "write the table")
+	}
+	for _, o := range v.Objects {
+		a.printTrouble(o.Object, o.Problem, o.Hint, nil)
+		a.printTrouble(o.Object, o.Fault, o.FaultHint, o.RetryAt)
+	}
+	return nil
+}
+
+func (a *app) printTrouble(object, problem, hint string, retry *time.Time) {
+	if problem == "" {
+		return
+	}
+	if retry != nil {
+		problem += "; tried again at " + when(retry)
+	}
+	a.print("  %s: %s", object, problem)
+	if hint != "" {
+		a.print("    next: %s", hint)
+	}
+}
+
+func optional(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return when(t)
+}
+
+func connectionLine(v statusView) string {
+	line := v.ConnectionState
+	if v.Username != "" {
+		line += " as " + v.Username
+	}
+	if v.OrgID != "" {
+		line += ", org " + v.OrgID
+	}
+	for _, s := range []string{v.LostReason, v.LostHint} {
+		if s != "" {
+			line += "; " + s
+		}
+	}
+	return line
+}
+
+func workflowLine(v statusView) string {
+	var parts []string
+	if w := v.Workflow; w != nil {
+		switch {
+		case !w.Running:
+			parts = append(parts, "does not run: starter start "+v.Project+"/"+v.Integration)
+		case w.Status != nil:
+			parts = append(parts, "runs, says "+w.Status.State)
+		default:
+			parts = append(parts, "runs")
+		}
+	}
+	if v.WorkflowNote != "" {
+		parts = append(parts, v.WorkflowNote)
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"time"
+
+	"salesforcesync/internal/flow"
+	"salesforcesync/internal/store"
+)
+
+// integrationView is an integration in JSON: a contract with scripts.
+type integrationView struct {
+	Project         string     `json:"project"`
+	Integration     string     `json:"integration"`
+	Source          string     `json:"source"`
+	Desired         string     `json:"desired"`
+	State           string     `json:"state"`
+	Reason          string     `json:"reason"`
+	Hint            string     `json:"hint"`
+	Since           time.Time  `json:"since"`
+	Until           *time.Time `json:"until"`
+	WatchedAt       *time.Time `json:"watched_at"`
+	Connected       bool       `json:"connected"`
+	ConnectionState string     `json:"connection_state"`
+	OrgID           string     `json:"org_id"`
+	Username        string     `json:"username"`
+	SpecVersion     int64      `json:"spec_version"`
+	Comments        int64      `json:"comments"`
+	Units           int64      `json:"units"`
+	CompleteTo      *time.Time `json:"complete_to"`
+	ObjectCount     int64      `json:"object_count"`
+	InvalidObjects  int64      `json:"invalid_objects"`
+}
+
+// statusView is the whole answer of status.
+type statusView struct {
+	integrationView
+	LostReason   string        `json:"lost_reason"`
+	LostHint     string        `json:"lost_hint"`
+	CheckedAt    *time.Time    `json:"checked_at"`
+	Objects      []objectView  `json:"objects"`
+	Workflow     *workflowView `json:"workflow"` // null when Temporal did not answer
+	WorkflowNote string        `json:"workflow_note,omitempty"`
+}
+
+type objectView struct {
+	Object         string     `json:"object"`
+	State          string     `json:"state"`
+	Problem        string     `json:"problem"`
+	Hint           string     `json:"hint"`
+	Fault          string     `json:"fault"`
+	FaultKind      string     `json:"fault_kind"`
+	FaultHint      string     `json:"fault_hint"`
+	FaultSince     *time.Time `json:"fault_since"`
+	RetryAt        *time.Time `json:"retry_at"`
+	Comments       int64      `json:"comments"`
+	Units          int64      `json:"units"`
+	RowsApplied    int64      `json:"rows_applied"`
+	SalesforceRows *int64     `json:"salesforce_rows"`
+	CountedAt      *time.Time `json:"counted_at"`
+	CompleteTo     *time.Time `json:"complete_to"`
+	NewestApplied  *time.Time `json:"newest_applied"`
+	NewestID       string     `json:"newest_id"`
+	SetAside       int64      `json:"set_aside"`
+	Rechecks       int64      `json:"rechecks"`
+	LastBatch      *batchView `json:"last_batch"`
+}
+
+type batchView struct {
+	Seq       int64     `json:"seq"`
+	AppliedAt time.Time `json:"applied_at"`
+	flow.Counts
+}
+
+type workflowView struct {
+	ID      string       `json:"id"`
+	Running bool         `json:"running"`
+	Status  *flow.Status `json:"status,omitempty"` // the workflow's own answer
+}
+
+func viewIntegration(i store.Integration) integrationView {
+	state, reason, hint := shown(i)
+	return integrationView{
+		Project: i.Project, Integration: i.Name, Source: i.Source, Desired: i.Desired, State: state,
+		Reason: reason, Hint: hint, Since: i.Since.UTC(), Until: i.Until, WatchedAt: i.WatchedAt,
+		Connected: i.ConnectionState == store.ConnectionGranted, ConnectionState: i.ConnectionState, OrgID: i.OrgID, Username: i.Username,
+		SpecVersion: i.SpecVersion, Comments: i.Comments, Units: i.Units, CompleteTo: i.CompleteTo,
+		ObjectCount: i.Objects, InvalidObjects: i.Invalid,
+	}
+}
+
+// shown is the state that the workflow reported, unless an operator stopped the
+// integration: that holds at once, whether a worker has reported it or not.
+func shown(i store.Integration) (state, reason, hint string) {
+	state, reason, hint = i.Status, i.Reason, i.Hint
+	name := i.Project + "/" + i.Name
+	switch {
+	case i.Desired == store.DesiredPaused && state != flow.StatePaused:
+		return flow.StatePaused, "paused by an operator", "run `starter resume " + name + "`"
+	case i.Desired == store.DesiredDisconnected && state != flow.StateDisconnected:
+		return flow.StateDisconnected, "disconnected by an operator", "run `starter connect " + name + "`"
+	case i.Desired == store.DesiredDeleted:
+		return state, "it is being deleted", "run `starter delete " + name + "` again if that was interrupted"
+	}
+	return state, reason, hint
+}
+
+func viewStatus(s store.IntegrationStatus) statusView {
+	v := statusView{
+		integrationView: viewIntegration(s.Integration), LostReason: s.LostReason, LostHint: s.LostHint, CheckedAt: s.CheckedAt,
+		Objects: []objectView{},
+	}
+	for _, o := range s.ObjectList {
+		w := objectView{
+			Object: o.Name, State: o.State, Problem: o.Problem, Hint: o.Hint,
+			Fault: o.FaultMessage, FaultKind: o.FaultKind, FaultHint: o.FaultHint, FaultSince: o.FaultSince, RetryAt: o.RetryAt,
+			Comments: o.Comments, Units: o.Units, RowsApplied: o.RowsApplied, SalesforceRows: o.SalesforceRows, CountedAt: o.CountedAt,
+			CompleteTo: o.VerifiedTo, NewestApplied: o.HiStamp, NewestID: o.HiID, SetAside: o.SetAside, Rechecks: o.Rechecks,
+		}
+		if b := o.LastBatch; b != nil {
+			w.LastBatch = &batchView{Seq: b.Seq, AppliedAt: b.AppliedAt, Counts: b.Counts}
+		}
+		v.Objects = append(v.Objects, w)
+	}
+	return v
+}

@@ -1,0 +1,24 @@
+// The worker program runs the Integration workflows and their activities: it polls
+// Salesforce, makes comments of records and writes them to PostgreSQL. Any number of
+// workers may run; each takes its share.
+package main
+
+import (
+	"os"
+
+	"salesforcesync/internal/app"
+)
+
+const help = `worker runs the integrations: it polls Salesforce, transforms records and writes comments.
+
+It takes no arguments. The environment says where things are:
+  DATABASE_URL            PostgreSQL
+  ENCRYPTION_KEYS         the key ring that opens stored tokens
+  TEMPORAL_ADDRESS …      Temporal, by its standard variables
+  SALESFORCE_EXTRA_HOSTS  host:port allowed besides Salesforce's own hosts
+  METRICS_ADDR            where to serve /metrics, /healthz and /readyz; off when unset
+  LOG_LEVEL               debug, info, warn or error
+
+Run "starter setup" once before the first worker. Any number of workers may run.`
+
+func main() { os.Exit(app.Main("worker", help, run)) }

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"salesforcesync/activities"
+	"salesforcesync/internal/app"
+	"salesforcesync/internal/config"
+	"salesforcesync/internal/oauth"
+	"salesforcesync/internal/poll"
+	"salesforcesync/internal/salesforce"
+	"salesforcesync/internal/store"
+	"salesforcesync/internal/transform"
+)
+
+// waitFor is how long the worker waits at its start for PostgreSQL and Temporal:
+// long enough for a machine that boots, short enough to be noticed.
+const waitFor = time.Minute
+
+// maxConns of the pool: the load queue's slots, the waiting watches that look at
+// their row at the same moment, and the listener.
+const maxConns = 24
+
+// run builds the worker in the order in which its parts depend on each other, and
+// runs it until ctx ends.
+func run(ctx context.Context) error {
+	cfg, err := config.Load(config.Worker)
+	if err != nil {
+		return err
+	}
+	temporalOptions, err := cfg.TemporalOptions()
+	if err != nil {
+		return err
+	}
+	hosts, err := salesforce.NewHostPolicy(cfg.ExtraHosts)
+	if err != nil {
+		return err
+	}
+	log, err := app.NewLogger("worker", cfg.LogLevel)
+	if err != nil {
+		return err
+	}
+	defer log.Sync() //nolint:errcheck // standard error cannot always be synced
+
+	var db *store.Store
+	if err := app.WaitFor(ctx, log, "PostgreSQL", waitFor, func(ctx context.Context) (err error) {
+		db, err = store.Open(ctx, cfg.DatabaseURL.Reveal(), store.Options{Keys: cfg.Keys, ApplicationName: "worker", MaxConns: maxConns})
+		return err
+	}); err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.CheckSchema(ctx); err != nil {
+		return err
+	}
+	var temporal client.Client
+	if err := app.WaitFor(ctx, log, "Temporal", waitFor, func(ctx context.Context) (err error) {
+		temporal, err = app.DialTemporal(ctx, log, temporalOptions)
+		return err
+	}); err != nil {
+		return err
+	}
+	defer temporal.Close()
+	if err := checkAttributes(ctx, temporal, temporalOptions.Namespace); err != nil {
+		return err
+	}
+
+	process := app.New(log)
+	process.Health.Add("database", db.Ping)
+	process.Health.Add("schema", db.CheckSchema)
+	process.Health.Add("temporal", func(ctx context.Context) error {
+		_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+		return err
+	})
+	listener := store.NewListener()
+	process.Go("notifications", func(ctx context.Context) error { listener.Run(ctx, db); return nil })
+	auth := &oauth.Service{Store: db, Hosts: hosts, Observe: newMetrics(process.Metrics).observe}
+	addQueues(process, temporal, &activities.Activities{
+		Store:   db,
+		Poll:    &poll.Service{Store: db, Orgs: orgs{auth}, Listener: listener},
+		Batches: transform.Batches{Store: db},
+	})
+	process.Monitor(cfg.MetricsAddr)
+	return process.Run(ctx)
+}
+
+// orgs lets package poll see clients as the interface it declares.
+type orgs struct{ auth *oauth.Service }
+
+// Org gives the client of an integration's org.
+func (o orgs) Org(integrationID string) poll.Salesforce { return o.auth.Org(integrationID) }

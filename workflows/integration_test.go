@@ -1,0 +1,536 @@
+package workflows_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/suite"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"salesforcesync/internal/flow"
+	"salesforcesync/workflows"
+)
+
+var params = flow.IntegrationParams{Project: "support", Integration: "prod"}
+
+// fake stands for the activities: each function may be replaced by a test, and what
+// was called is counted. Unless replaced, Watch is quiet.
+type fake struct {
+	watch     func(n int, p flow.WatchParams) (flow.WatchResult, error)
+	check     func(n int) (flow.CheckResult, error)
+	poll      func(ref flow.BatchRef) (flow.PollResult, error)
+	transform func(ref flow.BatchRef) (flow.TransformResult, error)
+	upsert    func(ref flow.BatchRef) (flow.UpsertResult, error)
+
+	watches, checks, polls, transforms, upserts atomic.Int64
+	reports                                     []flow.ReportParams
+	steers                                      []string
+}
+
+type IntegrationSuite struct {
+	suite.Suite
+	testsuite.WorkflowTestSuite
+	env *testsuite.TestWorkflowEnvironment
+	do  *fake
+}
+
+func TestIntegration(t *testing.T) { suite.Run(t, new(IntegrationSuite)) }
+
+func (s *IntegrationSuite) SetupTest() { s.begin() }
+
+func (s *IntegrationSuite) begin() {
+	s.env = s.NewTestWorkflowEnvironment()
+	s.env.SetTestTimeout(time.Minute)
+	workflows.Register(s.env)
+	s.do = &fake{}
+	f := s.do
+	flow.Watch.Bind(s.env, func(_ context.Context, p flow.WatchParams) (flow.WatchResult, error) {
+		n := int(f.watches.Add(1))
+		if f.watch == nil {
+			return flow.WatchResult{Outcome: flow.OutcomeQuiet, Interval: 10 * time.Second}, nil
+		}
+		return f.watch(n, p)
+	})
+	flow.Check.Bind(s.env, func(context.Context, flow.CheckParams) (flow.CheckResult, error) {
+		n := int(f.checks.Add(1))
+		if f.check == nil {
+			return flow.CheckResult{Objects: []flow.CheckedObject{{Object: "EmailMessage"}}}, nil
+		}
+		return f.check(n)
+	})
+	flow.Poll.Bind(s.env, func(_ context.Context, ref flow.BatchRef) (flow.PollResult, error) {
+		f.polls.Add(1)
+		if f.poll == nil {
+			return flow.PollResult{Rows: 3, Sealed: true}, nil
+		}
+		return f.poll(ref)
+	})
+	flow.Transform.Bind(s.env, func(_ context.Context, ref flow.BatchRef) (flow.TransformResult, error) {
+		f.transforms.Add(1)
+		if f.transform == nil {
+			return flow.TransformResult{Comments: 3}, nil
+		}
+		return f.transform(ref)
+	})
+	flow.Upsert.Bind(s.env, func(_ context.Context, ref flow.BatchRef) (flow.UpsertResult, error) {
+		f.upserts.Add(1)
+		if f.upsert == nil {
+			ref.Seq++
+			return flow.UpsertResult{Counts: flow.Counts{Rows: 3, Created: 3, Units: 3}, Next: ref}, nil
+		}
+		return f.upsert(ref)
+	})
+	flow.Report.Bind(s.env, func(_ context.Context, p flow.ReportParams) (flow.ReportResult, error) {
+		f.reports = append(f.reports, p)
+		return flow.ReportResult{}, nil
+	})
+	flow.Steer.Bind(s.env, func(_ context.Context, p flow.SteerParams) (flow.SteerResult, error) {
+		f.steers = append(f.steers, p.Signal)
+		return flow.SteerResult{}, nil
+	})
+}
+
+// quiet, news and deleted are what Watch may say.
+func quiet() (flow.WatchResult, error) {
+	return flow.WatchResult{Outcome: flow.OutcomeQuiet, Interval: 10 * time.Second, Objects: 1}, nil
+}
+
+func news(object string, seq int64) (flow.WatchResult, error) {
+	return flow.WatchResult{Outcome: flow.OutcomeNews, Interval: 10 * time.Second, Objects: 1,
+		News: []flow.News{{Object: object, Batch: flow.BatchRef{Stream: 7, Epoch: 1, Seq: seq}}}}, nil
+}
+
+func deleted() (flow.WatchResult, error) {
+	return flow.WatchResult{Outcome: flow.OutcomeDeleted}, nil
+}
+
+func (s *IntegrationSuite) run() error {
+	s.env.ExecuteWorkflow(flow.WorkflowIntegration, params)
+	s.Require().True(s.env.IsWorkflowCompleted())
+	return s.env.GetWorkflowError()
+}
+
+func (s *IntegrationSuite) status() flow.Status {
+	value, err := s.env.QueryWorkflow(flow.QueryStatus)
+	s.Require().NoError(err)
+	var status flow.Status
+	s.Require().NoError(value.Get(&status))
+	return status
+}
+
+func (s *IntegrationSuite) at(d time.Duration, fn func()) { s.env.RegisterDelayedCallback(fn, d) }
+
+func (s *IntegrationSuite) TestNewsGoesStraightThrough() {
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		switch n {
+		case 1:
+			return news("EmailMessage", 1)
+		case 2:
+			return quiet()
+		}
+		return deleted()
+	}
+	s.Require().NoError(s.run())
+	s.EqualValues(1, s.do.polls.Load())
+	s.EqualValues(1, s.do.transforms.Load())
+	s.EqualValues(1, s.do.upserts.Load())
+	status := s.status()
+	s.EqualValues(3, status.Totals.Units)
+	s.Equal("EmailMessage", status.Objects[0].Object)
+	s.EqualValues(1, status.Objects[0].Batches)
+}
+
+func (s *IntegrationSuite) TestMoreIsPolledWithoutWatchingBetween() {
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		if n == 1 {
+			return news("EmailMessage", 5)
+		}
+		return deleted()
+	}
+	var seqs []int64
+	s.do.upsert = func(ref flow.BatchRef) (flow.UpsertResult, error) {
+		seqs = append(seqs, ref.Seq)
+		next := ref
+		next.Seq++
+		return flow.UpsertResult{Counts: flow.Counts{Rows: 1, Created: 1, Units: 1}, More: ref.Seq < 9, Next: next}, nil
+	}
+	s.Require().NoError(s.run())
+	s.Equal([]int64{5, 6, 7, 8, 9}, seqs)
+	s.EqualValues(2, s.do.watches.Load())
+}
+
+func (s *IntegrationSuite) TestAnEmptyPollEndsTheObject() {
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		if n == 1 {
+			return news("EmailMessage", 1)
+		}
+		return deleted()
+	}
+	s.do.poll = func(flow.BatchRef) (flow.PollResult, error) { return flow.PollResult{}, nil }
+	s.Require().NoError(s.run())
+	s.Zero(s.do.transforms.Load())
+	s.Zero(s.do.upserts.Load())
+}
+
+func (s *IntegrationSuite) TestParksWithoutAuthorizationAndGoesOnWithTheSignal() {
+	granted := false
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		switch {
+		case !granted:
+			return flow.WatchResult{Outcome: flow.OutcomeAwaiting, Reason: "not connected", Hint: "connect"}, nil
+		case s.do.polls.Load() == 0:
+			return news("EmailMessage", 1)
+		}
+		return deleted()
+	}
+	s.at(30*time.Minute, func() {
+		status := s.status()
+		s.Equal(flow.StateAwaitingAuthorization, status.State)
+		s.Equal("not connected", status.Reason)
+		s.Equal("connect", status.Hint)
+		s.Zero(s.do.polls.Load())
+		s.EqualValues(1, s.do.watches.Load(), "a parked integration asks nothing")
+		granted = true
+		s.env.SignalWorkflow(flow.SignalTokenGranted, nil)
+	})
+	s.Require().NoError(s.run())
+	s.EqualValues(1, s.do.upserts.Load())
+	s.Contains(s.do.steers, flow.SignalTokenGranted)
+	s.Equal(flow.StateAwaitingAuthorization, s.do.reports[0].State)
+}
+
+// The token is granted while Watch, which has already seen that there is none, is on
+// its way back: the workflow must not park for an hour.
+func (s *IntegrationSuite) TestAGrantDuringWatchIsNotMissed() {
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		if n == 1 {
+			return flow.WatchResult{Outcome: flow.OutcomeAwaiting}, nil
+		}
+		return deleted()
+	}
+	s.env.OnActivity(flow.Watch.Name, mock.Anything, mock.Anything).Return(
+		func(_ context.Context, p flow.WatchParams) (flow.WatchResult, error) {
+			return s.do.watch(int(s.do.watches.Add(1)), p)
+		}).After(10 * time.Second)
+	s.at(8*time.Second, func() { s.env.SignalWorkflow(flow.SignalTokenGranted, nil) })
+	began := s.env.Now()
+	s.Require().NoError(s.run())
+	s.Less(s.env.Now().Sub(began), 5*time.Minute)
+	for _, r := range s.do.reports {
+		s.NotEqual(flow.StateAwaitingAuthorization, r.State)
+	}
+}
+
+func (s *IntegrationSuite) TestPauseShowsAtOnceAndResumeGoesOn() {
+	paused := false
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		if paused {
+			return deleted()
+		}
+		return quiet()
+	}
+	var asked int64
+	s.at(time.Minute, func() { s.env.SignalWorkflow(flow.SignalPause, nil) })
+	s.at(time.Minute+time.Second, func() {
+		s.Equal(flow.StatePaused, s.status().State)
+		asked = s.do.watches.Load()
+	})
+	s.at(50*time.Minute, func() {
+		s.Equal(asked, s.do.watches.Load(), "a paused integration asks nothing")
+		paused = true
+		s.env.SignalWorkflow(flow.SignalResume, nil)
+	})
+	s.Require().NoError(s.run())
+	s.Equal([]string{flow.SignalPause, flow.SignalResume}, s.do.steers)
+}
+
+func (s *IntegrationSuite) TestPauseStopsAfterTheBatchUnderWay() {
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		if n == 1 {
+			return news("EmailMessage", 1)
+		}
+		return deleted()
+	}
+	s.do.upsert = func(ref flow.BatchRef) (flow.UpsertResult, error) {
+		next := ref
+		next.Seq++
+		return flow.UpsertResult{More: true, Next: next}, nil // endless
+	}
+	s.env.OnActivity(flow.Poll.Name, mock.Anything, mock.Anything).Return(
+		func(context.Context, flow.BatchRef) (flow.PollResult, error) {
+			s.do.polls.Add(1)
+			return flow.PollResult{Rows: 1, Sealed: true}, nil
+		}).After(time.Second)
+	var polls int64
+	s.at(20*time.Second, func() { s.env.SignalWorkflow(flow.SignalPause, nil) })
+	s.at(30*time.Second, func() { polls = s.do.polls.Load() })
+	s.at(10*time.Minute, func() {
+		s.Equal(polls, s.do.polls.Load())
+		s.env.SignalWorkflow(flow.SignalResume, nil)
+	})
+	s.Require().NoError(s.run())
+	s.Positive(polls)
+}
+
+func (s *IntegrationSuite) TestSyncNowDoesNotWaitForTheTimer() {
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		switch n {
+		case 1:
+			return flow.WatchResult{Outcome: flow.OutcomeQuiet, Interval: 24 * time.Hour}, nil
+		}
+		return deleted()
+	}
+	s.at(time.Hour, func() { s.env.SignalWorkflow(flow.SignalSyncNow, nil) })
+	began := s.env.Now()
+	s.Require().NoError(s.run())
+	s.Less(s.env.Now().Sub(began), 2*time.Hour)
+}
+
+func (s *IntegrationSuite) TestConfigurationIsCheckedWhenWatchAsks() {
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		if n == 1 {
+			return flow.WatchResult{Outcome: flow.OutcomeUnchecked}, nil
+		}
+		return deleted()
+	}
+	s.Require().NoError(s.run())
+	s.EqualValues(1, s.do.checks.Load())
+}
+
+func (s *IntegrationSuite) TestOneRefusedObjectStopsOnlyItselfAndIsCheckedAgain() {
+	s.do.check = func(n int) (flow.CheckResult, error) {
+		problem := "field Foo of Bad__c does not exist"
+		if n > 1 {
+			problem = ""
+		}
+		return flow.CheckResult{Objects: []flow.CheckedObject{{Object: "Bad__c", Problem: problem, Hint: "tick Read"}, {Object: "EmailMessage"}}}, nil
+	}
+	s.do.watch = func(n int, p flow.WatchParams) (flow.WatchResult, error) {
+		switch {
+		case n == 1:
+			return flow.WatchResult{Outcome: flow.OutcomeUnchecked}, nil
+		case s.do.checks.Load() > 1:
+			return deleted()
+		case n == 2:
+			s.Equal([]string{"Bad__c"}, p.Skip)
+			r, _ := news("EmailMessage", 1)
+			r.Objects = 2
+			r.Invalid = []flow.ObjectFault{{Object: "Bad__c", Message: "field Foo"}}
+			return r, nil
+		}
+		r, _ := quiet()
+		r.Objects = 2
+		return r, nil
+	}
+	s.at(time.Minute, func() {
+		status := s.status()
+		s.Equal(flow.StateConfigInvalid, status.Objects[0].State)
+		s.Equal("tick Read", status.Objects[0].Hint)
+		s.Equal(flow.StateIdle, status.Objects[1].State)
+		s.NotEqual(flow.StateConfigInvalid, status.State)
+	})
+	s.Require().NoError(s.run())
+	s.EqualValues(1, s.do.upserts.Load())
+	s.EqualValues(2, s.do.checks.Load())
+}
+
+func (s *IntegrationSuite) TestAllObjectsRefusedIsConfigInvalid() {
+	s.do.check = func(int) (flow.CheckResult, error) {
+		return flow.CheckResult{Objects: []flow.CheckedObject{{Object: "Bad__c", Problem: "no such object", Hint: "check the name"}}}, nil
+	}
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		if n == 1 {
+			return flow.WatchResult{Outcome: flow.OutcomeUnchecked}, nil
+		}
+		return deleted()
+	}
+	s.at(time.Minute, func() {
+		status := s.status()
+		s.Equal(flow.StateConfigInvalid, status.State)
+		s.Equal("Bad__c: no such object", status.Reason)
+		s.env.SignalWorkflow(flow.SignalConfigChanged, nil)
+	})
+	began := s.env.Now()
+	s.Require().NoError(s.run())
+	s.Less(s.env.Now().Sub(began), 5*time.Minute, "the signal was followed by a look at the configuration")
+}
+
+func (s *IntegrationSuite) TestAFailingObjectBacksOffAndTheOthersGoOn() {
+	failures := 0
+	s.do.poll = func(ref flow.BatchRef) (flow.PollResult, error) {
+		if ref.Object == "Case" {
+			failures++
+			if failures < 9 { // 4 attempts of an activity, twice, and one more
+				return flow.PollResult{}, temporal.NewApplicationErrorWithOptions("server too busy", "Transient",
+					temporal.ApplicationErrorOptions{Details: []any{flow.Failure{Message: "server too busy"}}})
+			}
+		}
+		return flow.PollResult{Rows: 1, Sealed: true}, nil
+	}
+	mails := int64(0)
+	s.do.watch = func(n int, p flow.WatchParams) (flow.WatchResult, error) {
+		r := flow.WatchResult{Outcome: flow.OutcomeNews, Interval: time.Second, Objects: 2}
+		if failures >= 9 && len(p.Skip) == 0 {
+			return deleted()
+		}
+		for _, object := range []string{"Case", "EmailMessage"} {
+			skipped := false
+			for _, o := range p.Skip {
+				skipped = skipped || o == object
+			}
+			if !skipped {
+				r.News = append(r.News, flow.News{Object: object, Batch: flow.BatchRef{Stream: int64(len(object)), Epoch: 1, Seq: 1}})
+			}
+		}
+		return r, nil
+	}
+	s.do.upsert = func(ref flow.BatchRef) (flow.UpsertResult, error) {
+		if ref.Object == "EmailMessage" {
+			mails++
+		}
+		return flow.UpsertResult{Next: ref}, nil
+	}
+	s.Require().NoError(s.run())
+	s.Greater(mails, int64(3), "the other object was synced meanwhile")
+	var kinds []string
+	for _, r := range s.do.reports {
+		if r.Object == "Case" {
+			kinds = append(kinds, r.Kind)
+		}
+	}
+	s.Equal([]string{"Transient", "Transient", ""}, kinds, "its trouble was reported, and its end")
+}
+
+func (s *IntegrationSuite) TestQuotaIsWaitedForAndShown() {
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		if n == 1 {
+			return flow.WatchResult{}, temporal.NewApplicationErrorWithOptions("limit exceeded", "Quota", temporal.ApplicationErrorOptions{
+				NonRetryable: true, Details: []any{flow.Failure{Message: "limit exceeded", RetryAfter: 2 * time.Hour}}})
+		}
+		return deleted()
+	}
+	s.at(time.Hour, func() {
+		status := s.status()
+		s.Equal(flow.StateQuotaWait, status.State)
+		s.WithinDuration(s.env.Now().Add(time.Hour), status.Until, time.Minute)
+		s.EqualValues(1, s.do.watches.Load())
+	})
+	began := s.env.Now()
+	s.Require().NoError(s.run())
+	s.GreaterOrEqual(s.env.Now().Sub(began), 2*time.Hour)
+}
+
+func (s *IntegrationSuite) TestLostCleanedRowsAreMadeAgain() {
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		if n == 1 {
+			return news("EmailMessage", 1)
+		}
+		return deleted()
+	}
+	s.do.upsert = func(ref flow.BatchRef) (flow.UpsertResult, error) {
+		if s.do.transforms.Load() < 2 {
+			return flow.UpsertResult{}, temporal.NewNonRetryableApplicationError("0 of 3 cleaned rows", "Stale", nil)
+		}
+		return flow.UpsertResult{Counts: flow.Counts{Rows: 3, Created: 3, Units: 3}, Next: ref}, nil
+	}
+	s.Require().NoError(s.run())
+	s.EqualValues(2, s.do.transforms.Load())
+	s.EqualValues(3, s.status().Totals.Units)
+}
+
+func (s *IntegrationSuite) TestAReceiptIsNotCountedTwice() {
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		if n == 1 {
+			return news("EmailMessage", 1)
+		}
+		return deleted()
+	}
+	s.do.upsert = func(ref flow.BatchRef) (flow.UpsertResult, error) {
+		return flow.UpsertResult{Counts: flow.Counts{Rows: 3, Created: 3, Units: 3}, Again: true, Next: ref}, nil
+	}
+	s.Require().NoError(s.run())
+	s.Zero(s.status().Totals.Units)
+}
+
+func (s *IntegrationSuite) TestAnIntegrationThatWasNeverAppliedFailsAndSaysSo() {
+	s.do.watch = func(int, flow.WatchParams) (flow.WatchResult, error) {
+		return flow.WatchResult{Outcome: flow.OutcomeDeleted, Reason: "there is no integration support/prod", Hint: "create it with `starter apply`"}, nil
+	}
+	err := s.run()
+	var app *temporal.ApplicationError
+	s.Require().ErrorAs(err, &app)
+	s.Equal("NotFound", app.Type())
+	s.Contains(app.Error(), "support/prod")
+	s.Contains(app.Error(), "starter apply")
+}
+
+func (s *IntegrationSuite) TestInputWithoutNamesIsRefused() {
+	s.env.ExecuteWorkflow(flow.WorkflowIntegration, flow.IntegrationParams{Project: "support"})
+	s.ErrorContains(s.env.GetWorkflowError(), `"integration"`)
+}
+
+// Before a new history begins, nothing may be out and every signal must be heard: a
+// signal in an unread channel would be lost.
+func (s *IntegrationSuite) TestDrainsBeforeContinueAsNew() {
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		if n == 1 {
+			return news("EmailMessage", 1)
+		}
+		return quiet()
+	}
+	s.do.upsert = func(ref flow.BatchRef) (flow.UpsertResult, error) {
+		s.env.SetContinueAsNewSuggested(true)
+		// Signals that arrive with the very task that would end the run.
+		s.env.SignalWorkflowSkippingWorkflowTask(flow.SignalPause, nil)
+		s.env.SignalWorkflowSkippingWorkflowTask(flow.SignalConfigChanged, nil)
+		next := ref
+		next.Seq++
+		return flow.UpsertResult{Counts: flow.Counts{Rows: 2, Created: 2, Units: 2}, More: true, Next: next}, nil
+	}
+	err := s.run()
+	var again *workflow.ContinueAsNewError
+	s.Require().True(errors.As(err, &again), "%v", err)
+	s.ElementsMatch([]string{flow.SignalPause, flow.SignalConfigChanged}, s.do.steers)
+	s.EqualValues(1, s.do.upserts.Load(), "no batch is begun when the run is to end")
+
+	var carried flow.IntegrationParams
+	s.Require().NoError(converter.GetDefaultDataConverter().FromPayloads(again.Input, &carried))
+	s.Equal("support", carried.Project)
+	s.Require().NotNil(carried.State)
+	s.EqualValues(2, carried.State.Totals.Units)
+	s.EqualValues(1, carried.State.Objects["EmailMessage"].Batches)
+
+	// The next run goes on from there and does not sleep first.
+	s.begin()
+	s.do.watch = func(int, flow.WatchParams) (flow.WatchResult, error) { return deleted() }
+	s.env.ExecuteWorkflow(flow.WorkflowIntegration, carried)
+	s.Require().NoError(s.env.GetWorkflowError())
+	s.EqualValues(2, s.status().Totals.Units)
+}
+
+func (s *IntegrationSuite) TestElevenHoursOfQuietCostFewEvents() {
+	s.do.watch = func(n int, p flow.WatchParams) (flow.WatchResult, error) {
+		s.False(p.Once)
+		if n > 66 { // eleven hours of ten minutes
+			return deleted()
+		}
+		return quiet()
+	}
+	s.env.OnActivity(flow.Watch.Name, mock.Anything, mock.Anything).Return(
+		func(_ context.Context, p flow.WatchParams) (flow.WatchResult, error) {
+			return s.do.watch(int(s.do.watches.Add(1)), p)
+		}).After(10 * time.Minute)
+	timers := 0
+	s.env.SetOnTimerScheduledListener(func(string, time.Duration) { timers++ })
+	s.Require().NoError(s.run())
+	s.EqualValues(67, s.do.watches.Load())
+	s.LessOrEqual(timers, 70, "one timer and one activity for ten minutes of watching")
+	s.Empty(s.do.reports, "an idle integration writes nothing")
+}
