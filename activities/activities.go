@@ -43,7 +43,7 @@ func (a *Activities) RegisterLoad(r worker.ActivityRegistry) {
 }
 
 // beatEvery is a third of the shortest heartbeat timeout that workflows set.
-const beatEvery = 10 * time.Second
+const beatEvery = 5 * time.Second
 
 // heartbeat tells Temporal at once, and then regularly until stop is called, that the
 // attempt is alive. There are no details: where to go on is in PostgreSQL.

@@ -125,12 +125,11 @@ func (r *running) get(server, path, token string) (status int, header http.Heade
 func TestTheDoorOpensAndCloses(t *testing.T) {
 	t.Parallel()
 	db, url := storetest.NewURL(t)
-	users := access.New(db)
-	_, err := users.EnsureAdministrator(t.Context(), "admin@example.com", "a long enough password")
-	require.NoError(t, err)
-	token, err := users.CreateToken(t.Context(), "admin@example.com", "test", time.Time{})
-	require.NoError(t, err)
-	r := start(t, environment(url))
+	env := environment(url)
+	env["ADMIN_EMAIL"], env["ADMIN_PASSWORD"] = "admin@example.com", "a long enough password"
+	r := start(t, env)
+	token, err := access.New(db).CreateToken(t.Context(), "admin@example.com", "test", time.Time{})
+	require.NoError(t, err, "the first administrator is made at the start")
 
 	for _, server := range []string{"door", "metrics"} {
 		status, _, body := r.get(server, "/healthz", "")
@@ -166,6 +165,7 @@ func TestTheDoorOpensAndCloses(t *testing.T) {
 
 	require.Equal(t, app.ExitOK, r.stop(), r.log.String())
 	require.NotContains(t, r.log.String(), token.Reveal())
+	require.NotContains(t, r.log.String(), env["ADMIN_PASSWORD"])
 }
 
 func TestRefusals(t *testing.T) {
@@ -173,7 +173,7 @@ func TestRefusals(t *testing.T) {
 	_, url := storetest.NewURL(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer taken.Close()
+	t.Cleanup(func() { taken.Close() }) // after the parallel subtests
 	with := func(changes ...string) map[string]string {
 		env := environment(url)
 		for i := 0; i < len(changes); i += 2 {

@@ -12,6 +12,8 @@ import (
 	"salesforcesync/internal/api"
 	"salesforcesync/internal/app"
 	"salesforcesync/internal/config"
+	"salesforcesync/internal/oauth"
+	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/web"
 )
@@ -28,6 +30,10 @@ func run(ctx context.Context) error {
 		return err
 	}
 	temporalOptions, err := cfg.TemporalOptions()
+	if err != nil {
+		return err
+	}
+	hosts, err := salesforce.NewHostPolicy(cfg.ExtraHosts)
 	if err != nil {
 		return err
 	}
@@ -73,11 +79,16 @@ func run(ctx context.Context) error {
 		_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
 		return err
 	})
-	pages, err := web.New(db, users, web.Options{PublicURL: cfg.PublicURL})
+	connections := &oauth.Service{Store: db, Hosts: hosts, PublicURL: cfg.PublicURL}
+	pages, err := web.New(db, users, connections, web.Options{PublicURL: cfg.PublicURL})
 	if err != nil {
 		return err
 	}
 	comments := api.New(db, users, api.Options{Session: pages.SessionOf})
+	listener := store.NewListener()
+	process.Go("notifications", func(ctx context.Context) error { listener.Run(ctx, db); return nil })
+	signals := &relay{store: db, temporal: temporal, listener: listener, log: log.Named("relay")}
+	process.Go("relay", signals.run)
 	seen := newObserver(log, process.Metrics)
 	process.Monitor(cfg.MetricsAddr)
 	process.Serve("door", "LISTEN_ADDR", cfg.ListenAddr, newDoor(comments, pages, process.Health, seen.observe))

@@ -121,7 +121,7 @@ func (l *loop) watch(ctx workflow.Context, skip []string) (flow.WatchResult, err
 	if once {
 		summary = "look for news once"
 	}
-	f := workflow.ExecuteActivity(onPoll(ctx, watchLongest, summary), flow.Watch.Name,
+	f := workflow.ExecuteActivity(onPoll(ctx, watchLongest, heartbeatWatch, summary), flow.Watch.Name,
 		flow.WatchParams{Project: l.params.Project, Integration: l.params.Integration, Skip: skip, Once: once})
 	for !f.IsReady() {
 		if err := workflow.Await(ctx, func() bool { return f.IsReady() || l.heard() }); err != nil {
@@ -138,7 +138,7 @@ func (l *loop) watch(ctx workflow.Context, skip []string) (flow.WatchResult, err
 
 // check asks Salesforce whether what the file names is there.
 func (l *loop) check(ctx workflow.Context) error {
-	result, err := flow.Check.Run(onPoll(ctx, checkLongest, "check names, rights and conditions"),
+	result, err := flow.Check.Run(onPoll(ctx, checkLongest, heartbeatBatch, "check names, rights and conditions"),
 		flow.CheckParams{Project: l.params.Project, Integration: l.params.Integration})
 	if err != nil {
 		return l.setBack(ctx, err)

@@ -47,7 +47,7 @@ func (l *loop) batches(ctx workflow.Context, news flow.News) error {
 	ref.Object = news.Object
 	for {
 		what := fmt.Sprintf("%s, batch %d", news.Object, ref.Seq)
-		polled, err := flow.Poll.Run(onPoll(ctx, pollLongest, "poll "+what), ref)
+		polled, err := flow.Poll.Run(onPoll(ctx, pollLongest, heartbeatBatch, "poll "+what), ref)
 		if err != nil {
 			return err
 		}

@@ -9,9 +9,13 @@ import (
 	"salesforcesync/internal/flow"
 )
 
-// heartbeatTimeout is how soon a killed worker's activity is given to another one.
-// Activities beat every ten seconds.
-const heartbeatTimeout = 30 * time.Second
+// How soon a killed worker's activity is given to another one. Activities beat every
+// five seconds; what reaches the server is throttled to four fifths of the timeout.
+// Watch is what idle integrations are made of, so its beats are the ones that cost.
+const (
+	heartbeatWatch = 30 * time.Second
+	heartbeatBatch = 15 * time.Second
+)
 
 // Activities try a few times within seconds. What does not pass by then waits in the
 // workflow, where people see it.
@@ -30,16 +34,16 @@ var retryAlways = &temporal.RetryPolicy{
 	MaximumInterval:    10 * time.Second,
 }
 
-func onPoll(ctx workflow.Context, longest time.Duration, summary string) workflow.Context {
+func onPoll(ctx workflow.Context, longest, heartbeat time.Duration, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue: flow.QueuePoll, StartToCloseTimeout: longest, HeartbeatTimeout: heartbeatTimeout,
+		TaskQueue: flow.QueuePoll, StartToCloseTimeout: longest, HeartbeatTimeout: heartbeat,
 		RetryPolicy: retryBriefly, Summary: summary,
 	})
 }
 
 func onLoad(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue: flow.QueueLoad, StartToCloseTimeout: 15 * time.Minute, HeartbeatTimeout: heartbeatTimeout,
+		TaskQueue: flow.QueueLoad, StartToCloseTimeout: 15 * time.Minute, HeartbeatTimeout: heartbeatBatch,
 		RetryPolicy: retryBriefly, Summary: summary,
 	})
 }

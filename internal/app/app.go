@@ -95,8 +95,8 @@ func (a *App) Run(ctx context.Context) error {
 	a.Health.setPhase("starting")
 	started, err := a.start(ctx)
 	if err == nil && ctx.Err() == nil {
-		a.Log.Info("running")
 		a.Health.setPhase("")
+		a.Log.Info("running")
 		select {
 		case <-ctx.Done():
 		case err = <-a.failed:

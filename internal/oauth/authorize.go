@@ -65,7 +65,7 @@ type Outcome struct {
 
 // Finish checks the callback, exchanges the code and commits the grant. Errors:
 // fault.Invalid for a foreign, used or old state; *ProviderError for what Salesforce
-// said to the browser; *store.OtherOrgError; those of the token endpoint.
+// said to the browser; *OtherOrgError; those of the token endpoint.
 func (s *Service) Finish(ctx context.Context, p FinishParams) (Outcome, error) {
 	if p.State == "" {
 		return Outcome{}, fault.New(fault.Invalid, "the answer from Salesforce carries no state").
@@ -103,35 +103,69 @@ func (s *Service) Finish(ctx context.Context, p FinishParams) (Outcome, error) {
 	}
 	grant, err := s.grantOf(ctx, c, token)
 	if err != nil {
+		s.giveBack(ctx, c, secret.Text(token.RefreshToken), secret.Text(token.AccessToken))
 		return out, err
 	}
 	grant.LinkHash = attempt.LinkHash
 	out.Username = grant.Username
-	return s.save(ctx, c, grant, out)
+	return s.save(ctx, c, grant, out, p.BrowserHash)
 }
 
-func (s *Service) save(ctx context.Context, c *store.Connection, grant store.SalesforceGrant, out Outcome) (Outcome, error) {
+// pendingHash is what a kept grant is stored under: its secret works only in the
+// browser that was given it.
+func pendingHash(confirm string, browserHash []byte) []byte {
+	return Hash(confirm + "\x00" + string(browserHash))
+}
+
+func (s *Service) save(ctx context.Context, c *store.Connection, grant store.SalesforceGrant, out Outcome, browserHash []byte) (Outcome, error) {
 	err := s.Store.SaveGrant(ctx, grant)
 	var otherUser *store.OtherUserError
 	switch {
 	case err == nil:
 		return out, nil
 	case errors.As(err, &otherUser):
-		text, hash := NewSecret()
-		if err := s.Store.SavePendingGrant(ctx, hash, grant, out.UserID, time.Now().Add(PendingLife)); err != nil {
+		text, _ := NewSecret()
+		if err := s.Store.SavePendingGrant(ctx, pendingHash(text, browserHash), grant, out.UserID, time.Now().Add(PendingLife)); err != nil {
+			s.giveBack(ctx, c, grant.Refresh, grant.Access)
 			return out, err
 		}
 		out.Confirm, out.PreviousUser = text, otherUser.Bound
 		return out, nil
 	}
-	// What cannot be kept is given back.
-	s.revoke(ctx, c, grant.Refresh, grant.Access)
+	// What cannot be kept is given back. The connection that is in force has another grant.
+	_ = s.revoke(ctx, c, grant.Refresh, grant.Access)
+	var otherOrg *store.OtherOrgError
+	if errors.As(err, &otherOrg) {
+		return out, &OtherOrgError{Bound: orgName(c.OrgID, c.Username), Granted: orgName(grant.OrgID, grant.Username), cause: err}
+	}
 	return out, err
 }
 
-// Confirm commits a grant that was kept because it is of another user.
-func (s *Service) Confirm(ctx context.Context, confirm string) (Outcome, error) {
-	grant, err := s.Store.TakePendingGrant(ctx, Hash(confirm))
+// OtherOrgError says that a grant is of another org, naming both for people.
+type OtherOrgError struct {
+	Bound, Granted string // "00D… (user@example.com)"
+	cause          error
+}
+
+// Error names both orgs.
+func (e *OtherOrgError) Error() string {
+	return "the integration is bound to org " + e.Bound + ", this grant is of org " + e.Granted
+}
+
+// Unwrap returns the store's refusal.
+func (e *OtherOrgError) Unwrap() error { return e.cause }
+
+func orgName(id, username string) string {
+	if username == "" {
+		return id
+	}
+	return id + " (" + username + ")"
+}
+
+// Confirm commits a grant that was kept because it is of another user. It works once,
+// and only in the browser that the grant came with.
+func (s *Service) Confirm(ctx context.Context, confirm string, browserHash []byte) (Outcome, error) {
+	grant, err := s.Store.TakePendingGrant(ctx, pendingHash(confirm, browserHash))
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -140,12 +174,12 @@ func (s *Service) Confirm(ctx context.Context, confirm string) (Outcome, error) 
 		return Outcome{}, err
 	}
 	grant.Confirmed = true
-	return s.save(ctx, c, grant, Outcome{Project: c.Project, Integration: c.Integration, Username: grant.Username})
+	return s.save(ctx, c, grant, Outcome{Project: c.Project, Integration: c.Integration, Username: grant.Username}, browserHash)
 }
 
 // Decline gives a kept grant back to Salesforce.
-func (s *Service) Decline(ctx context.Context, confirm string) (Outcome, error) {
-	grant, err := s.Store.TakePendingGrant(ctx, Hash(confirm))
+func (s *Service) Decline(ctx context.Context, confirm string, browserHash []byte) (Outcome, error) {
+	grant, err := s.Store.TakePendingGrant(ctx, pendingHash(confirm, browserHash))
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -153,7 +187,9 @@ func (s *Service) Decline(ctx context.Context, confirm string) (Outcome, error) 
 	if err != nil {
 		return Outcome{}, err
 	}
-	s.revoke(ctx, c, grant.Refresh, grant.Access)
+	if err := s.revoke(ctx, c, grant.Refresh, grant.Access); err != nil {
+		return Outcome{}, err
+	}
 	return Outcome{Project: c.Project, Integration: c.Integration, Username: grant.Username}, nil
 }
 

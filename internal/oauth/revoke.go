@@ -47,3 +47,9 @@ func (s *Service) revoke(ctx context.Context, c *store.Connection, refresh, acce
 	}
 	return fault.New(fault.Transient, "revoke the access of %s: Salesforce answered %d", c.Name(), resp.StatusCode).WithHint(hint)
 }
+
+// giveBack revokes what cannot be kept, also when whoever asked for it has gone. If
+// Salesforce does not answer the grant stays there until somebody revokes it.
+func (s *Service) giveBack(ctx context.Context, c *store.Connection, refresh, access secret.Text) {
+	_ = s.revoke(context.WithoutCancel(ctx), c, refresh, access)
+}

@@ -116,10 +116,11 @@ func (s *Service) movedTo(cfg *oauth2.Config, err error) (string, bool) {
 		return "", false
 	}
 	base, perr := url.Parse(cfg.Endpoint.TokenURL)
-	if perr != nil {
+	location := response.Header.Get("Location")
+	if perr != nil || location == "" {
 		return "", false
 	}
-	to, perr := base.Parse(response.Header.Get("Location"))
+	to, perr := base.Parse(location)
 	if perr != nil || s.Hosts.Allowed(to) != nil || to.Path != base.Path {
 		return "", false
 	}

@@ -56,9 +56,17 @@ func (t source) Refresh(ctx context.Context, used int64) (salesforce.Token, erro
 		if c.Generation > used || c.State != store.ConnectionGranted {
 			return tokenOf(c)
 		}
-		err = t.service.Store.RefreshConnection(ctx, t.id, used, t.service.renew)
+		var got store.Refreshed
+		err = t.service.Store.RefreshConnection(ctx, t.id, used, func(ctx context.Context, c *store.Connection) (_ store.Refreshed, err error) {
+			got, err = t.service.renew(ctx, c)
+			return got, err
+		})
 		if err == nil {
 			continue // read it back: what is used is what was committed
+		}
+		if errors.Is(err, store.ErrOvertaken) {
+			t.service.giveBack(ctx, c, got.Refresh, got.Access)
+			continue
 		}
 		if !errors.Is(err, store.ErrRefreshing) {
 			return salesforce.Token{}, err

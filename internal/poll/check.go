@@ -90,6 +90,11 @@ func (s *Service) try(ctx context.Context, org Salesforce, plan *Plan, verdict *
 		return err
 	}
 	page, err := org.Query(ctx, q, salesforce.QueryOptions{All: true})
+	if fault.Is(err, fault.Internal) {
+		// A refusal that describe did not foretell, such as a literal that is no id. It is this object's alone.
+		return fault.Wrap(fault.Config, err, "Salesforce refuses the query of %s", plan.Object).
+			WithHint("compare the where and the fields of %s in the integration file with what Salesforce says here", plan.Object)
+	}
 	if err != nil {
 		return err
 	}
@@ -168,6 +173,16 @@ func (c *compiler) conditions(want config.Object, startFrom *time.Time) error {
 		return err
 	}
 	c.plan.Where = e.String()
+	// A changed parent can let a row into the condition that was never read.
+	for _, path := range e.Paths() {
+		found, err := salesforce.ResolvePath(c.plan.Object, path, c.describe)
+		if err != nil {
+			return err
+		}
+		if err := c.follow(found.Relations); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -32,8 +32,13 @@ func (c *compiler) path(p string) (string, error) {
 			WithHint("name one of its parts, such as BillingCity instead of BillingAddress")
 	}
 	c.plan.Recipe.Types[found.Text] = found.Field.Type
+	return found.Text, c.follow(found.Relations)
+}
+
+// follow makes the parent objects of a path dependencies.
+func (c *compiler) follow(relations []salesforce.Relation) error {
 	var above []string
-	for _, r := range found.Relations {
+	for _, r := range relations {
 		idPath := strings.Join(append(slices.Clone(above), r.IDField), ".")
 		above = append(above, r.Name)
 		for _, parent := range r.Objects {
@@ -41,7 +46,7 @@ func (c *compiler) path(p string) (string, error) {
 			if o, err := c.describe(parent); fault.Is(err, fault.Config) {
 				continue
 			} else if err != nil {
-				return "", err
+				return err
 			} else if _, ok := o.Field(stampField); !ok {
 				continue
 			}
@@ -51,7 +56,7 @@ func (c *compiler) path(p string) (string, error) {
 			}
 		}
 	}
-	return found.Text, nil
+	return nil
 }
 
 // optional is path for what a preset would like to have: "" when it is not visible.

@@ -47,7 +47,7 @@ func (s *Service) Poll(ctx context.Context, ref flow.BatchRef) (flow.PollResult,
 		return flow.PollResult{Calls: r.calls}, err
 	}
 	result := flow.PollResult{Rows: r.seal.Rows, Bytes: r.seal.Bytes, More: r.seal.More, Calls: r.calls}
-	if r.seal.Rows == 0 && len(r.seal.Rechecked) == 0 {
+	if r.seal.Rows == 0 && len(r.seal.Rechecked) == 0 && r.seal.To.IsZero() {
 		return result, nil // nothing after all: the number stays free for the next poll
 	}
 	if t.Status != flow.StateSyncing {
@@ -105,11 +105,21 @@ func (r *reading) ask(ctx context.Context, q string) (salesforce.Page, error) {
 	}
 	r.calls++
 	page, err := r.org.Query(ctx, q, salesforce.QueryOptions{All: true})
+	if err == nil && page.ServerTime.IsZero() {
+		err = fault.New(fault.Transient, "query %s: the answer has no Date", r.plan.Object)
+	}
 	if err == nil && r.seal.ServerTime.IsZero() {
 		r.seal.ServerTime = page.ServerTime
 	}
 	return page, err
 }
+
+// settled reports whether the second t was over before this reading began. A cursor
+// stands in seconds that are over only: any other may still get a row in front of the
+// last one read, because Ids do not follow time, or a second change of that very row.
+// What lies behind the cursor is read again until it is settled. A row that moves while
+// the batch is read is not settled either.
+func (r *reading) settled(t time.Time) bool { return !t.After(r.seal.ServerTime.Add(-settle)) }
 
 // live reads pages behind the cursor until the batch is full or there is no more.
 // It never follows a locator: those die with the session, a keyset does not.
@@ -131,9 +141,9 @@ func (r *reading) live(ctx context.Context) error {
 				return err
 			}
 			at = p
-		}
-		if len(page.Rows) > 0 {
-			r.seal.To = at
+			if r.settled(p.Stamp) {
+				r.seal.To = p
+			}
 		}
 		more := !page.Done || page.TotalSize >= pageRows
 		if more && len(page.Rows) == 0 {
@@ -141,6 +151,10 @@ func (r *reading) live(ctx context.Context) error {
 		}
 		if full := r.seal.Bytes >= r.service.batchBytes() || r.seal.Rows >= maxBatchRows; !more || full {
 			r.seal.More = r.seal.More || more
+			if !more && r.object.Hi.IsZero() && r.seal.To.IsZero() {
+				// Nothing, or nothing that is settled: from here on there is something to watch behind.
+				r.seal.To = store.Position{Stamp: r.seal.ServerTime.Add(-tail)}
+			}
 			return nil
 		}
 	}
@@ -207,10 +221,14 @@ func (r *reading) dependencies(ctx context.Context) error {
 		var parents []string
 		hi := d.Hi
 		for _, row := range page.Rows {
-			if hi, err = positionOf(row, stampField); err != nil {
+			p, err := positionOf(row, stampField)
+			if err != nil {
 				return err
 			}
-			parents = append(parents, hi.ID)
+			parents = append(parents, p.ID)
+			if r.settled(p.Stamp) {
+				hi = p
+			}
 		}
 		children, err := r.children(ctx, r.plan.Dependencies[i].IDPath, parents)
 		if err != nil {
@@ -219,7 +237,8 @@ func (r *reading) dependencies(ctx context.Context) error {
 		if err := r.service.Store.FollowDependency(ctx, r.ref, r.target.IntegrationID, d, hi, children); err != nil {
 			return err
 		}
-		r.seal.More = r.seal.More || !page.Done || len(page.Rows) == maxParents
+		// Without a step forward the next look does it: by then its second is over.
+		r.seal.More = r.seal.More || hi != d.Hi && (!page.Done || len(page.Rows) == maxParents)
 	}
 	return nil
 }

@@ -48,13 +48,16 @@ func (s *Store) BeginBatch(ctx context.Context, ref flow.BatchRef) (*Batch, erro
 		if err := lockStream(ctx, tx, ref, &applied); err != nil {
 			return err
 		}
+		// An older attempt may be sealing it right now.
+		if err := lockBatch(ctx, tx, ref); err != nil {
+			return err
+		}
 		var err error
 		b, err = readBatch(ctx, tx, ref)
 		switch {
 		case err == nil && b.State != BatchReading:
 			return nil
 		case err == nil:
-			b.Attempt++
 			if _, err := tx.Exec(ctx, `delete from raw_chunks where (stream_id, epoch, seq) = ($1, $2, $3)`,
 				ref.Stream, ref.Epoch, ref.Seq); err != nil {
 				return err
@@ -64,13 +67,16 @@ func (s *Store) BeginBatch(ctx context.Context, ref flow.BatchRef) (*Batch, erro
 		case ref.Seq != applied+1:
 			return fault.New(fault.Fenced, "batch %d of stream %d is not the next one: %d is applied", ref.Seq, ref.Stream, applied)
 		}
-		return tx.QueryRow(ctx, `
+		if _, err := tx.Exec(ctx, `
 			insert into batches (stream_id, epoch, seq, state, read_begin)
 			values ($1, $2, $3, 'reading', nextval('read_order'))
 			on conflict (stream_id, epoch, seq) do update
-				set attempt = batches.attempt + 1, read_begin = excluded.read_begin, begun_at = now()
-			returning attempt, read_begin`,
-			ref.Stream, ref.Epoch, ref.Seq).Scan(&b.Attempt, &b.ReadBegin)
+				set attempt = batches.attempt + 1, read_begin = excluded.read_begin, begun_at = now()`,
+			ref.Stream, ref.Epoch, ref.Seq); err != nil {
+			return err
+		}
+		b, err = readBatch(ctx, tx, ref)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -92,6 +98,13 @@ func lockStream(ctx context.Context, tx pgx.Tx, ref flow.BatchRef, applied *int6
 		return fault.New(fault.Fenced, "stream %d is at epoch %d, this work is of epoch %d", ref.Stream, epoch, ref.Epoch)
 	}
 	return nil
+}
+
+// lockBatch locks the batch's row, if there is one, against those who seal, stage and
+// apply it. The stream is locked before.
+func lockBatch(ctx context.Context, tx pgx.Tx, ref flow.BatchRef) error {
+	_, err := tx.Exec(ctx, `select 1 from batches where (stream_id, epoch, seq) = ($1, $2, $3) for update`, ref.Stream, ref.Epoch, ref.Seq)
+	return err
 }
 
 // LoadBatch reads a batch. fault.NotFound when it was never begun.

@@ -29,6 +29,18 @@ type StagedRow struct {
 // The batch must be sealed. Staging again gives the same rows.
 func (s *Store) StageRows(ctx context.Context, b *Batch, cleaningVersion int, rows func(add func(StagedRow) error) error) error {
 	return s.inTx(ctx, "stage the cleaned rows", func(tx pgx.Tx) error {
+		// First, because it locks the batch: an older attempt that still stages, and an
+		// Upsert, are waited for.
+		tag, err := tx.Exec(ctx, `
+			update batches set state = 'transformed', cleaning_version = $4
+			where (stream_id, epoch, seq) = ($1, $2, $3) and state in ('sealed', 'transformed')`,
+			b.Stream, b.Epoch, b.Seq, cleaningVersion)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return fault.New(fault.Fenced, "batch %d of stream %d is not waiting to be transformed", b.Seq, b.Stream)
+		}
 		if _, err := tx.Exec(ctx, `delete from staged where (stream_id, epoch, seq) = ($1, $2, $3)`, b.Stream, b.Epoch, b.Seq); err != nil {
 			return err
 		}
@@ -39,7 +51,7 @@ func (s *Store) StageRows(ctx context.Context, b *Batch, cleaningVersion int, ro
 			pending, size = pending[:0], 0
 			return err
 		}
-		err := rows(func(r StagedRow) error {
+		err = rows(func(r StagedRow) error {
 			values, n, err := stagedValues(b, r)
 			if err != nil {
 				return err
@@ -54,17 +66,7 @@ func (s *Store) StageRows(ctx context.Context, b *Batch, cleaningVersion int, ro
 		if err != nil {
 			return err
 		}
-		if err := flush(); err != nil {
-			return err
-		}
-		tag, err := tx.Exec(ctx, `
-			update batches set state = 'transformed', cleaning_version = $4
-			where (stream_id, epoch, seq) = ($1, $2, $3) and state in ('sealed', 'transformed')`,
-			b.Stream, b.Epoch, b.Seq, cleaningVersion)
-		if err == nil && tag.RowsAffected() == 0 {
-			return fault.New(fault.Fenced, "batch %d of stream %d is not waiting to be transformed", b.Seq, b.Stream)
-		}
-		return err
+		return flush()
 	})
 }
 

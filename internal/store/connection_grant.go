@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"time"
@@ -124,7 +125,7 @@ func (s *Store) SavePendingGrant(ctx context.Context, hash []byte, g SalesforceG
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "encode the grant")
 	}
-	sealed, err := s.seal(secret.Text(raw), "pending_grants", g.IntegrationID, "grant")
+	sealed, err := s.seal(secret.Text(raw), "pending_grants", hex.EncodeToString(hash), "grant")
 	if err != nil {
 		return err
 	}
@@ -145,17 +146,17 @@ type pendingGrant struct {
 // TakePendingGrant removes the grant kept under hash and returns it. fault.Invalid
 // when there is none or it ran out.
 func (s *Store) TakePendingGrant(ctx context.Context, hash []byte) (SalesforceGrant, error) {
-	var integrationID, sealed string
+	var sealed string
 	err := s.pool.QueryRow(ctx, `
 		delete from pending_grants where hash = $1 and expires_at > now()
-		returning integration_id, grant_sealed`, hash).Scan(&integrationID, &sealed)
+		returning grant_sealed`, hash).Scan(&sealed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return SalesforceGrant{}, fault.New(fault.Invalid, "there is nothing to confirm, or it took too long").WithHint("start the authorization again")
 	}
 	if err != nil {
 		return SalesforceGrant{}, translate("take the kept grant", err)
 	}
-	raw, err := s.open(sealed, "pending_grants", integrationID, "grant")
+	raw, err := s.open(sealed, "pending_grants", hex.EncodeToString(hash), "grant")
 	if err != nil {
 		return SalesforceGrant{}, err
 	}

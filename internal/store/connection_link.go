@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"time"
 
@@ -49,7 +50,7 @@ type Attempt struct {
 
 // CreateAttempt stores an attempt under the hash of its state.
 func (s *Store) CreateAttempt(ctx context.Context, stateHash []byte, a Attempt, expires time.Time) error {
-	sealed, err := s.seal(a.Verifier, "oauth_attempts", a.IntegrationID, "verifier")
+	sealed, err := s.seal(a.Verifier, "oauth_attempts", hex.EncodeToString(stateHash), "verifier")
 	if err != nil {
 		return err
 	}
@@ -82,6 +83,6 @@ func (s *Store) TakeAttempt(ctx context.Context, stateHash []byte) (Attempt, err
 		return a, fault.New(fault.Invalid, "the authorization took longer than ten minutes").
 			WithHint("start it again from its first page")
 	}
-	a.Verifier, err = s.open(sealed, "oauth_attempts", a.IntegrationID, "verifier")
+	a.Verifier, err = s.open(sealed, "oauth_attempts", hex.EncodeToString(stateHash), "verifier")
 	return a, err
 }

@@ -16,6 +16,14 @@ import (
 // not queue: read the generation again.
 var ErrRefreshing = fault.New(fault.Transient, "another process is refreshing the token")
 
+// ErrOvertaken says that the connection was granted, applied or given back while its
+// token was refreshed: what Salesforce answered is of no use to anybody.
+var ErrOvertaken = fault.New(fault.Fenced, "the connection changed while its token was refreshed")
+
+// refreshLongest bounds a refresh: two calls of the token endpoint and a commit. It
+// stays below idle_in_transaction_session_timeout, which would end the transaction.
+const refreshLongest = 90 * time.Second
+
 // Refreshed is what a refresh gave. An empty Refresh keeps the old refresh token
 // (rotation is off); an empty InstanceURL keeps the old one.
 type Refreshed struct {
@@ -27,7 +35,8 @@ type Refreshed struct {
 // RefreshConnection runs ask for the connection if its generation is still used, and
 // commits what it gives as the next generation. Across all processes only one ask
 // runs per connection at a time; the others get ErrRefreshing at once. When the
-// generation has moved on, ask does not run.
+// generation has moved on, ask does not run. Once begun, all of it is done even if the
+// caller has gone. ErrOvertaken says that what ask gave was not stored.
 //
 // If ask returns a fault.Reauthorize the connection becomes lost with that reason, in
 // the same transaction, and the error is returned. The note that a refresh began is
@@ -38,6 +47,16 @@ func (s *Store) RefreshConnection(ctx context.Context, integrationID string, use
 	if _, err := s.pool.Exec(ctx, `insert into refresh_locks values ($1) on conflict do nothing`, integrationID); err != nil {
 		return translate("prepare the refresh", err)
 	}
+	select {
+	case s.refreshing <- struct{}{}:
+		defer func() { <-s.refreshing }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	// A rotated token that is not committed is a grant that is lost, so neither the
+	// question nor the commit ends with the caller.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshLongest)
+	defer cancel()
 	var asked error
 	err := s.inTx(ctx, "refresh the token", func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `select 1 from refresh_locks where integration_id = $1 for update skip locked`, integrationID)
@@ -59,16 +78,13 @@ func (s *Store) RefreshConnection(ctx context.Context, integrationID string, use
 			return err
 		}
 		got, err := ask(ctx, c)
-		// Whatever was answered must be stored even if the caller has gone.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-		defer cancel()
 		switch {
 		case fault.Is(err, fault.Reauthorize):
 			asked = err
 			return lose(ctx, tx, c, err)
 		case err != nil:
 			asked = err
-			return nil
+			return answered(ctx, tx, c, err)
 		}
 		return s.saveRefresh(ctx, tx, c, got)
 	})
@@ -97,12 +113,24 @@ func (s *Store) saveRefresh(ctx context.Context, tx pgx.Tx, c *Connection, got R
 		returning i.status = 'awaiting_authorization'`,
 		c.IntegrationID, c.Generation, access, refresh, got.InstanceURL).Scan(&parked)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil // granted or applied anew meanwhile: that token is newer than ours
+		return ErrOvertaken
 	}
 	if err != nil || !parked {
 		return err
 	}
 	return signalAndWake(ctx, tx, c, flow.SignalTokenRefreshed)
+}
+
+// answered takes the note of an outstanding answer back when Salesforce answered with
+// an error of its own: then nothing was handed out. A note from before stays.
+func answered(ctx context.Context, tx pgx.Tx, c *Connection, cause error) error {
+	var f *fault.Error
+	if !errors.As(cause, &f) || f.Code == "" {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `update connections set refresh_started_at = $3 where integration_id = $1 and generation = $2`,
+		c.IntegrationID, c.Generation, nullTime(c.RefreshStarted))
+	return err
 }
 
 // lose marks the grant as gone, unless there is a newer one.

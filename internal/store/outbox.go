@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,7 +19,7 @@ type Signal struct {
 
 // ClaimSignals takes up to limit due signals for this caller alone and counts the
 // attempt; what is not settled is due again a little later, each time later, up to a
-// minute. Signals to one workflow come in the order in which they were written.
+// minute. The signals of one call come in the order in which they were written.
 func (s *Store) ClaimSignals(ctx context.Context, limit int) ([]Signal, error) {
 	rows, err := s.pool.Query(ctx, `
 		with due as (
@@ -35,6 +37,8 @@ func (s *Store) ClaimSignals(ctx context.Context, limit int) ([]Signal, error) {
 		err := row.Scan(&sig.ID, &sig.WorkflowID, &sig.Name, &sig.Attempts)
 		return sig, err
 	})
+	// UPDATE … RETURNING gives rows in any order.
+	slices.SortFunc(out, func(a, b Signal) int { return cmp.Compare(a.ID, b.ID) })
 	return out, translate("read the outbox", err)
 }
 

@@ -31,7 +31,7 @@ func (s *Store) AddRechecks(ctx context.Context, integrationID, object, reason s
 
 const addRecheckRows = `
 	insert into rechecks as k (integration_id, object, record_id, reason)
-	select $1, $2, id, $3 from unnest($4::text[]) as id
+	select $1, $2, id, $3 from (select distinct unnest($4::text[]) as id) ids
 	on conflict (integration_id, object, record_id) do update set
 		asked = excluded.asked, not_before = least(k.not_before, excluded.not_before)`
 

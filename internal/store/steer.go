@@ -12,7 +12,8 @@ import (
 // Steer makes a signal to an integration's workflow true: pause and resume set the
 // desired state, sync-now asks for a poll, and every signal wakes a running Watch. A
 // disconnected integration is not resumed by it, a deleted one not touched.
-// Repeating it changes nothing more. Unknown integrations are ignored.
+// Repeating pause and resume changes nothing more; each sync-now and resume is one poll.
+// Unknown integrations are ignored.
 func (s *Store) Steer(ctx context.Context, project, integration, signal string) error {
 	return s.inTx(ctx, "steer the integration", func(tx pgx.Tx) error {
 		var id string
@@ -23,7 +24,7 @@ func (s *Store) Steer(ctx context.Context, project, integration, signal string) 
 				               else i.desired end,
 				sync_requests = i.sync_requests + case when $3 in ($5, $6) then 1 else 0 end
 			from projects p
-			where p.id = i.project_id and p.name = $1 and i.name = $2
+			where p.id = i.project_id and p.name = $1 and i.name = $2 and i.desired <> 'deleted'
 			returning i.id`,
 			project, integration, signal, flow.SignalPause, flow.SignalResume, flow.SignalSyncNow).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {

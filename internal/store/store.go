@@ -21,6 +21,10 @@ import (
 type Store struct {
 	pool *pgxpool.Pool
 	keys *secret.KeyRing
+
+	// A refresh holds a connection while it waits for Salesforce and needs another for
+	// a moment: at most half of the pool may refresh, else all could wait for all.
+	refreshing chan struct{}
 }
 
 // Options tune a Store.
@@ -43,6 +47,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if o.MaxConns > 0 {
 		cfg.MaxConns = o.MaxConns
 	}
+	cfg.MaxConns = max(cfg.MaxConns, 2) // a refresh needs two
 	if o.ApplicationName != "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = o.ApplicationName
 	}
@@ -61,7 +66,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		e := fault.Wrap(fault.Unreachable, err, "PostgreSQL at %s:%d does not answer", cfg.ConnConfig.Host, cfg.ConnConfig.Port)
 		return nil, e.WithHint("check DATABASE_URL and that the server is running")
 	}
-	return &Store{pool: pool, keys: o.Keys}, nil
+	return &Store{pool: pool, keys: o.Keys, refreshing: make(chan struct{}, max(pool.Config().MaxConns/2, 1))}, nil
 }
 
 // Close releases the connections.

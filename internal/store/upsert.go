@@ -30,6 +30,10 @@ func (s *Store) Upsert(ctx context.Context, ref flow.BatchRef) (result flow.Upse
 		if err := lockStream(ctx, tx, ref, &applied); err != nil {
 			return err
 		}
+		// Whoever stages its rows again has finished before they are counted.
+		if err := lockBatch(ctx, tx, ref); err != nil {
+			return err
+		}
 		b, err := readBatch(ctx, tx, ref)
 		if err != nil {
 			return err
@@ -69,6 +73,7 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (flow.Counts, error) {
 		"stream": b.Stream, "epoch": b.Epoch, "seq": b.Seq, "settle": settle,
 	}
 	for _, step := range []struct{ what, sql string }{
+		{"wait for the object's other lanes", lockObject},
 		{"lock the records", lockRecords},
 		{"decide what each row is", decideOutcomes},
 		{"write the comments", writeComments},
@@ -76,8 +81,8 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (flow.Counts, error) {
 		{"write the ledger", writeLedger},
 		{"delete comments", deleteComments},
 		{"write the record states", writeRecords},
-		{"ask ambiguous rows again", addRechecks},
 		{"answer the rechecks", answerRechecks},
+		{"ask ambiguous rows again", addRechecks},
 		{"set records aside", setAside},
 		{"take records back", unsetAside},
 	} {
@@ -99,7 +104,12 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (flow.Counts, error) {
 // The rows of the batch, as every statement below names them.
 const thisBatch = ` (s.stream_id, s.epoch, s.seq) = (@stream, @epoch, @seq) `
 
-// In Id order, so that two lanes of one object cannot deadlock.
+// Two lanes of one object apply one after the other: a record that neither knows yet has
+// no row to lock, and both would decide that it is new. The lock is taken by nothing
+// else and ends with the transaction.
+const lockObject = `select pg_advisory_xact_lock(hashtextextended(@source || '/' || @object, 0))`
+
+// In Id order, so that nobody who locks records can deadlock with this.
 const lockRecords = `
 	select 1 from records r
 	where r.source_id = @source and r.object = @object
@@ -113,6 +123,10 @@ const lockRecords = `
 //
 // Same text inputs (text_digest): the text in force stays, whatever the cleaning
 // made of it this time, so that a new cleaning version costs nothing by itself.
+//
+// A record that is the stored one to the letter (same) may still have to become
+// something else: a changed mapping names its properties otherwise, a new release can
+// read what an older one set aside.
 const decideOutcomes = `
 	update staged s set
 		outcome = x.outcome,
@@ -122,11 +136,10 @@ const decideOutcomes = `
 		select n.record_id, c.revision, c.text_hash, coalesce(c.erased, false) as erased,
 			case
 				when r.record_id is not null and n.stamp < r.stamp then 'stale'
-				when r.stamp = n.stamp and r.record_digest = n.record_digest
-				     and (r.state in ('deleted', 'erased')) = n.is_deleted then 'unchanged'
-				when r.stamp = n.stamp and b.read_begin <= r.read_end then 'stale'
+				when r.stamp = n.stamp and not same.same and b.read_begin <= r.read_end then 'stale'
 				when n.is_deleted and r.state in ('deleted', 'erased') then 'unchanged'
 				when n.is_deleted then 'deleted'
+				when n.reason is not null and r.stamp = n.stamp and same.same and r.state = 'set_aside' then 'unchanged'
 				when n.reason is not null then 'set_aside'
 				when c.id is null or c.erased then 'created'
 				when (r.text_digest = n.text_digest or c.text_hash = n.text_hash) then
@@ -137,6 +150,9 @@ const decideOutcomes = `
 		join batches b on (b.stream_id, b.epoch, b.seq) = (n.stream_id, n.epoch, n.seq)
 		left join records r on r.source_id = @source and r.object = @object and r.record_id = n.record_id
 		left join comments c on c.source_id = @source and c.id = coalesce(n.comment_id, r.comment_id)
+		cross join lateral (
+			select r.record_digest = n.record_digest and (r.state in ('deleted', 'erased')) = n.is_deleted as same
+		) same
 		where (n.stream_id, n.epoch, n.seq) = (@stream, @epoch, @seq)
 	) x
 	where` + thisBatch + `and s.record_id = x.record_id`
@@ -174,6 +190,8 @@ const deleteComments = `
 	  and (select coalesce(o.spec->>'deleted', 'tombstone') from objects o
 	        where o.integration_id = @integration and o.name = @object) <> 'keep'`
 
+// text_digest is that of the text in force: a record that was deleted or set aside
+// brings its text when it comes back.
 const writeRecords = `
 	insert into records as r (source_id, object, record_id, stamp, read_begin, read_end, record_digest, text_digest,
 		state, comment_id, raw_stream, raw_epoch, raw_seq, raw_chunk)
@@ -185,13 +203,14 @@ const writeRecords = `
 	where` + thisBatch + `and s.outcome <> 'stale'
 	on conflict (source_id, object, record_id) do update set
 		stamp = excluded.stamp, read_begin = excluded.read_begin, read_end = excluded.read_end,
-		record_digest = excluded.record_digest, text_digest = excluded.text_digest, state = excluded.state,
+		record_digest = excluded.record_digest, state = excluded.state,
+		text_digest = case when excluded.state = 'live' then excluded.text_digest else r.text_digest end,
 		comment_id = coalesce(excluded.comment_id, r.comment_id),
 		raw_stream = excluded.raw_stream, raw_epoch = excluded.raw_epoch, raw_seq = excluded.raw_seq, raw_chunk = excluded.raw_chunk,
 		updated_at = now()
 	-- A row that is the stored one to the letter leaves no new version behind.
-	where (r.stamp, r.record_digest, r.text_digest, r.state)
-	   is distinct from (excluded.stamp, excluded.record_digest, excluded.text_digest, excluded.state)`
+	where (r.stamp, r.record_digest, r.state) is distinct from (excluded.stamp, excluded.record_digest, excluded.state)
+	   or (excluded.state = 'live' and r.text_digest <> excluded.text_digest)`
 
 const addRechecks = `
 	insert into rechecks as k (integration_id, object, record_id, reason, not_before)
@@ -207,6 +226,7 @@ const addRechecks = `
 	on conflict (integration_id, object, record_id) do update set
 		asked = excluded.asked, not_before = least(k.not_before, excluded.not_before)`
 
+// Before new ones are asked for, so that a row which is still unsettled waits its time.
 // A recheck asked for while this batch was being read stays: the read may have come too early for it.
 const answerRechecks = `
 	delete from rechecks k using batches b
@@ -222,7 +242,7 @@ const setAside = `
 
 const unsetAside = `
 	delete from set_aside a using staged s
-	where` + thisBatch + `and s.outcome in ('created', 'text_changed', 'metadata_changed', 'deleted')
+	where` + thisBatch + `and s.outcome not in ('stale', 'set_aside') and s.reason is null
 	  and a.source_id = @source and a.object = @object and a.record_id = s.record_id`
 
 const closeBatch = `

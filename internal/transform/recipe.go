@@ -39,9 +39,8 @@ func (r Recipe) Row(raw []byte) (store.StagedRow, error) {
 		return store.StagedRow{}, fault.New(fault.Internal, "record %s has no %s", rec.ID, r.Stamp)
 	}
 	row := store.StagedRow{RecordID: rec.ID, Stamp: stamp}
-	whole := rec.Digest(r.contentPaths())
 	texts := rec.Digest(r.Mapping.TextPaths())
-	row.RecordDigest, row.TextDigest = whole[:], texts[:]
+	row.RecordDigest, row.TextDigest = r.digest(rec), texts[:]
 	if deleted, _ := rec.Bool(PathDeleted); deleted {
 		row.Deleted = true
 		return row, nil
@@ -55,9 +54,18 @@ func (r Recipe) Row(raw []byte) (store.StagedRow, error) {
 	return row, nil
 }
 
-// contentPaths are the paths whose values make the record what it is: not the
-// stamp, which system jobs move, and not what is compared apart.
-func (r Recipe) contentPaths() []string { return r.Mapping.Paths() }
+// digest says whether the record would become the same comment again: it covers the
+// values that the mapping reads and the mapping itself, so that a renamed property is a
+// change. The stamp is not in it: system jobs move stamps and change nothing.
+func (r Recipe) digest(rec salesforce.Record) []byte {
+	values := rec.Digest(r.Mapping.Paths())
+	mapping, err := json.Marshal(r.Mapping)
+	if err != nil {
+		panic(err) // strings and bools always encode
+	}
+	sum := sha256.Sum256(append(values[:], mapping...))
+	return sum[:]
+}
 
 // unreadable sets a record aside whose fields do not decode, if at least its Id and
 // stamp do: without those nobody could say which record is missing.
@@ -96,6 +104,9 @@ func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.Transfo
 	_, object, err := t.Store.LoadStreamTarget(ctx, ref.Stream)
 	if err != nil {
 		return result, err
+	}
+	if object.Epoch != ref.Epoch { // the plan is another one, or is not made yet
+		return result, fault.New(fault.Fenced, "stream %d is at epoch %d, this work is of epoch %d", ref.Stream, object.Epoch, ref.Epoch)
 	}
 	var plan struct {
 		Recipe Recipe `json:"recipe"`

@@ -156,7 +156,7 @@ func TestEveryRouteAsksForASession(t *testing.T) {
 	b := setup(t)
 	for _, r := range routes {
 		method, path, _ := strings.Cut(r.pattern, " ")
-		path = strings.NewReplacer("{$}", "", "{version}", "x", "{name}", "app.css").Replace(path)
+		path = strings.NewReplacer("{$}", "", "{version}", "x", "{name}", "app.css", "{project}", "support", "{integration}", "prod").Replace(path)
 		send := func(br *browser) view {
 			if method == http.MethodPost {
 				return br.post(path, nil)
@@ -232,7 +232,7 @@ func TestTroubleBecomesAPage(t *testing.T) {
 		{fault.New(fault.Forbidden, "this needs integrations-write"), http.StatusForbidden},
 		{nil, http.StatusInternalServerError}, // no store behind: a panic
 	} {
-		web, err := New(broken{err: tt.err}, b.access, Options{PublicURL: "http://sync.example.com"})
+		web, err := New(broken{err: tt.err}, b.access, noOAuth{}, Options{PublicURL: "http://sync.example.com"})
 		require.NoError(t, err)
 		var record request.Record
 		r := httptest.NewRequest(http.MethodGet, "/", nil)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -13,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"salesforcesync/internal/access"
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/oauth"
 	"salesforcesync/internal/request"
 	"salesforcesync/internal/secret"
 	"salesforcesync/internal/store"
@@ -41,7 +44,7 @@ func setup(t *testing.T) *bench {
 	b := &bench{t: t, db: db, seed: seed, access: access.New(db)}
 	_, err := b.access.EnsureAdministrator(t.Context(), adminEmail, password)
 	require.NoError(t, err)
-	b.web, err = New(db, b.access, Options{PublicURL: "http://sync.example.com"})
+	b.web, err = New(db, b.access, noOAuth{}, Options{PublicURL: "http://sync.example.com"})
 	require.NoError(t, err)
 	b.server = httptest.NewServer(request.Handler(b.web, func(request.Record) {}))
 	t.Cleanup(b.server.Close)
@@ -53,6 +56,22 @@ func (b *bench) user(email string, grants ...store.Grant) {
 	_, err := b.access.CreateUser(b.t.Context(), email, password, grants)
 	require.NoError(b.t, err)
 }
+
+// noOAuth refuses every authorization, as one does that nobody began.
+type noOAuth struct{}
+
+func (noOAuth) refuse() (oauth.Outcome, error) {
+	return oauth.Outcome{}, fault.New(fault.Invalid, "this authorization is not known here").WithHint("begin again")
+}
+func (o noOAuth) Begin(context.Context, oauth.BeginParams) (string, error) {
+	_, err := o.refuse()
+	return "", err
+}
+func (o noOAuth) Finish(context.Context, oauth.FinishParams) (oauth.Outcome, error) {
+	return o.refuse()
+}
+func (o noOAuth) Confirm(context.Context, string) (oauth.Outcome, error) { return o.refuse() }
+func (o noOAuth) Decline(context.Context, string) (oauth.Outcome, error) { return o.refuse() }
 
 // browser keeps cookies and stops at redirects.
 type browser struct {

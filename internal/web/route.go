@@ -1,6 +1,10 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+
+	"salesforcesync/internal/oauth"
+)
 
 // needs says who may have a page at all. What it shows of a project is a question
 // of rights on that project, which its handler asks.
@@ -24,5 +28,9 @@ var routes = []route{
 	{http.MethodPost + " /sign-in", anybody, (*Web).signIn},
 	{http.MethodGet + " /continue", anybody, (*Web).goOn},
 	{http.MethodPost + " /sign-out", anybody, (*Web).signOut},
+	// The two routes that the product's own documentation names; who may is their handlers' question.
+	{http.MethodGet + " /integrations/{project}/{integration}/oauth2/authenticate", anybody, (*Web).authenticate},
+	{http.MethodGet + " " + oauth.CallbackPath, anybody, (*Web).callback},
+	{http.MethodPost + " /external/salesforce/oauth2/confirm", anybody, (*Web).confirm},
 	{http.MethodGet + " /assets/{version}/{name}", anybody, (*Web).asset},
 }

@@ -82,7 +82,7 @@ func TestCookies(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for public, secure := range map[string]bool{"http://localhost:8080": false, "https://sync.acme.example": true} {
-		web, err := New(b.db, b.access, Options{PublicURL: public})
+		web, err := New(b.db, b.access, noOAuth{}, Options{PublicURL: public})
 		require.NoError(t, err)
 		r := httptest.NewRequest(http.MethodPost, "/sign-in", strings.NewReader(url.Values{"email": {adminEmail}, "password": {password}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -103,7 +103,7 @@ func TestCookies(t *testing.T) {
 		r.AddCookie(c)
 		require.Equal(t, c.Value, web.SessionOf(r).Reveal())
 	}
-	_, err := New(b.db, b.access, Options{PublicURL: "nonsense"})
+	_, err := New(b.db, b.access, noOAuth{}, Options{PublicURL: "nonsense"})
 	require.True(t, fault.Is(err, fault.Invalid))
 }
 

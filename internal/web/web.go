@@ -26,6 +26,7 @@ type Store interface {
 	Units(ctx context.Context, sourceID string) (int64, error)
 	AddNotice(ctx context.Context, hash []byte, n store.Notice, lifetime time.Duration) error
 	TakeNotice(ctx context.Context, hash []byte) (*store.Notice, error)
+	ConnectionStore
 }
 
 // Access signs people in; *access.Service is one.
@@ -33,6 +34,7 @@ type Access interface {
 	SignIn(ctx context.Context, email string, password secret.Text, address string, before secret.Text) (secret.Text, error)
 	Session(ctx context.Context, session secret.Text) (access.Principal, error)
 	SignOut(ctx context.Context, session secret.Text) error
+	Authenticate(ctx context.Context, token secret.Text) (access.Principal, error)
 }
 
 // Options tune a Web.
@@ -45,6 +47,7 @@ type Options struct {
 type Web struct {
 	store  Store
 	access Access
+	oauth  OAuth
 	secure bool // the outside speaks https
 	counts *counts
 	mux    *http.ServeMux
@@ -52,12 +55,12 @@ type Web struct {
 }
 
 // New makes a Web. Errors are fault.Invalid, for a PublicURL that is no URL.
-func New(s Store, a Access, o Options) (*Web, error) {
+func New(s Store, a Access, c OAuth, o Options) (*Web, error) {
 	public, err := url.Parse(o.PublicURL)
 	if err != nil || public.Host == "" {
 		return nil, fault.New(fault.Invalid, "PUBLIC_URL %q is not a URL", o.PublicURL).WithHint("write it as https://sync.acme.example")
 	}
-	web := &Web{store: s, access: a, secure: public.Scheme == "https", counts: newCounts(s), mux: http.NewServeMux()}
+	web := &Web{store: s, access: a, oauth: c, secure: public.Scheme == "https", counts: newCounts(s), mux: http.NewServeMux()}
 	for _, route := range routes {
 		web.mux.HandleFunc(route.pattern, func(w http.ResponseWriter, r *http.Request) { web.serve(w, r, route) })
 	}
@@ -119,7 +122,7 @@ func (web *Web) serve(w http.ResponseWriter, r *http.Request, route route) {
 		web.sendToSignIn(v)
 		return
 	}
-	if err := route.handle(web, v); err != nil {
+	if err := route.handle(web, v); err != nil && !errors.Is(err, errAnswered) {
 		web.fail(v, err)
 	}
 }

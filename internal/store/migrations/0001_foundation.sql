@@ -270,7 +270,7 @@ create table batches (
     begun_at         timestamptz not null default now(),
     applied_at       timestamptz,
     primary key (stream_id, epoch, seq),
-    check (state = 'reading' or (checksum is not null and read_begin < read_end)),
+    check (state = 'reading' or (checksum is not null and read_begin is not null and read_end is not null and read_begin < read_end)),
     check (state <> 'applied' or rows = created + text_changed + metadata_changed + unchanged + stale + set_aside + deleted),
     check (state <> 'applied' or units = created + text_changed),   -- the bill is the counts
     check ((to_stamp is null) = (to_id is null))

@@ -1,0 +1,293 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+
+	"salesforcesync/internal/devstack"
+	"salesforcesync/internal/simforce"
+)
+
+const (
+	consumerKey    = "3MVG9e2e"
+	consumerSecret = "e2e-consumer-secret"
+	adminEmail     = "admin@example.com"
+	adminPassword  = "e2e-password-e2e"
+	callbackPath   = "/external/salesforce/oauth2/callback"
+)
+
+// stack is a whole installation of its own, whose every part can be killed.
+type stack struct {
+	t        *testing.T
+	dir      string
+	bin      string // folder of the programs
+	crash    string // folder that arms crash points of the worker
+	pg       *devstack.Postgres
+	temporal *devstack.Temporal
+	sim      *simforce.Server
+	simURL   string
+	public   string
+	env      []string
+	token    string // API token of the administrator
+	worker   *devstack.Process
+	authsvc  *devstack.Process
+	client   client.Client
+}
+
+// newStack starts everything but the worker. Servers keep what they acknowledged
+// when they are killed.
+func newStack(t *testing.T) *stack {
+	t.Helper()
+	s := &stack{t: t, dir: t.TempDir()}
+	s.bin, s.crash = filepath.Join(s.dir, "bin"), filepath.Join(s.dir, "crash")
+	require.NoError(t, os.MkdirAll(s.crash, 0o755))
+	s.build()
+
+	var err error
+	s.pg, err = devstack.StartPostgres(t.Context(), devstack.PostgresOptions{Durable: true, Database: "e2e"})
+	require.NoError(t, err, "start PostgreSQL")
+	t.Cleanup(func() { _ = s.pg.Remove() })
+	s.temporal, err = devstack.StartTemporal(t.Context(), devstack.TemporalOptions{
+		Bin: os.Getenv("TEST_TEMPORAL_BIN"), DBFile: filepath.Join(s.dir, "temporal.db")})
+	require.NoError(t, err, "start Temporal")
+	t.Cleanup(func() { _ = s.temporal.Stop() })
+
+	port, err := devstack.FreePort()
+	require.NoError(t, err)
+	s.public = fmt.Sprintf("http://127.0.0.1:%d", port)
+	s.startSimulator()
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	s.env = append(bareEnvironment(),
+		"DATABASE_URL="+s.pg.URL(), "TEMPORAL_ADDRESS="+s.temporal.Address(), "PUBLIC_URL="+s.public,
+		"LISTEN_ADDR="+strings.TrimPrefix(s.public, "http://"), "ENCRYPTION_KEYS=k1:"+base64.StdEncoding.EncodeToString(key),
+		"SALESFORCE_EXTRA_HOSTS="+strings.TrimPrefix(s.simURL, "http://"),
+		"ADMIN_EMAIL="+adminEmail, "ADMIN_PASSWORD="+adminPassword, "SF_CONSUMER_SECRET="+consumerSecret)
+	s.starter("setup")
+	s.starter("setup") // may be repeated
+	s.token = strings.TrimSpace(s.starter("token", "create", "--email", adminEmail, "--name", "e2e"))
+	s.startAuthsvc()
+	s.startWorker()
+	s.client, err = client.NewLazyClient(client.Options{HostPort: s.temporal.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	t.Cleanup(s.client.Close)
+	return s
+}
+
+// bareEnvironment is this process's without what configures the product.
+func bareEnvironment() []string {
+	var out []string
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"} {
+		if v := os.Getenv(name); v != "" {
+			out = append(out, name+"="+v)
+		}
+	}
+	return out
+}
+
+// build builds the three programs; only this worker can be made to crash.
+func (s *stack) build() {
+	s.t.Helper()
+	root := filepath.Join("..", "..")
+	for _, args := range [][]string{
+		{"build", "-buildvcs=false", "-o", s.bin + "/", "-ldflags", "-X salesforcesync/internal/crashpoint.dir=" + s.crash, "./worker"},
+		{"build", "-buildvcs=false", "-o", s.bin + "/", "./starter", "./authsvc"},
+	} {
+		cmd := exec.CommandContext(s.t.Context(), "go", args...)
+		cmd.Dir = root
+		out, err := cmd.CombinedOutput()
+		require.NoError(s.t, err, "%s", out)
+	}
+}
+
+func (s *stack) startSimulator() {
+	s.t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(s.t, err)
+	s.simURL = "http://" + listener.Addr().String()
+	mails := os.Getenv("MAIL_DIR")
+	s.sim, err = simforce.New(simforce.Options{BaseURL: s.simURL, ConsumerKey: consumerKey, ConsumerSecret: consumerSecret,
+		CallbackURLs: []string{s.public + callbackPath}, MailDir: mails, Generate: 300, Seed: 7})
+	require.NoError(s.t, err)
+	server := &http.Server{Handler: s.sim, ReadHeaderTimeout: time.Minute}
+	go server.Serve(listener) //nolint:errcheck // closed below
+	s.t.Cleanup(func() {
+		_ = server.Close()
+		_ = s.sim.Close()
+	})
+}
+
+func (s *stack) start(name string) *devstack.Process {
+	s.t.Helper()
+	file, err := os.OpenFile(filepath.Join(s.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	require.NoError(s.t, err)
+	p, err := devstack.StartProcess(devstack.ProcessOptions{Name: name, Path: filepath.Join(s.bin, name), Env: s.env, Log: file})
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() {
+		_ = p.Kill()
+		if s.t.Failed() {
+			s.t.Logf("%s, pid %d, last words:\n%s", name, p.PID(), p.Tail(25))
+		}
+	})
+	return p
+}
+
+func (s *stack) startWorker() { s.worker = s.start("worker") }
+
+func (s *stack) startAuthsvc() {
+	s.authsvc = s.start("authsvc")
+	s.eventually("authsvc is alive", func() error { return s.get("/healthz", nil) })
+}
+
+// tryStarter runs the starter and returns what it printed and its exit code.
+func (s *stack) tryStarter(args ...string) (stdout, stderr string, code int) {
+	s.t.Helper()
+	cmd := exec.CommandContext(s.t.Context(), filepath.Join(s.bin, "starter"), args...)
+	cmd.Env = s.env
+	var o, e bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &o, &e
+	_ = cmd.Run() // the exit code says it
+	return o.String(), e.String(), cmd.ProcessState.ExitCode()
+}
+
+func (s *stack) starter(args ...string) string {
+	s.t.Helper()
+	stdout, stderr, code := s.tryStarter(args...)
+	require.Zero(s.t, code, "starter %v: %s%s", args, stdout, stderr)
+	return stdout
+}
+
+// cli runs the stock temporal command line.
+func (s *stack) cli(args ...string) string {
+	s.t.Helper()
+	bin := os.Getenv("TEST_TEMPORAL_BIN")
+	require.NotEmpty(s.t, bin, "TEST_TEMPORAL_BIN is not set: run the tests with `make test`")
+	cmd := exec.CommandContext(s.t.Context(), bin, append(args, "--address", s.temporal.Address())...)
+	text, err := cmd.CombinedOutput()
+	require.NoError(s.t, err, "temporal %v: %s", args, text)
+	return string(text)
+}
+
+// apply writes an integration file and applies it.
+func (s *stack) apply(name, text string, args ...string) {
+	s.t.Helper()
+	path := filepath.Join(s.dir, name+".yaml")
+	require.NoError(s.t, os.WriteFile(path, []byte(text), 0o600))
+	s.starter(append([]string{"apply", "-f", path}, args...)...)
+}
+
+// connect walks the browser-less OAuth flow with the one-time link and returns the
+// text of the page where it ends.
+func (s *stack) connect(integration, username string) string {
+	s.t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(s.t, err)
+	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	link := strings.TrimSpace(s.starter("connect", integration))
+	require.True(s.t, strings.HasPrefix(link, s.public+"/integrations/"+integration+"/oauth2/authenticate?link="), link)
+	toSalesforce := location(s.t, browser, link)
+	require.True(s.t, strings.HasPrefix(toSalesforce, s.simURL+"/services/oauth2/authorize"), toSalesforce)
+	back, err := simforce.Consent(s.t.Context(), toSalesforce, username, true)
+	require.NoError(s.t, err)
+	require.True(s.t, strings.HasPrefix(back, s.public+callbackPath), back)
+	home := location(s.t, browser, back)
+	require.Equal(s.t, "/", strings.TrimPrefix(home, s.public))
+	resp, err := browser.Get(s.public + "/")
+	require.NoError(s.t, err)
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	require.NoError(s.t, err)
+	return string(page)
+}
+
+func location(t *testing.T, browser *http.Client, from string) string {
+	t.Helper()
+	resp, err := browser.Get(from)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Contains(t, []int{302, 303}, resp.StatusCode, "%s", body)
+	to, err := resp.Location()
+	require.NoError(t, err)
+	return to.String()
+}
+
+// get reads a JSON answer of the API.
+func (s *stack) get(path string, into any) error { return s.call(http.MethodGet, path, into) }
+
+func (s *stack) call(method, path string, into any) error {
+	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+	defer cancel()
+	var body io.Reader
+	if method == http.MethodPost {
+		body = strings.NewReader("{}")
+	}
+	req, err := http.NewRequestWithContext(ctx, method, s.public+path, body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+s.token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s %s: %d %s", method, path, resp.StatusCode, raw)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(raw, into)
+}
+
+// eventually waits until check is content.
+func (s *stack) eventually(what string, check func() error) {
+	s.t.Helper()
+	var last error
+	ok := waitFor(s.t.Context(), 90*time.Second, func() bool { last = check(); return last == nil })
+	require.True(s.t, ok, "%s: %v", what, last)
+}
+
+// waitFor asks until it is told yes or limit is over.
+func waitFor(ctx context.Context, limit time.Duration, yes func() bool) bool {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		if yes() {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-ticker.C:
+		}
+	}
+}

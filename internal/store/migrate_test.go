@@ -1,0 +1,161 @@
+package store_test
+
+import (
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/store"
+	"salesforcesync/internal/store/storetest"
+)
+
+func TestReadMigrations(t *testing.T) {
+	t.Parallel()
+	file := &fstest.MapFile{Data: []byte("select 1")}
+	for name, c := range map[string]struct {
+		files fstest.MapFS
+		want  string // of the error
+	}{
+		"two in order":         {fstest.MapFS{"m/0002_more.sql": file, "m/0001_first.sql": file}, ""},
+		"a gap":                {fstest.MapFS{"m/0001_first.sql": file, "m/0003_third.sql": file}, "migration 3 follows 1"},
+		"a duplicate":          {fstest.MapFS{"m/0001_first.sql": file, "m/0001_again.sql": file}, "migration 1 follows 1"},
+		"the first is missing": {fstest.MapFS{"m/0002_second.sql": file}, "migration 2 follows 0"},
+		"zero":                 {fstest.MapFS{"m/0000_zero.sql": file}, "migration 0 follows 0"},
+		"no number":            {fstest.MapFS{"m/first.sql": file}, `"first.sql" is not named`},
+		"three digits":         {fstest.MapFS{"m/001_first.sql": file}, `"001_first.sql" is not named`},
+		"capitals":             {fstest.MapFS{"m/0001_First.sql": file}, `"0001_First.sql" is not named`},
+		"another ending":       {fstest.MapFS{"m/0001_first.sql.bak": file}, `"0001_first.sql.bak" is not named`},
+		"no folder":            {fstest.MapFS{}, "read migrations"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all, err := store.ReadMigrations(c.files, "m")
+			if c.want != "" {
+				require.ErrorContains(t, err, c.want)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, []store.Migration{{Version: 1, Name: "first", SQL: "select 1"}, {Version: 2, Name: "more", SQL: "select 1"}}, all)
+		})
+	}
+}
+
+func TestReleasedMigrationsAreWellFormed(t *testing.T) {
+	t.Parallel()
+	all, err := store.Migrations()
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	version, err := store.SchemaVersion()
+	require.NoError(t, err)
+	require.Equal(t, all[len(all)-1].Version, version)
+	for _, m := range all {
+		require.Contains(t, m.SQL, "Operational cost", "migration %d says what it costs to run", m.Version)
+	}
+}
+
+func open(t *testing.T, url string) *store.Store {
+	t.Helper()
+	db, err := store.Open(t.Context(), url, store.Options{MaxConns: 4})
+	require.NoError(t, err)
+	t.Cleanup(db.Close)
+	return db
+}
+
+func TestMigrateTwice(t *testing.T) {
+	t.Parallel()
+	want, err := store.SchemaVersion()
+	require.NoError(t, err)
+	db := open(t, storetest.Empty(t))
+	from, to, err := db.Migrate(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []int{0, want}, []int{from, to})
+	require.NoError(t, db.CheckSchema(t.Context()))
+	from, to, err = db.Migrate(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []int{want, want}, []int{from, to})
+}
+
+func TestMigrateByTwoAtOnce(t *testing.T) {
+	t.Parallel()
+	want, err := store.SchemaVersion()
+	require.NoError(t, err)
+	url := storetest.Empty(t)
+	froms := make([]int, 4)
+	errs := make([]error, len(froms))
+	var all sync.WaitGroup
+	for i := range froms {
+		db := open(t, url)
+		all.Go(func() { froms[i], _, errs[i] = db.Migrate(t.Context()) })
+	}
+	all.Wait()
+	first := 0
+	for i := range froms {
+		require.NoError(t, errs[i])
+		if froms[i] == 0 {
+			first++
+		} else {
+			require.Equal(t, want, froms[i])
+		}
+	}
+	require.Equal(t, 1, first)
+	require.NoError(t, open(t, url).CheckSchema(t.Context()))
+}
+
+func TestCheckSchemaNamesBothVersions(t *testing.T) {
+	t.Parallel()
+	want, err := store.SchemaVersion()
+	require.NoError(t, err)
+	url := storetest.Empty(t)
+	db := open(t, url)
+	refused := func(message, hint string) {
+		t.Helper()
+		err := db.CheckSchema(t.Context())
+		requireKind(t, fault.Invalid, err)
+		require.EqualError(t, err, message)
+		require.Contains(t, fault.HintOf(err), hint)
+	}
+	run := func(sql string, args ...any) {
+		t.Helper()
+		conn, err := pgx.Connect(t.Context(), url)
+		require.NoError(t, err)
+		defer conn.Close(t.Context())
+		_, err = conn.Exec(t.Context(), sql, args...)
+		require.NoError(t, err)
+	}
+	require.Equal(t, 1, want, "write this test for the new version too")
+	refused("the database has schema version 0, this program needs version 1", "run `starter setup`")
+	_, _, err = db.Migrate(t.Context())
+	require.NoError(t, err)
+	run(`insert into schema_migrations (version, name) values ($1, 'of_the_next_release')`, want+1)
+	refused("the database has schema version 2, this program needs version 1", "newer release")
+	from, _, err := db.Migrate(t.Context())
+	requireKind(t, fault.Invalid, err)
+	require.EqualError(t, err, "the database has schema version 2, this program needs version 1")
+	require.Equal(t, want+1, from)
+	run(`delete from schema_migrations`)
+	refused("the database has schema version 0, this program needs version 1", "run `starter setup`")
+}
+
+func TestMigrateThatFailsLeavesNothingHalf(t *testing.T) {
+	t.Parallel()
+	url := storetest.Empty(t)
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	_, err = conn.Exec(t.Context(), `create table ledger (what text)`) // in the way of the first migration
+	require.NoError(t, err)
+	db := open(t, url)
+	_, _, err = db.Migrate(t.Context())
+	require.ErrorContains(t, err, "migration 0001_foundation")
+	var tables int
+	require.NoError(t, conn.QueryRow(t.Context(), `select count(*) from information_schema.tables where table_schema = 'public'`).Scan(&tables))
+	require.Equal(t, 2, tables, "the table in the way and schema_migrations")
+	_, err = conn.Exec(t.Context(), `drop table ledger`)
+	require.NoError(t, err)
+	_, _, err = db.Migrate(t.Context())
+	require.NoError(t, err, "the lock was given back")
+}

@@ -1,0 +1,110 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+
+	"salesforcesync/internal/access"
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/oauth"
+	"salesforcesync/internal/request"
+)
+
+// errAnswered says that the handler has answered already.
+var errAnswered = errors.New("answered")
+
+type confirmPage struct {
+	page
+	oauth.Outcome
+}
+
+// callback is where Salesforce sends the browser back to. It ends at / with a
+// notification, or on a page that says what the administrator must do.
+func (web *Web) callback(v *visit) error {
+	q := v.r.URL.Query()
+	hash, _ := access.HashOneTime(web.cookie(v.r, browserCookie)) // nil fits no attempt
+	outcome, err := web.oauth.Finish(v.r.Context(), oauth.FinishParams{
+		State: q.Get("state"), Code: q.Get("code"), Error: q.Get("error"), ErrorDescription: q.Get("error_description"),
+		BrowserHash: hash,
+	})
+	if err != nil {
+		web.refuseGrant(v, outcome, err)
+		return nil
+	}
+	if outcome.Confirm != "" {
+		return web.render(v, http.StatusOK, "confirm", confirmPage{page: web.page(v, "Another user"), Outcome: outcome})
+	}
+	return web.connected(v, outcome)
+}
+
+// connected takes the browser to the first page with the good news.
+func (web *Web) connected(v *visit, outcome oauth.Outcome) error {
+	if err := web.notify(v.r.Context(), v.w, "success", "The integration "+outcome.Project+"/"+outcome.Integration+
+		" was configured successfully: it is connected to Salesforce as "+outcome.Username+"."); err != nil {
+		return err
+	}
+	http.Redirect(v.w, v.r, "/", http.StatusFound)
+	return nil
+}
+
+// confirm commits or gives back a grant of another user than before.
+func (web *Web) confirm(v *visit) error {
+	if err := v.r.ParseForm(); err != nil {
+		return fault.Wrap(fault.Invalid, err, "the form does not parse")
+	}
+	kept := v.r.PostForm.Get("confirm")
+	browser, _ := access.HashOneTime(web.cookie(v.r, browserCookie))
+	if v.r.PostForm.Get("decision") != "allow" {
+		outcome, err := web.oauth.Decline(v.r.Context(), kept, browser)
+		if err != nil {
+			return err
+		}
+		if err := web.notify(v.r.Context(), v.w, "error", "The connection of "+outcome.Project+"/"+outcome.Integration+
+			" stays as it was. The access of "+outcome.Username+" was given back to Salesforce."); err != nil {
+			return err
+		}
+		http.Redirect(v.w, v.r, "/", http.StatusSeeOther)
+		return nil
+	}
+	outcome, err := web.oauth.Confirm(v.r.Context(), kept, browser)
+	if err != nil {
+		web.refuseGrant(v, outcome, err)
+		return nil
+	}
+	return web.connected(v, outcome)
+}
+
+// refuseGrant is the page for an authorization that did not end in a grant.
+func (web *Web) refuseGrant(v *visit, outcome oauth.Outcome, err error) {
+	p := Problem{Status: http.StatusBadGateway, Title: "Salesforce could not be connected", What: sentence(err), Do: hintSentence(err)}
+	if outcome.Project != "" && outcome.UserID != "" {
+		p.Retry = authenticatePath(outcome.Project, outcome.Integration)
+	}
+	var provider *oauth.ProviderError
+	var otherOrg *oauth.OtherOrgError
+	switch {
+	case errors.As(err, &provider):
+		p.Status, p.Title, p.Do = http.StatusBadRequest, provider.Title, provider.Advice
+		p.What = "Salesforce answered " + provider.Code + "."
+		if provider.Description != "" {
+			p.What = "Salesforce answered " + provider.Code + ": " + oneLine(provider.Description, snippetChars) + "."
+		}
+	case errors.As(err, &otherOrg):
+		p.Status, p.Title = http.StatusConflict, "This is another Salesforce org"
+		p.What = "The integration " + outcome.Project + "/" + outcome.Integration + " is bound to the org " + otherOrg.Bound +
+			". You signed in to the org " + otherOrg.Granted + ". Nothing was changed, and the access you gave was given back."
+		p.Do = "Sign out of Salesforce, open the link again and sign in to the first org. To sync the other org, make an integration of its own with a source of its own."
+	case fault.Is(err, fault.Invalid, fault.Conflict, fault.NotFound):
+		p.Status = http.StatusBadRequest
+	case fault.Is(err, fault.Reauthorize, fault.Config, fault.Permission):
+		p.Status = http.StatusBadRequest
+	default:
+		request.Of(v.r.Context()).Err = err
+		if fault.Is(err, fault.Unreachable, fault.Internal) {
+			web.fail(v, err)
+			return
+		}
+		p.Do = "Nothing was changed. Open the link again in a minute; if it stays, give the operator the request id below."
+	}
+	web.problem(v, p)
+}
