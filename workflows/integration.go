@@ -151,7 +151,7 @@ func (l *loop) check(ctx workflow.Context) error {
 		if state == nil {
 			state = &flow.ObjectState{}
 		}
-		state.Kind, state.Fault, state.Hint, state.RetryAt, state.Failures = "", "", "", time.Time{}, 0
+		state.Kind, state.Fault, state.Hint, state.RetryAt = "", "", "", time.Time{}
 		if o.Problem != "" {
 			state.Kind, state.Fault, state.Hint = kindConfig, o.Problem, o.Hint
 			l.state.CheckAt = workflow.Now(ctx).Add(refusedFor)

@@ -408,6 +408,27 @@ func (s *IntegrationSuite) TestAFailingObjectBacksOffAndTheOthersGoOn() {
 	s.Equal([]string{"Transient", "Transient", ""}, kinds, "its trouble was reported, and its end")
 }
 
+// A field was hidden, but the check sees nothing wrong: asking again and again would
+// hammer the org.
+func (s *IntegrationSuite) TestARefusalThatTheCheckCannotExplainDoesNotSpin() {
+	s.do.watch = func(n int, p flow.WatchParams) (flow.WatchResult, error) {
+		if len(p.Skip) > 0 {
+			return quiet()
+		}
+		return news("EmailMessage", 1)
+	}
+	s.do.poll = func(flow.BatchRef) (flow.PollResult, error) {
+		return flow.PollResult{}, temporal.NewNonRetryableApplicationError("No such column", "Config", nil)
+	}
+	s.at(10*time.Minute, func() {
+		s.EqualValues(2, s.do.polls.Load())
+		s.EqualValues(1, s.do.checks.Load())
+		s.Equal(flow.StateConfigInvalid, s.status().Objects[0].State)
+		s.env.CancelWorkflow()
+	})
+	s.Error(s.run())
+}
+
 func (s *IntegrationSuite) TestQuotaIsWaitedForAndShown() {
 	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
 		if n == 1 {

@@ -32,9 +32,12 @@ func (l *loop) begin(ctx workflow.Context, news flow.News) {
 		case err != nil:
 			kind, f := failureOf(err)
 			l.fail(ctx, news.Object, kind, f)
-		case object.Kind != "":
-			object.Kind, object.Fault, object.Hint, object.Failures, object.RetryAt = "", "", "", 0, time.Time{}
-			l.reportObject(ctx, news.Object)
+		default:
+			object.Failures = 0
+			if object.Kind != "" {
+				object.Kind, object.Fault, object.Hint, object.RetryAt = "", "", "", time.Time{}
+				l.reportObject(ctx, news.Object)
+			}
 		}
 		l.describe(ctx)
 	})
@@ -107,9 +110,13 @@ func (l *loop) fail(ctx workflow.Context, name, kind string, f flow.Failure) {
 		l.state.LastWatch = time.Time{} // the row in PostgreSQL says what now
 		return
 	case kindConfig:
-		// Something was renamed or hidden since the last check: find out at once.
+		// Something was renamed or hidden since the last check: find out at once. If the check
+		// sees nothing wrong and it fails all the same, checking again at once would not end.
 		o.RetryAt = now.Add(refusedFor)
 		l.state.CheckAt = now
+		if o.Failures++; o.Failures > 1 {
+			l.state.CheckAt = o.RetryAt
+		}
 	case kindPermission:
 		o.RetryAt = now.Add(refusedFor)
 	case kindQuota:

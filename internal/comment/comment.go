@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,6 +22,10 @@ const (
 	MaxAddresses   = 2048  // addresses in one of to, cc, bcc
 	MaxAddressSize = 512   // characters in one address
 )
+
+// MaxThreadID is the most characters a thread_id may have. The API names no limit; longer
+// ones do not fit an index of PostgreSQL, whose entries end at a third of a page.
+const MaxThreadID = 1024
 
 // Text is a text as the API spells it.
 type Text struct {
@@ -141,6 +147,15 @@ func HashTexts(texts []Texts) []byte {
 // without costing a unit.
 func (c *Comment) HashContent() ([]byte, error) {
 	bare := Comment{ID: c.ID, Timestamp: c.Timestamp.UTC(), ThreadID: c.ThreadID, Messages: c.Envelope(), Properties: c.Properties}
+	for i, m := range bare.Messages {
+		if m.SentAt != nil {
+			at := m.SentAt.UTC()
+			bare.Messages[i].SentAt = &at
+		}
+	}
+	if bare.Properties == nil {
+		bare.Properties = Properties{}
+	}
 	raw, err := json.Marshal(bare) // map keys are sorted, so equal comments give equal bytes
 	if err != nil {
 		return nil, fmt.Errorf("hash comment %s: %w", c.ID, err)
@@ -155,7 +170,8 @@ var idPattern = regexp.MustCompile(`^[\w\x21-\x2e\x3a-\x40\x5b-\x60\x7b-\x7e]+$`
 // ValidID reports whether id can be a comment's id in the API's paths.
 func ValidID(id string) bool { return len(id) <= 1024 && idPattern.MatchString(id) }
 
-// Validate reports everything about c that the Comments API would refuse.
+// Validate reports everything about c that the Comments API would refuse, or that
+// cannot be stored.
 func (c *Comment) Validate() error {
 	var problems []error
 	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
@@ -164,6 +180,9 @@ func (c *Comment) Validate() error {
 	}
 	if c.Timestamp.IsZero() {
 		add("timestamp is missing")
+	}
+	if n := utf8.RuneCountInString(c.ThreadID); n > MaxThreadID {
+		add("thread_id has %d characters, at most %d", n, MaxThreadID)
 	}
 	if len(c.Messages) == 0 || len(c.Messages) > MaxMessages {
 		add("%d messages, want 1 to %d", len(c.Messages), MaxMessages)
@@ -201,7 +220,8 @@ func (c *Comment) Validate() error {
 			}
 		}
 	}
-	for key, value := range c.Properties {
+	for _, key := range slices.Sorted(maps.Keys(c.Properties)) { // sorted: the same comment has the same problems
+		value := c.Properties[key]
 		switch {
 		case strings.HasPrefix(key, "string:"):
 			if _, ok := value.(string); !ok {

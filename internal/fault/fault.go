@@ -136,11 +136,18 @@ func HintOf(err error) string {
 	return ""
 }
 
-// RetryAfterOf returns how long err asks to wait, or 0.
+// RetryAfterOf returns how long err asks to wait: what the first *Error in its chain
+// with an opinion says, or 0.
 func RetryAfterOf(err error) time.Duration {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.RetryAfter
+	for err != nil {
+		var e *Error
+		if !errors.As(err, &e) {
+			return 0
+		}
+		if e.RetryAfter > 0 {
+			return e.RetryAfter
+		}
+		err = e.Cause
 	}
 	return 0
 }

@@ -20,7 +20,10 @@ type rule struct {
 	hint       string
 }
 
-const reconnect = "connect again: `starter connect <project>/<integration>`"
+// thisOne stands in a hint for the name of the integration.
+const thisOne = "<project>/<integration>"
+
+const reconnect = "connect again: `starter connect " + thisOne + "`"
 
 // The first rule that fits counts. text is a lower-case part of the description.
 var tokenRules = []rule{
@@ -47,9 +50,9 @@ var tokenRules = []rule{
 	{"invalid_scope", "", fault.Config, "the app lacks a scope", "add the scopes api and refresh_token, offline_access to the app"},
 }
 
-// sortError makes a fault of what x/oauth2 returned. The answer's body is not
-// repeated: it may hold a token.
-func sortError(err error) error {
+// sortError makes a fault of what x/oauth2 returned for the integration called name.
+// The answer's body is not repeated: it may hold a token.
+func sortError(err error, name string) error {
 	var f *fault.Error
 	if errors.As(err, &f) {
 		return err
@@ -62,7 +65,7 @@ func sortError(err error) error {
 	for _, r := range tokenRules {
 		if (r.code == "" || r.code == code) && strings.Contains(text, r.text) && (code != "" || r.code == "" && text != "") {
 			return &fault.Error{Kind: r.kind, Op: "call Salesforce's token endpoint", Message: r.message + described(retrieve.ErrorDescription),
-				Hint: r.hint, Code: code, RequestID: requestID(retrieve.Response)}
+				Hint: strings.ReplaceAll(r.hint, thisOne, name), Code: code, RequestID: requestID(retrieve.Response)}
 		}
 	}
 	status := 0

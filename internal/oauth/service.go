@@ -94,7 +94,7 @@ func (s *Service) Org(integrationID string) *salesforce.Client {
 // token calls the token endpoint with x/oauth2. A redirect to another allowed host is
 // followed once with the whole POST: Salesforce answers so on hosts that are not the
 // org's own, and Go's client would make a GET of it.
-func (s *Service) token(ctx context.Context, cfg *oauth2.Config, ask func(context.Context, *oauth2.Config) (*oauth2.Token, error)) (*oauth2.Token, error) {
+func (s *Service) token(ctx context.Context, name string, cfg *oauth2.Config, ask func(context.Context, *oauth2.Config) (*oauth2.Token, error)) (*oauth2.Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, salesforce.NewHTTPClient(s.Transport))
@@ -105,7 +105,7 @@ func (s *Service) token(ctx context.Context, cfg *oauth2.Config, ask func(contex
 		token, err = ask(ctx, &there)
 	}
 	if err != nil {
-		return nil, sortError(err)
+		return nil, sortError(err, name)
 	}
 	return token, nil
 }

@@ -87,7 +87,7 @@ func (s *Service) renew(ctx context.Context, c *store.Connection) (store.Refresh
 	if err != nil {
 		return store.Refreshed{}, err
 	}
-	token, err := s.token(ctx, cfg, func(ctx context.Context, cfg *oauth2.Config) (*oauth2.Token, error) {
+	token, err := s.token(ctx, c.Name(), cfg, func(ctx context.Context, cfg *oauth2.Config) (*oauth2.Token, error) {
 		return cfg.TokenSource(ctx, &oauth2.Token{RefreshToken: c.Refresh.Reveal()}).Token()
 	})
 	if fault.Is(err, fault.Reauthorize) && !c.RefreshStarted.IsZero() {

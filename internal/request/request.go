@@ -2,14 +2,14 @@ package request
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"net"
 	"net/http"
 	"regexp"
 	"runtime/debug"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // HeaderID is the header that carries a request's id, both ways.
@@ -98,11 +98,8 @@ func Address(r *http.Request) string {
 	return host
 }
 
-func newID() string {
-	var b [12]byte
-	_, _ = rand.Read(b[:])
-	return hex.EncodeToString(b[:])
-}
+// newID is a UUID of version 7: request ids sort by time, also across processes.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // recorder notes status and size on the way out.
 type recorder struct {

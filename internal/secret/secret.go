@@ -1,5 +1,10 @@
 package secret
 
+import (
+	"fmt"
+	"io"
+)
+
 // Text is a string that never prints: fmt, zap, JSON and YAML all show
 // "<secret>". Call Reveal only where the value leaves for its one use.
 type Text string
@@ -17,8 +22,9 @@ func (t Text) String() string {
 	return hidden
 }
 
-// GoString hides the value from %#v.
-func (t Text) GoString() string { return t.String() }
+// Format hides the value from every verb of fmt. Without it a verb that does not fit a
+// string, such as %d, would show the value in its complaint.
+func (t Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
 
 // MarshalText hides the value from JSON, YAML and every other text encoder.
 func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }

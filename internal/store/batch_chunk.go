@@ -17,13 +17,18 @@ var (
 )
 
 // AddChunk stores one chunk of the batch's current attempt: rows records as JSON
-// lines, as Salesforce gave them.
+// lines, as Salesforce gave them. fault.Fenced when another attempt has taken over.
 func (s *Store) AddChunk(ctx context.Context, b *Batch, chunk, rows int, lines []byte) error {
 	payload := chunkEncoder.EncodeAll(lines, make([]byte, 0, len(lines)/4))
-	_, err := s.pool.Exec(ctx, `
+	// An attempt that was given up may still be running: it must leave nothing behind.
+	tag, err := s.pool.Exec(ctx, `
 		insert into raw_chunks (stream_id, epoch, seq, attempt, chunk, rows, bytes, payload)
-		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		select stream_id, epoch, seq, attempt, $5, $6, $7, $8 from batches
+		where (stream_id, epoch, seq) = ($1, $2, $3) and attempt = $4 and state = 'reading'`,
 		b.Stream, b.Epoch, b.Seq, b.Attempt, chunk, rows, len(lines), payload)
+	if err == nil && tag.RowsAffected() == 0 {
+		return fault.New(fault.Fenced, "batch %d of stream %d: another attempt took over", b.Seq, b.Stream)
+	}
 	return translate("stage a chunk", err)
 }
 

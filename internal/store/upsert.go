@@ -101,7 +101,10 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (flow.Counts, error) {
 	return c, err
 }
 
-// The rows of the batch, as every statement below names them.
+// The rows of the batch, as every statement below names them. The planner knows nothing
+// of a table that is filled and emptied all the time and takes it for one row: a plain
+// join with it may compare every row with every record. So records and comments are
+// looked up by their whole key, in lateral subqueries that "offset 0" keeps apart.
 const thisBatch = ` (s.stream_id, s.epoch, s.seq) = (@stream, @epoch, @seq) `
 
 // Two lanes of one object apply one after the other: a record that neither knows yet has
@@ -133,7 +136,7 @@ const decideOutcomes = `
 		before_hash = case when x.erased then null else x.text_hash end,
 		revision = case when x.outcome in ('created', 'text_changed') then coalesce(x.revision, 0) + 1 else x.revision end
 	from (
-		select n.record_id, c.revision, c.text_hash, coalesce(c.erased, false) as erased,
+		select n.ctid as row, c.revision, c.text_hash, coalesce(c.erased, false) as erased,
 			case
 				when r.record_id is not null and n.stamp < r.stamp then 'stale'
 				when r.stamp = n.stamp and not same.same and b.read_begin <= r.read_end then 'stale'
@@ -148,14 +151,18 @@ const decideOutcomes = `
 			end as outcome
 		from staged n
 		join batches b on (b.stream_id, b.epoch, b.seq) = (n.stream_id, n.epoch, n.seq)
-		left join records r on r.source_id = @source and r.object = @object and r.record_id = n.record_id
-		left join comments c on c.source_id = @source and c.id = coalesce(n.comment_id, r.comment_id)
+		left join lateral (
+			select * from records r where r.source_id = @source and r.object = @object and r.record_id = n.record_id offset 0
+		) r on true
+		left join lateral (
+			select * from comments c where c.source_id = @source and c.id = coalesce(n.comment_id, r.comment_id) offset 0
+		) c on true
 		cross join lateral (
 			select r.record_digest = n.record_digest and (r.state in ('deleted', 'erased')) = n.is_deleted as same
 		) same
 		where (n.stream_id, n.epoch, n.seq) = (@stream, @epoch, @seq)
 	) x
-	where` + thisBatch + `and s.record_id = x.record_id`
+	where s.ctid = x.row`
 
 const writeComments = `
 	insert into comments as c (source_id, id, ts, thread_id, envelope, properties, revision, text_hash, content_hash)
@@ -219,7 +226,9 @@ const addRechecks = `
 	       case when s.outcome = 'stale' then now() else now() + @settle::interval + interval '1 second' end
 	from staged s
 	join batches b on (b.stream_id, b.epoch, b.seq) = (s.stream_id, s.epoch, s.seq)
-	join records r on r.source_id = @source and r.object = @object and r.record_id = s.record_id
+	cross join lateral (
+		select r.stamp from records r where r.source_id = @source and r.object = @object and r.record_id = s.record_id offset 0
+	) r
 	where` + thisBatch + `
 	  and ((s.outcome = 'stale' and s.stamp = r.stamp)
 	    or (s.outcome <> 'stale' and s.stamp > b.server_time - @settle::interval))

@@ -39,8 +39,7 @@ func (r Recipe) Row(raw []byte) (store.StagedRow, error) {
 		return store.StagedRow{}, fault.New(fault.Internal, "record %s has no %s", rec.ID, r.Stamp)
 	}
 	row := store.StagedRow{RecordID: rec.ID, Stamp: stamp}
-	texts := rec.Digest(r.Mapping.TextPaths())
-	row.RecordDigest, row.TextDigest = r.digest(rec), texts[:]
+	row.RecordDigest, row.TextDigest = r.digest(rec), r.textDigest(rec)
 	if deleted, _ := rec.Bool(PathDeleted); deleted {
 		row.Deleted = true
 		return row, nil
@@ -67,6 +66,19 @@ func (r Recipe) digest(rec salesforce.Record) []byte {
 	return sum[:]
 }
 
+// textDigest covers the values that feed subject, body and signature, and which feeds
+// which: a mapping that swaps two of them changes the text.
+func (r Recipe) textDigest(rec salesforce.Record) []byte {
+	m := r.Mapping
+	values := rec.Digest(m.TextPaths())
+	roles, err := json.Marshal(Mapping{Subject: m.Subject, Body: m.Body, Signature: m.Signature})
+	if err != nil {
+		panic(err) // strings and bools always encode
+	}
+	sum := sha256.Sum256(append(values[:], roles...))
+	return sum[:]
+}
+
 // unreadable sets a record aside whose fields do not decode, if at least its Id and
 // stamp do: without those nobody could say which record is missing.
 func (r Recipe) unreadable(raw []byte, cause error) (store.StagedRow, error) {
@@ -79,7 +91,15 @@ func (r Recipe) unreadable(raw []byte, cause error) (store.StagedRow, error) {
 		return store.StagedRow{}, fault.Wrap(fault.Internal, cause, "record %s has no %s", rec.ID, r.Stamp)
 	}
 	digest := sha256.Sum256(raw)
-	return store.StagedRow{RecordID: rec.ID, Stamp: stamp, RecordDigest: digest[:], TextDigest: digest[:], Reason: cause.Error()}, nil
+	row := store.StagedRow{RecordID: rec.ID, Stamp: stamp, RecordDigest: digest[:], TextDigest: digest[:]}
+	// A delete needs no field but its own.
+	if rec, err := salesforce.Decode(raw, Types{PathDeleted: salesforce.TypeBoolean}); err == nil {
+		row.Deleted, _ = rec.Bool(PathDeleted)
+	}
+	if !row.Deleted {
+		row.Reason = cause.Error()
+	}
+	return row, nil
 }
 
 // Batches transforms staged batches.

@@ -166,10 +166,11 @@ func addresses(rec salesforce.Record, path string) []string {
 	}
 	parts := split(text, ';')
 	if len(parts) == 1 {
-		parts = split(text, ',')
+		whole := parts[0]
+		parts = split(whole, ',')
 		for _, p := range parts {
-			if !strings.Contains(p, "@") { // "Doe, Jane <jane@example.com>" is one
-				parts = []string{text}
+			if strings.TrimSpace(p) != "" && !strings.Contains(p, "@") { // "Doe, Jane <jane@example.com>" is one
+				parts = []string{whole}
 				break
 			}
 		}
@@ -206,7 +207,7 @@ func split(s string, sep rune) []string {
 	if rest := s[start:]; strings.TrimSpace(rest) != "" || len(parts) == 0 {
 		parts = append(parts, rest)
 	}
-	if quoted { // one quotation mark alone quotes nothing
+	if quoted || angled { // a quotation mark or bracket that nothing closes holds nothing together
 		return strings.Split(s, string(sep))
 	}
 	return parts

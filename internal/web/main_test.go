@@ -36,6 +36,7 @@ type bench struct {
 	access *access.Service
 	web    *Web
 	server *httptest.Server
+	seen   []string // every page that any browser was shown
 }
 
 func setup(t *testing.T) *bench {
@@ -70,8 +71,8 @@ func (o noOAuth) Begin(context.Context, oauth.BeginParams) (string, error) {
 func (o noOAuth) Finish(context.Context, oauth.FinishParams) (oauth.Outcome, error) {
 	return o.refuse()
 }
-func (o noOAuth) Confirm(context.Context, string) (oauth.Outcome, error) { return o.refuse() }
-func (o noOAuth) Decline(context.Context, string) (oauth.Outcome, error) { return o.refuse() }
+func (o noOAuth) Confirm(context.Context, string, []byte) (oauth.Outcome, error) { return o.refuse() }
+func (o noOAuth) Decline(context.Context, string, []byte) (oauth.Outcome, error) { return o.refuse() }
 
 // browser keeps cookies and stops at redirects.
 type browser struct {
@@ -116,7 +117,10 @@ func (br *browser) send(req *http.Request) view {
 	require.NoError(br.b.t, err)
 	require.Contains(br.b.t, res.Header.Get("Content-Security-Policy"), "default-src 'none'; script-src 'self'; style-src 'self'")
 	require.NotContains(br.b.t, res.Header.Get("Content-Security-Policy"), "unsafe")
+	require.Equal(br.b.t, "same-origin", res.Header.Get("Referrer-Policy"), "addresses hold links, states and codes")
+	require.Equal(br.b.t, "DENY", res.Header.Get("X-Frame-Options"))
 	require.NotEmpty(br.b.t, res.Header.Get(request.HeaderID))
+	br.b.seen = append(br.b.seen, string(raw))
 	return view{Response: res, html: string(raw)}
 }
 
