@@ -87,7 +87,7 @@ func run(ctx context.Context) error {
 	comments := api.New(db, users, api.Options{Session: pages.SessionOf})
 	listener := store.NewListener()
 	process.Go("notifications", func(ctx context.Context) error { listener.Run(ctx, db); return nil })
-	signals := &relay{store: db, temporal: temporal, listener: listener, log: log.Named("relay")}
+	signals := &relay{store: db, temporal: temporal, listener: listener, log: log.Named("relay"), every: relayEvery}
 	process.Go("relay", signals.run)
 	seen := newObserver(log, process.Metrics)
 	process.Monitor(cfg.MetricsAddr)

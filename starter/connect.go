@@ -19,7 +19,8 @@ opens it is taken to Salesforce's login and consent page and needs no account he
 
 The link is good for 24 hours and for one grant: opening it does not use it up, a
 successful grant does. Only its hash is kept. Each call makes a new link; earlier ones
-stay good. PUBLIC_URL says where authsvc is reached from outside.`,
+stay good. PUBLIC_URL says where authsvc is reached from outside. The app in Salesforce must
+have this callback URL, to the letter: PUBLIC_URL` + oauth.CallbackPath,
 		Example: `  starter connect support/salesforce-prod
   next: send the link, then starter status support/salesforce-prod`,
 		Args: oneName,

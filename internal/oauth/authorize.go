@@ -42,7 +42,9 @@ func (s *Service) Begin(ctx context.Context, p BeginParams) (string, error) {
 	}, time.Now().Add(AttemptLife)); err != nil {
 		return "", err
 	}
-	return cfg.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier)), nil
+	// Without prompt, Salesforce grants in silence what the user approved before: one click on
+	// somebody's link would then connect an integration that nobody meant to connect.
+	return cfg.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("prompt", "consent")), nil
 }
 
 // FinishParams is what came back with the browser.

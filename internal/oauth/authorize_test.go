@@ -337,6 +337,19 @@ func TestOtherUserNeedsAConfirmation(t *testing.T) {
 		require.ErrorContains(t, err, "took too long")
 		require.Equal(t, simforce.SyncUser, b.connection().Username)
 	})
+	t.Run("in another browser", func(t *testing.T) {
+		t.Parallel()
+		b, out, _ := ask(t)
+		for _, other := range [][]byte{nil, oauth.Hash("another")} {
+			_, err := b.svc.Confirm(t.Context(), out.Confirm, other)
+			b.refused(err, fault.Invalid)
+			_, err = b.svc.Decline(t.Context(), out.Confirm, other)
+			b.refused(err, fault.Invalid)
+		}
+		require.Zero(t, b.count("revoke"))
+		_, err := b.svc.Confirm(t.Context(), out.Confirm, browser)
+		require.NoError(t, err, "the right one may still")
+	})
 	t.Run("never given out", func(t *testing.T) {
 		t.Parallel()
 		b, _, _ := ask(t)

@@ -120,7 +120,7 @@ func TestPermanentErrorLosesTheConnection(t *testing.T) {
 	require.Equal(t, store.ConnectionLost, c.State)
 	require.Contains(t, c.LostReason, "no longer accepts the grant")
 	require.Contains(t, c.LostReason, "expired access/refresh token")
-	require.Contains(t, c.LostHint, "starter connect")
+	require.Contains(t, c.LostHint, "`starter connect support/prod`")
 	require.NotContains(t, c.LostReason, "never arrived")
 
 	// Nobody asks again with a grant that is gone.

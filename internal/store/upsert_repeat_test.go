@@ -111,7 +111,7 @@ func TestNewAttemptFencesTheOlder(t *testing.T) {
 	require.NoError(t, l.db.AddChunk(t.Context(), older, 0, 1, []byte("of the older attempt")))
 	newer := l.begin()
 	require.Empty(t, l.strings(`select chunk::text from raw_chunks`), "what the older attempt staged is gone")
-	require.NoError(t, l.db.AddChunk(t.Context(), older, 1, 1, []byte("late")))
+	requireKind(t, fault.Fenced, l.db.AddChunk(t.Context(), older, 1, 1, []byte("late")))
 	requireKind(t, fault.Fenced, l.db.SealBatch(t.Context(), older, store.Seal{Chunks: 2, Rows: 2, Checksum: []byte("older")}))
 	require.NoError(t, l.db.AddChunk(t.Context(), newer, 0, 1, []byte("newer")))
 	require.NoError(t, l.db.SealBatch(t.Context(), newer, store.Seal{Chunks: 1, Rows: 1, Checksum: []byte("newer")}))

@@ -128,6 +128,9 @@ func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.Transfo
 	if object.Epoch != ref.Epoch { // the plan is another one, or is not made yet
 		return result, fault.New(fault.Fenced, "stream %d is at epoch %d, this work is of epoch %d", ref.Stream, object.Epoch, ref.Epoch)
 	}
+	if object.Epoch != ref.Epoch {
+		return result, fault.New(fault.Fenced, "stream %d is at epoch %d, this work is of epoch %d", ref.Stream, object.Epoch, ref.Epoch)
+	}
 	var plan struct {
 		Recipe Recipe `json:"recipe"`
 	}

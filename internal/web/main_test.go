@@ -120,7 +120,9 @@ func (br *browser) send(req *http.Request) view {
 	require.Equal(br.b.t, "same-origin", res.Header.Get("Referrer-Policy"), "addresses hold links, states and codes")
 	require.Equal(br.b.t, "DENY", res.Header.Get("X-Frame-Options"))
 	require.NotEmpty(br.b.t, res.Header.Get(request.HeaderID))
-	br.b.seen = append(br.b.seen, string(raw))
+	if res.StatusCode < 300 || res.StatusCode > 399 {
+		br.b.seen = append(br.b.seen, string(raw))
+	}
 	return view{Response: res, html: string(raw)}
 }
 

@@ -49,7 +49,10 @@ func (web *Web) authenticate(v *visit) error {
 	}
 	begin := oauth.BeginParams{}
 	if !nameForm.MatchString(project) || !nameForm.MatchString(name) {
-		return web.refuse(v, link != "", "this", "integration")
+		if link != "" {
+			return web.refuse(v, true, project, name)
+		}
+		return fault.New(fault.NotFound, "no integration has such a name")
 	}
 	switch c, err := web.store.LoadConnectionByName(ctx, project, name); {
 	case fault.Is(err, fault.NotFound):
@@ -95,8 +98,8 @@ func (web *Web) authenticate(v *visit) error {
 
 // principal is who asks: the browser's session, else the bearer token.
 func (web *Web) principal(v *visit) (*access.Principal, error) {
-	token, ok := strings.CutPrefix(v.r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
+	scheme, token, _ := strings.Cut(v.r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
 		return v.who, nil
 	}
 	who, err := web.access.Authenticate(v.r.Context(), secret.Text(strings.TrimSpace(token)))

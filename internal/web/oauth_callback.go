@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"salesforcesync/internal/access"
 	"salesforcesync/internal/fault"
@@ -104,7 +105,10 @@ func (web *Web) refuseGrant(v *visit, outcome oauth.Outcome, err error) {
 			web.fail(v, err)
 			return
 		}
-		p.Do = "Nothing was changed. Open the link again in a minute; if it stays, give the operator the request id below."
+		p.Do = strings.TrimSpace(p.Do + " Nothing was changed. Open the link again in a minute; if it stays, give the operator the request id below.")
+	}
+	if p.Do == "" {
+		p.Do = "Nothing was changed. Ask whoever runs this integration what to do."
 	}
 	web.problem(v, p)
 }

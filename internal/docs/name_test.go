@@ -1,0 +1,76 @@
+package docs_test
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"salesforcesync/internal/oauth"
+)
+
+// names gives what a pattern finds in source files, each once.
+func names(t *testing.T, glob, pattern string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(glob)))
+	require.NoError(t, err)
+	seen := map[string]bool{}
+	var out []string
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		rel, err := filepath.Rel(root, path)
+		require.NoError(t, err)
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(read(t, rel), -1) {
+			if !seen[m[1]] {
+				seen[m[1]] = true
+				out = append(out, m[1])
+			}
+		}
+	}
+	require.NotEmpty(t, out, "%s in %s", pattern, glob)
+	return out
+}
+
+func TestAdministratorsAreToldEverything(t *testing.T) {
+	t.Parallel()
+	text := read(t, "docs/connect-salesforce.md")
+	require.Contains(t, text, "{PUBLIC_URL}"+oauth.CallbackPath)
+	for _, scope := range oauth.Scopes {
+		require.Regexp(t, `\(`+scope+`[,)]`, text)
+	}
+	lower := strings.ToLower(text)
+	for _, code := range names(t, "internal/oauth/provider_error.go", `(?m)^\t"([a-z_]+)": +\{"`) {
+		require.Contains(t, lower, "(`"+code+"`)", "what Salesforce may answer")
+	}
+	for _, field := range names(t, "internal/poll/compile.go", `(?:need|like)\("[a-z_]+", "(\w+)"`) {
+		require.Contains(t, text, "`"+field+"`", "what preset email reads")
+	}
+	for _, field := range names(t, "internal/poll/compile.go", `Path: "Parent\.(\w+)"`) {
+		require.Contains(t, text, "`"+field+"`", "what preset email reads of the case")
+	}
+}
+
+func TestOperatorsAreToldOfEveryMetric(t *testing.T) {
+	t.Parallel()
+	text := read(t, "docs/operations.md")
+	for _, glob := range []string{"worker/*.go", "authsvc/*.go"} {
+		for _, metric := range names(t, glob, `Name:\s+"(salesforcesync_\w+)"`) {
+			require.Contains(t, text, "| `"+metric+"` |")
+		}
+	}
+}
+
+func TestEveryRouteOfTheAPIIsTold(t *testing.T) {
+	t.Parallel()
+	text := read(t, "docs/api.md")
+	for _, route := range names(t, "internal/api/route.go", `"(/(?:api|auth)/[^"]+)"`) {
+		if strings.Contains(route, "{name}") { // the other spelling of {project}/{source}
+			continue
+		}
+		require.Regexp(t, "(GET|POST) "+regexp.QuoteMeta(route)+"`", text, route)
+	}
+}
