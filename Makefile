@@ -30,6 +30,11 @@ build: ## build the three programs into bin/
 lint: ## run golangci-lint, which is built the first time
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
 
+# On a released commit, once per release: histories of a release that exists are never recorded again.
+.PHONY: record-replay
+record-replay: ## record workflow histories of a release for the replay test (RELEASE=v0.2.0)
+	go run ./internal/cmd/recordhistories $(RELEASE)
+
 .PHONY: fmt
 fmt: ## format all Go files
 	gofmt -w $$(go list -f '{{.Dir}}' ./...)

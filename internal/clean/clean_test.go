@@ -37,14 +37,14 @@ func TestLine(t *testing.T) {
 func TestHTML(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ in, want string }{
-		"paragraphs":       {"<p>Hello</p><p>World</p>", "Hello\n\nWorld"},
-		"entities":         {"a &amp; b &eacute;", "a & b é"},
-		"scripts go":       {"<script>alert(1)</script><style>p{}</style>x", "x"},
-		"unclosed":         {"<p>one<p>two<b>three", "one\n\ntwo*three*"},
-		"NUL":              {"a\x00b", "ab"},
-		"nothing":          {"", ""},
-		"tags only":        {"<div><br></div>", ""},
-		"comment swallows": {"x<!-- <p>hidden</p> -->y", "xy"},
+		"paragraphs":  {"<p>Hello</p><p>World</p>", "Hello\n\nWorld"},
+		"entities":    {"a &amp; b &eacute;", "a & b é"},
+		"scripts go":  {"<script>alert(1)</script><style>p{}</style>x", "x"},
+		"unclosed":    {"<p>one<p>two<b>three", "one\n\ntwo *three*"},
+		"NUL":         {"a\x00b", "ab"},
+		"nothing":     {"", ""},
+		"tags only":   {"<div><br></div>", ""},
+		"comments go": {"x<!-- <p>hidden</p> -->y", "x y"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

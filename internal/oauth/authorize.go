@@ -108,7 +108,7 @@ func (s *Service) Finish(ctx context.Context, p FinishParams) (Outcome, error) {
 		s.giveBack(ctx, c, secret.Text(token.RefreshToken), secret.Text(token.AccessToken))
 		return out, err
 	}
-	grant.LinkHash = attempt.LinkHash
+	grant.LinkHash, grant.ByUserID = attempt.LinkHash, attempt.UserID
 	out.Username = grant.Username
 	return s.save(ctx, c, grant, out, p.BrowserHash)
 }
@@ -124,7 +124,12 @@ func (s *Service) save(ctx context.Context, c *store.Connection, grant store.Sal
 	var otherUser *store.OtherUserError
 	switch {
 	case err == nil:
+		if c.Refresh != grant.Refresh {
+			s.giveBack(ctx, c, c.Refresh, c.Access) // the grant before; nobody uses it any more
+		}
 		return out, nil
+	case fault.Is(err, fault.Unreachable):
+		return out, err // it may have been committed: giving it back could end the connection
 	case errors.As(err, &otherUser):
 		text, _ := NewSecret()
 		if err := s.Store.SavePendingGrant(ctx, pendingHash(text, browserHash), grant, out.UserID, time.Now().Add(PendingLife)); err != nil {
@@ -135,7 +140,7 @@ func (s *Service) save(ctx context.Context, c *store.Connection, grant store.Sal
 		return out, nil
 	}
 	// What cannot be kept is given back. The connection that is in force has another grant.
-	_ = s.revoke(ctx, c, grant.Refresh, grant.Access)
+	s.giveBack(ctx, c, grant.Refresh, grant.Access)
 	var otherOrg *store.OtherOrgError
 	if errors.As(err, &otherOrg) {
 		return out, &OtherOrgError{Bound: orgName(c.OrgID, c.Username), Granted: orgName(grant.OrgID, grant.Username), cause: err}
@@ -193,6 +198,20 @@ func (s *Service) Decline(ctx context.Context, confirm string, browserHash []byt
 		return Outcome{}, err
 	}
 	return Outcome{Project: c.Project, Integration: c.Integration, Username: grant.Username}, nil
+}
+
+// SweepPending gives back the grants that nobody confirmed in time. It returns how many.
+func (s *Service) SweepPending(ctx context.Context) (int, error) {
+	grants, err := s.Store.TakeExpiredGrants(ctx)
+	for _, g := range grants {
+		c, lerr := s.Store.LoadConnection(ctx, g.IntegrationID)
+		if lerr != nil {
+			err = errors.Join(err, lerr)
+			continue
+		}
+		err = errors.Join(err, s.revoke(context.WithoutCancel(ctx), c, g.Refresh, g.Access))
+	}
+	return len(grants), err
 }
 
 // grantOf reads what Salesforce sends beside the tokens: the identity URL ends in

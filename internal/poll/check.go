@@ -79,7 +79,7 @@ func (s *Service) Check(ctx context.Context, p flow.CheckParams) (flow.CheckResu
 		verdicts = append(verdicts, verdict)
 		result.Objects = append(result.Objects, flow.CheckedObject{Object: o.Name, Problem: verdict.Problem, Hint: verdict.Hint})
 	}
-	return result, s.Store.SaveCheck(ctx, t.IntegrationID, t.SpecVersion, verdicts)
+	return result, s.Store.SaveCheck(ctx, t.IntegrationID, t.SpecVersion, t.ReadAt, verdicts)
 }
 
 // try runs the object's query for one row: some refusals no describe foretells. The

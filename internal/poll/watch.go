@@ -34,6 +34,10 @@ func (s *Service) Watch(ctx context.Context, p flow.WatchParams) (flow.WatchResu
 	}
 	wake, stop := s.Listener.Wait(t.IntegrationID)
 	defer stop()
+	// Read again: what changed before this waited would wake nobody.
+	if t, err = s.Store.LoadTarget(ctx, p.Project, p.Integration); err != nil {
+		return flow.WatchResult{}, err
+	}
 	end := time.Now().Add(s.watchFor())
 	asked := t.SyncRequests
 	ticks := 0

@@ -24,6 +24,7 @@ type SalesforceGrant struct {
 	Access        secret.Text
 	Refresh       secret.Text
 	LinkHash      []byte // of the one-time link that led here; nil for a signed-in user
+	ByUserID      string // who began it signed in; "" for a link
 	Confirmed     bool   // another user than before was confirmed by a person
 }
 
@@ -67,6 +68,9 @@ func (s *Store) SaveGrant(ctx context.Context, g SalesforceGrant) error {
 		if other && !g.Confirmed {
 			return &OtherUserError{Bound: c.Username, Granted: g.Username}
 		}
+		if err := mayConnect(ctx, tx, g); err != nil {
+			return err
+		}
 		if g.LinkHash != nil {
 			tag, err := tx.Exec(ctx, `
 				update connect_links set spent_at = now()
@@ -102,6 +106,57 @@ func (s *Store) SaveGrant(ctx context.Context, g SalesforceGrant) error {
 		}
 		return signalAndWake(ctx, tx, c, flow.SignalTokenGranted)
 	})
+}
+
+// mayConnect asks once more whether who began may end: rights can be taken away while
+// somebody stands at Salesforce's consent page.
+func mayConnect(ctx context.Context, tx pgx.Tx, g SalesforceGrant) error {
+	if g.ByUserID == "" {
+		return nil // the link is the right
+	}
+	var may bool
+	err := tx.QueryRow(ctx, `
+		select exists (
+			select 1 from users u
+			join user_permissions p on p.user_id = u.id and p.permission = 'integrations-write'
+			join integrations i on i.id = $2 and (p.project_id is null or p.project_id = i.project_id)
+			where u.id = $1 and u.disabled_at is null)`, g.ByUserID, g.IntegrationID).Scan(&may)
+	if err == nil && !may {
+		return fault.New(fault.Forbidden, "your account may no longer connect this integration").
+			WithHint("ask an administrator for the permission integrations-write")
+	}
+	return err
+}
+
+// TakeExpiredGrants removes the kept grants that nobody confirmed in time and returns
+// them, to be given back to Salesforce.
+func (s *Store) TakeExpiredGrants(ctx context.Context) ([]SalesforceGrant, error) {
+	rows, err := s.pool.Query(ctx, `
+		delete from pending_grants where expires_at <= now() returning hash, grant_sealed`)
+	if err != nil {
+		return nil, translate("take the expired grants", err)
+	}
+	type kept struct {
+		hash   []byte
+		sealed string
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (kept, error) {
+		var k kept
+		err := row.Scan(&k.hash, &k.sealed)
+		return k, err
+	})
+	if err != nil {
+		return nil, translate("take the expired grants", err)
+	}
+	var out []SalesforceGrant
+	for _, k := range all {
+		g, err := s.openGrant(k.hash, k.sealed)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, g)
+	}
+	return out, nil
 }
 
 // signalAndWake writes a signal to the outbox and wakes a running Watch, both with
@@ -156,6 +211,10 @@ func (s *Store) TakePendingGrant(ctx context.Context, hash []byte) (SalesforceGr
 	if err != nil {
 		return SalesforceGrant{}, translate("take the kept grant", err)
 	}
+	return s.openGrant(hash, sealed)
+}
+
+func (s *Store) openGrant(hash []byte, sealed string) (SalesforceGrant, error) {
 	raw, err := s.open(sealed, "pending_grants", hex.EncodeToString(hash), "grant")
 	if err != nil {
 		return SalesforceGrant{}, err

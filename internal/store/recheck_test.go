@@ -103,7 +103,7 @@ func TestFollowDependency(t *testing.T) {
 	l := newLane(t, config.DeletedTombstone)
 	ctx := t.Context()
 	d := store.Dependency{Path: "Parent", Parent: "Case", Hi: store.Position{Stamp: at(0), ID: ""}}
-	require.NoError(t, l.db.SaveCheck(ctx, l.id, 1, []store.CheckedObject{{Name: l.ref.Object, Plan: []byte(`{}`), Dependencies: []store.Dependency{d}}}))
+	require.NoError(t, l.db.SaveCheck(ctx, l.id, 1, time.Now(), []store.CheckedObject{{Name: l.ref.Object, Plan: []byte(`{}`), Dependencies: []store.Dependency{d}}}))
 	hi := store.Position{Stamp: at(60), ID: idC}
 	require.NoError(t, l.db.FollowDependency(ctx, l.ref, l.id, d, hi, []string{idA, idB}))
 	target, err := l.db.LoadTarget(ctx, "support", "salesforce-prod")
@@ -128,7 +128,7 @@ func TestFollowDependencyIsAllOrNothing(t *testing.T) {
 	requireKind(t, fault.Fenced, l.db.FollowDependency(t.Context(), l.ref, l.id, d, hi, []string{idA}))
 	require.Empty(t, l.rechecks())
 	// Another epoch.
-	require.NoError(t, l.db.SaveCheck(t.Context(), l.id, 1, []store.CheckedObject{{Name: l.ref.Object, Plan: []byte(`{}`), Dependencies: []store.Dependency{d}}}))
+	require.NoError(t, l.db.SaveCheck(t.Context(), l.id, 1, time.Now(), []store.CheckedObject{{Name: l.ref.Object, Plan: []byte(`{}`), Dependencies: []store.Dependency{d}}}))
 	l.seed.Exec(`update streams set epoch = epoch + 1`)
 	requireKind(t, fault.Fenced, l.db.FollowDependency(t.Context(), l.ref, l.id, d, hi, []string{idA}))
 	require.Empty(t, l.rechecks())

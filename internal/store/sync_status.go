@@ -51,8 +51,9 @@ type CheckedObject struct {
 
 // SaveCheck stores the verdicts of a check of spec version in one transaction. A
 // dependency that is there already keeps its position. When every object was
-// judged for this version, the integration counts as checked.
-func (s *Store) SaveCheck(ctx context.Context, integrationID string, version int64, objects []CheckedObject) error {
+// judged for this version, the integration counts as checked as of begun, the
+// database's time when the check began: a grant since then may be of another user.
+func (s *Store) SaveCheck(ctx context.Context, integrationID string, version int64, begun time.Time, objects []CheckedObject) error {
 	return s.inTx(ctx, "save the check", func(tx pgx.Tx) error {
 		var now int64
 		if err := tx.QueryRow(ctx, `select spec_version from integrations where id = $1 for update`, integrationID).Scan(&now); err != nil {
@@ -94,11 +95,12 @@ func (s *Store) SaveCheck(ctx context.Context, integrationID string, version int
 			}
 		}
 		_, err := tx.Exec(ctx, `
-			update integrations set checked_version = $2, checked_at = clock_timestamp() where id = $1`, integrationID, version)
+			update integrations set checked_version = $2, checked_at = $3 where id = $1`, integrationID, version, begun)
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `update connections set deletes_held = false where integration_id = $1`, integrationID)
+		_, err = tx.Exec(ctx, `update connections set deletes_held = false
+			where integration_id = $1 and deletes_held and granted_at <= $2`, integrationID, begun)
 		return err
 	})
 }

@@ -25,6 +25,7 @@ type Target struct {
 	Epoch          int64
 	SyncRequests   int64
 	Status         string
+	ReadAt         time.Time // the database's time when all this was so
 
 	ConnectionState string // none, granted, lost, disconnected
 	LostReason      string
@@ -79,7 +80,7 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `
 			select i.id, i.source_id, p.name, i.name, i.spec, i.spec_version, coalesce(i.checked_version, 0),
-			       coalesce(i.checked_at, 'epoch'), i.desired, i.epoch, i.sync_requests, i.status,
+			       coalesce(i.checked_at, 'epoch'), i.desired, i.epoch, i.sync_requests, i.status, clock_timestamp(),
 			       coalesce(c.state, 'none'), coalesce(c.lost_reason, ''), coalesce(c.lost_hint, ''),
 			       coalesce(c.granted_at, 'epoch'), coalesce(c.generation, 0)
 			from integrations i
@@ -87,7 +88,7 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 			left join connections c on c.integration_id = i.id
 			where `+where, args...).Scan(
 			&t.IntegrationID, &t.SourceID, &t.Project, &t.Integration, &t.Spec, &t.SpecVersion, &t.CheckedVersion,
-			&t.CheckedAt, &t.Desired, &t.Epoch, &t.SyncRequests, &t.Status,
+			&t.CheckedAt, &t.Desired, &t.Epoch, &t.SyncRequests, &t.Status, &t.ReadAt,
 			&t.ConnectionState, &t.LostReason, &t.LostHint, &t.GrantedAt, &t.Generation)
 		if err != nil {
 			return err
