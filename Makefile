@@ -12,7 +12,7 @@ PKG ?=
 
 .PHONY: help
 help: ## say what there is to make
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(DEVSTACK) ## bring everything up on this machine with a demo that syncs; Ctrl-C stops it

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 
@@ -67,8 +69,13 @@ func addQueues(process *app.App, temporal client.Client, doing *activities.Activ
 // an unknown one fails its task again and again, which is harder to understand.
 func checkAttributes(ctx context.Context, temporal client.Client, namespace string) error {
 	have, err := temporal.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	var missing *serviceerror.NamespaceNotFound
+	if errors.As(err, &missing) { // connecting does not ask for it
+		return fault.Wrap(fault.Invalid, err, "Temporal has no namespace %q", namespace).
+			WithHint("check TEMPORAL_NAMESPACE, or make the namespace: temporal operator namespace create -n %s", namespace)
+	}
 	if err != nil {
-		return fault.Wrap(fault.Unreachable, err, "list Temporal's search attributes")
+		return fault.Wrap(fault.Unreachable, err, "list Temporal's search attributes").WithHint("check TEMPORAL_ADDRESS and that the server is running")
 	}
 	for _, name := range flow.Attributes {
 		if have.GetCustomAttributes()[name] != enumspb.INDEXED_VALUE_TYPE_KEYWORD {

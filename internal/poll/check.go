@@ -14,10 +14,8 @@ import (
 	"salesforcesync/internal/transform"
 )
 
-// tail is how far back a new dependency starts: rows may become visible that long
-// after their stamp, because Salesforce gives the stamp before it commits
-// (transactions last up to about ten minutes).
-const tail = 15 * time.Minute
+// tail is how far back a new dependency starts: its rows may become visible that late.
+const tail = store.Tail
 
 // stampField is never settable by users and moves with every change of the record
 // itself (object reference, "System Fields").

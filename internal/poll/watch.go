@@ -178,12 +178,27 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 			case a.Err == nil && len(a.Page.Rows) > 0:
 				news(o)
 			case a.Err == nil:
-			case fault.Is(a.Err, fault.Reauthorize, fault.Quota, fault.Unreachable):
-				return a.Err // not this object's own trouble
 			default:
-				result.Faults = append(result.Faults, flow.ObjectFault{Object: o.Name, Kind: string(fault.KindOf(a.Err)),
-					Message: a.Err.Error(), Hint: fault.HintOf(a.Err), RetryAfter: fault.RetryAfterOf(a.Err)})
+				if err := blame(result, o, a.Err); err != nil {
+					return err
+				}
 			}
+		}
+	}
+	for i := range t.Objects {
+		o := &t.Objects[i]
+		if o.State != "ok" || slices.Contains(skip, o.Name) || o.Hi.IsZero() || o.Behind || !o.VerifyDue {
+			continue
+		}
+		late, err := s.verify(ctx, t, o)
+		if err != nil {
+			if err := blame(result, o, err); err != nil {
+				return err
+			}
+			continue
+		}
+		if late > 0 {
+			news(o)
 		}
 	}
 	if err := s.Store.SetWatched(ctx, t.IntegrationID); err != nil {
@@ -198,6 +213,18 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 		return s.Store.SetStatus(ctx, t.Project, t.Integration, flow.StateIdle, "", "", time.Time{})
 	}
 	return nil
+}
+
+// blame puts a failed question into the object's faults, or returns it when it is not
+// this object's own trouble.
+func blame(result *flow.WatchResult, o *store.TargetObject, err error) error {
+	switch fault.KindOf(err) {
+	case fault.Config, fault.Permission, fault.Transient, fault.RateLimited, fault.Invalid, fault.Record:
+		result.Faults = append(result.Faults, flow.ObjectFault{Object: o.Name, Kind: string(fault.KindOf(err)),
+			Message: err.Error(), Hint: fault.HintOf(err), RetryAfter: fault.RetryAfterOf(err)})
+		return nil
+	}
+	return err
 }
 
 // probesOf asks for the first row behind the object's cursor and behind each of its

@@ -115,7 +115,8 @@ func (a *applying) putObject(ctx context.Context, o keptObject) error {
 	_, err = a.tx.Exec(ctx, `
 		insert into streams (integration_id, object, lane, epoch) values ($1, $2, 'live', $3)
 		on conflict (integration_id, object, lane, part) do update set
-			epoch = excluded.epoch, hi_stamp = null, hi_id = null, verified_to = null, salesforce_rows = null, counted_at = null`,
+			epoch = excluded.epoch, hi_stamp = null, hi_id = null,
+			verify_from = null, verified_to = null, verify_after = now(), salesforce_rows = null, counted_at = null`,
 		id, o.name, a.result.Epoch)
 	return err
 }

@@ -156,7 +156,7 @@ func (s *Store) open(sealed, table, id, field string) (secret.Text, error) {
 	}
 	if err != nil {
 		return "", fault.Wrap(fault.Invalid, err, "%s does not open with ENCRYPTION_KEYS", field).
-			WithHint("the ring holds another key under the same id: restore the right one, or connect Salesforce again")
+			WithHint("the ring holds another key under the same id: restore the right one; if it is lost, delete the integration and apply it again, its comments stay")
 	}
 	return value, nil
 }

@@ -50,7 +50,15 @@ type TargetObject struct {
 	Hi           Position
 	Dependencies []Dependency
 	DueRechecks  int64
+
+	Behind     bool      // there is more to poll before the stream has caught up
+	VerifyFrom time.Time // where the next scan for late rows begins; zero before the first batch
+	VerifyDue  bool
+	CountDue   bool // Salesforce was not asked for its number of rows for a while
 }
+
+// countEvery is how often Salesforce is asked how many rows it has.
+const countEvery = 10 * time.Minute
 
 // Position is a place in the order (SystemModstamp, Id). The zero value is before everything.
 type Position struct {
@@ -97,18 +105,22 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 			select o.name, o.spec, o.state, o.problem, o.hint, coalesce(o.plan, 'null'),
 			       s.id, s.epoch, s.seq, coalesce(s.hi_stamp, '0001-01-01Z'), coalesce(s.hi_id, ''),
 			       (select count(*) from rechecks r
-			         where r.integration_id = o.integration_id and r.object = o.name and r.not_before <= now())
+			         where r.integration_id = o.integration_id and r.object = o.name and r.not_before <= now()),
+			       coalesce((select b.more from batches b where (b.stream_id, b.epoch, b.seq) = (s.id, s.epoch, s.seq)), true),
+			       coalesce(s.verified_to, s.verify_from, '0001-01-01Z'), s.verify_after <= now(),
+			       coalesce(s.counted_at < now() - $2::interval, true)
 			from objects o
 			join streams s on s.integration_id = o.integration_id and s.object = o.name and s.lane = 'live' and s.part = ''
 			where o.integration_id = $1
-			order by o.position`, t.IntegrationID)
+			order by o.position`, t.IntegrationID, countEvery)
 		if err != nil {
 			return err
 		}
 		t.Objects, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (TargetObject, error) {
 			var o TargetObject
 			err := row.Scan(&o.Name, &o.Spec, &o.State, &o.Problem, &o.Hint, &o.Plan,
-				&o.Stream, &o.Epoch, &o.Seq, &o.Hi.Stamp, &o.Hi.ID, &o.DueRechecks)
+				&o.Stream, &o.Epoch, &o.Seq, &o.Hi.Stamp, &o.Hi.ID, &o.DueRechecks,
+				&o.Behind, &o.VerifyFrom, &o.VerifyDue, &o.CountDue)
 			return o, err
 		})
 		if err != nil {

@@ -17,6 +17,11 @@ import (
 // moving, so it is read once more.
 const settle = 2 * time.Second
 
+// Tail is how long after its stamp a row may become visible: Salesforce gives the stamp
+// before it commits, and transactions last up to about ten minutes. What is older than
+// this has settled.
+const Tail = 15 * time.Minute
+
 // Upsert applies a transformed batch in one transaction: comments, text revisions,
 // AI units, deletes, record states, rechecks, the cursor and the batch's counts. It
 // may be repeated: an applied batch answers with its stored counts and again = true.
@@ -94,7 +99,7 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (flow.Counts, error) {
 	var c flow.Counts
 	args := pgx.NamedArgs{
 		"source": b.SourceID, "integration": b.IntegrationID, "object": b.Object,
-		"stream": b.Stream, "epoch": b.Epoch, "seq": b.Seq, "settle": settle,
+		"stream": b.Stream, "epoch": b.Epoch, "seq": b.Seq, "settle": settle, "tail": Tail,
 	}
 	if err := chooseJoins(ctx, tx, b.Rows); err != nil {
 		return c, translate("choose how to join", err)
@@ -292,7 +297,8 @@ const closeBatch = `
 		returning b.*
 	), moved as (
 		update streams st set seq = @seq, rows_applied = st.rows_applied + closed.rows, applied_at = now(),
-			hi_stamp = coalesce(closed.to_stamp, st.hi_stamp), hi_id = coalesce(closed.to_id, st.hi_id)
+			hi_stamp = coalesce(closed.to_stamp, st.hi_stamp), hi_id = coalesce(closed.to_id, st.hi_id),
+			verify_from = coalesce(st.verify_from, closed.server_time - @tail::interval)
 		from closed where st.id = @stream
 	), swept as (
 		delete from staged s where` + thisBatch + `

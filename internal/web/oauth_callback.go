@@ -95,6 +95,9 @@ func (web *Web) refuseGrant(v *visit, outcome oauth.Outcome, err error) {
 		p.What = "The integration " + outcome.Project + "/" + outcome.Integration + " is bound to the org " + otherOrg.Bound +
 			". You signed in to the org " + otherOrg.Granted + ". Nothing was changed, and the access you gave was given back."
 		p.Do = "Sign out of Salesforce, open the link again and sign in to the first org. To sync the other org, make an integration of its own with a source of its own."
+	case wrongKeys(err):
+		web.fail(v, err)
+		return
 	case fault.Is(err, fault.Invalid, fault.Conflict, fault.NotFound):
 		p.Status = http.StatusBadRequest
 	case fault.Is(err, fault.Reauthorize, fault.Config, fault.Permission):

@@ -1,7 +1,10 @@
 package web
 
 import (
+	"bytes"
+	"encoding/base64"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,6 +14,7 @@ import (
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/oauth"
 	"salesforcesync/internal/request"
+	"salesforcesync/internal/secret"
 	"salesforcesync/internal/simforce"
 	"salesforcesync/internal/store"
 )
@@ -340,4 +344,39 @@ func TestDatabaseGoneInTheMiddle(t *testing.T) {
 	require.Equal(t, "GET "+oauth.CallbackPath, last.Route)
 	c.seed.Exec(`alter table elsewhere rename to oauth_attempts`)
 	require.Equal(t, "/", br.get(back).Header.Get("Location"), "nothing was used up")
+}
+
+// A key ring that does not fit is the operator's trouble, not the visitor's.
+func TestWrongKeyRing(t *testing.T) {
+	t.Parallel()
+	c := connecting(t)
+	br := c.browser()
+	link := c.linkPath()
+	for _, id := range []string{"test", "other"} { // another key of the same id, and a ring without the key
+		ring, err := secret.ParseKeyRing(id + ":" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, secret.KeySize)))
+		require.NoError(t, err)
+		db, err := store.Open(t.Context(), c.seed.URL(), store.Options{Keys: ring, MaxConns: 4})
+		require.NoError(t, err)
+		t.Cleanup(db.Close)
+		service := *c.web.oauth.(*oauth.Service)
+		service.Store = db
+		wrong, err := New(db, c.access, &service, Options{PublicURL: service.PublicURL})
+		require.NoError(t, err)
+		fresh := c.consent(br.begin(link), simforce.SyncUser, true)
+		for _, path := range []string{link, fresh} {
+			var record request.Record
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			here, err := url.Parse(c.server.URL)
+			require.NoError(t, err)
+			for _, cookie := range br.client.Jar.Cookies(here) {
+				r.AddCookie(cookie)
+			}
+			request.Handler(wrong, func(r request.Record) { record = r }).ServeHTTP(w, r)
+			require.Equal(t, http.StatusInternalServerError, w.Code, w.Body.String())
+			require.Contains(t, w.Body.String(), "request id below")
+			require.NotContains(t, w.Body.String(), "ENCRYPTION_KEYS")
+			require.ErrorContains(t, record.Err, "ENCRYPTION_KEYS", "the operator reads it in the log")
+		}
+	}
 }

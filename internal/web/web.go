@@ -162,6 +162,8 @@ func (web *Web) fail(v *visit, err error) {
 	switch kind := fault.KindOf(err); {
 	case errors.As(err, &tooLarge):
 		p = Problem{Status: http.StatusRequestEntityTooLarge, Title: "Too much", What: "The form held more than it can.", Do: "Send less."}
+	case wrongKeys(err):
+		request.Of(v.r.Context()).Err = err
 	case kind == fault.Unauthenticated:
 		web.sendToSignIn(v)
 		return
@@ -183,6 +185,11 @@ func (web *Web) fail(v *visit, err error) {
 		request.Of(v.r.Context()).Err = err
 	}
 	web.problem(v, p)
+}
+
+// wrongKeys reports whether our own key ring is at fault, and not the visitor's input.
+func wrongKeys(err error) bool {
+	return errors.Is(err, secret.ErrUnknownKey) || errors.Is(err, secret.ErrCannotOpen)
 }
 
 // sentence makes a sentence of a fault's own message, without its cause.

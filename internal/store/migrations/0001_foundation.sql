@@ -220,7 +220,9 @@ create table streams (
     seq            bigint not null default 0,
     hi_stamp       timestamptz,                  -- live only: the newest row applied, by (stamp, Id)
     hi_id          text collate "C",
-    verified_to    timestamptz,                  -- "complete up to T"
+    verify_from    timestamptz,                  -- where the first scan for late rows begins
+    verified_to    timestamptz,                  -- "complete up to T": such a scan found no difference
+    verify_after   timestamptz not null default now(),   -- when the next scan is due
     salesforce_rows bigint,                      -- last COUNT() asked of Salesforce
     counted_at     timestamptz,
     rows_applied   bigint not null default 0,
