@@ -21,6 +21,10 @@ type Activities struct {
 	Store   *store.Store
 	Poll    *poll.Service
 	Batches transform.Batches
+
+	// Polls bounds how many batches are read at once by its capacity: each holds a page and
+	// a chunk in memory, and after an outage every integration has news.
+	Polls chan struct{}
 }
 
 // RegisterControl registers what the workflow tells PostgreSQL, on the queue of the workflows.
@@ -86,6 +90,9 @@ func untilWorkerStops(ctx context.Context) (context.Context, context.CancelFunc)
 	return ctx, func() { cancel(nil) }
 }
 
+// longestHiddenWait is how long an activity may wait before it tries again by itself.
+const longestHiddenWait = 10 * time.Second
+
 // permanent kinds are not helped by trying the same again: the workflow decides what is.
 var permanent = map[fault.Kind]bool{
 	fault.Stale: true, fault.Quota: true, fault.Reauthorize: true, fault.Permission: true, fault.Config: true,
@@ -106,13 +113,14 @@ func translate(err error) error {
 	if errors.As(err, &canceled) {
 		return err
 	}
-	kind := fault.KindOf(err)
+	kind, wait := fault.KindOf(err), fault.RetryAfterOf(err)
 	options := temporal.ApplicationErrorOptions{
-		NonRetryable: permanent[kind],
-		Details:      []any{flow.Failure{Message: err.Error(), Hint: fault.HintOf(err), RetryAfter: fault.RetryAfterOf(err)}},
+		// A long wait belongs to the workflow, where it is seen and a signal ends it.
+		NonRetryable: permanent[kind] || wait > longestHiddenWait,
+		Details:      []any{flow.Failure{Message: err.Error(), Hint: fault.HintOf(err), RetryAfter: wait}},
 	}
 	if !options.NonRetryable {
-		options.NextRetryDelay = fault.RetryAfterOf(err)
+		options.NextRetryDelay = wait
 	}
 	if expected[kind] {
 		options.Category = temporal.ApplicationErrorCategoryBenign

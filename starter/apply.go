@@ -91,6 +91,10 @@ func (a *app) apply(ctx context.Context, file string, noStart bool) error {
 			return err
 		}
 		defer temporal.close()
+		// Connecting does not ask for the namespace.
+		if _, _, err = temporal.running(ctx, result.WorkflowID); err != nil {
+			return err
+		}
 	}
 	if result.ApplyResult, err = db.ApplyIntegration(ctx, spec); err != nil {
 		return err

@@ -157,7 +157,7 @@ func (w *workflows) start(ctx context.Context, project, integration, status stri
 func (w *workflows) signal(ctx context.Context, workflowID, name string) (running bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
-	err = w.translate("signal "+workflowID, w.client.SignalWorkflow(ctx, workflowID, "", name, nil))
+	err = w.translate("signal "+workflowID, w.client.SignalWorkflow(ctx, workflowID, "", name, flow.SignalPayload{Written: true}))
 	if fault.Is(err, fault.NotFound) {
 		return false, nil
 	}

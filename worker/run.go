@@ -24,6 +24,9 @@ const waitFor = time.Minute
 // their row at the same moment, and the listener.
 const maxConns = 24
 
+// maxPolls is how many batches are read at once: some 30 MB each.
+const maxPolls = 8
+
 // run builds the worker in the order in which its parts depend on each other, and
 // runs it until ctx ends.
 func run(ctx context.Context) error {
@@ -82,6 +85,7 @@ func run(ctx context.Context) error {
 		Store:   db,
 		Poll:    &poll.Service{Store: db, Orgs: orgs{auth}, Listener: listener},
 		Batches: transform.Batches{Store: db},
+		Polls:   make(chan struct{}, maxPolls),
 	})
 	process.Monitor(cfg.MetricsAddr)
 	return process.Run(ctx)

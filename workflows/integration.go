@@ -70,19 +70,16 @@ func jitter(ctx workflow.Context) time.Duration {
 // turn is one round: Watch, then whatever its outcome asks for. over means that the
 // integration is gone.
 func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
-	if l.paused { // shown at once; PostgreSQL was told in absorb
-		return false, l.park(ctx, l.nudges, flow.StatePaused, "paused by an operator",
-			"resume it with `starter resume "+l.name()+"`")
-	}
 	asked := l.rush // somebody wants an answer now
 	if wait := l.untilTick(ctx); wait > 0 {
-		return false, l.wait(ctx, wait, "next look in "+wait.Round(time.Millisecond).String(), nil)
-	}
-	if l.checkDue(ctx) {
-		return false, l.check(ctx)
+		planned := workflow.Now(ctx).Add(wait)
+		return false, l.wait(ctx, wait, "next look in "+wait.Round(time.Millisecond).String(), func() bool {
+			at := l.soonestRetry() // one that fails meanwhile may be due before
+			return !at.IsZero() && at.Before(planned)
+		})
 	}
 	skip := l.skip(ctx)
-	if len(l.state.Objects) > 0 && len(skip) == len(l.state.Objects) && !asked {
+	if len(l.state.Objects) > 0 && len(skip) == len(l.state.Objects) && !asked && !l.checkDue(ctx) {
 		// Every object is busy or waits: nothing to watch. A signal is followed by a Watch
 		// all the same, because it alone sees that the configuration changed.
 		return false, l.waitForObject(ctx)
@@ -94,6 +91,11 @@ func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
 	}
 	l.failures = 0
 	l.state.Interval = result.Interval
+	if nudges == l.nudges {
+		l.paused = result.Outcome == flow.OutcomePaused // what PostgreSQL says
+	} else if l.paused && result.Outcome != flow.OutcomeDeleted {
+		return false, nil // it looked before the pause was written
+	}
 	switch result.Outcome {
 	case flow.OutcomeDeleted:
 		if l.state.LastWatch.IsZero() && result.Reason != "" {
@@ -106,9 +108,12 @@ func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
 		return false, l.check(ctx)
 	}
 	l.state.LastWatch = workflow.Now(ctx) // Watch returns right after it asked
-	l.note(ctx, result)
+	l.note(ctx, result, skip)
 	for _, news := range result.News {
 		l.begin(ctx, news)
+	}
+	if l.checkDue(ctx) { // only now: Watch was allowed to ask, so Check is too
+		return false, l.check(ctx)
 	}
 	return false, l.show(ctx, result)
 }
@@ -187,9 +192,10 @@ func (l *loop) setBack(ctx workflow.Context, cause error) error {
 	kind, f := failureOf(cause)
 	l.state.LastWatch = time.Time{}
 	switch kind {
-	case kindStopped, kindFenced, kindReauthorize:
+	case kindStopped, kindFenced, kindReauthorize, kindNotFound:
 		// The row in PostgreSQL says it all: the next Watch reads it. A short breath
 		// keeps a disagreement from spinning.
+		l.rush = true
 		return l.wait(ctx, time.Second, "look again", nil)
 	case kindQuota:
 		return l.waitForQuota(ctx, f)
@@ -237,6 +243,7 @@ const (
 	kindConfig      = "Config"
 	kindFenced      = "Fenced"
 	kindStopped     = "Stopped"
+	kindNotFound    = "NotFound"
 )
 
 // failureOf reads what an activity said went wrong.

@@ -5,18 +5,19 @@ import (
 	"slices"
 	"time"
 
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"salesforcesync/internal/flow"
 )
 
-// signalNames in the order in which they are heard. pause stands before resume: when
-// both wait unread, nobody knows their order any more, and running is what the
-// later look at PostgreSQL corrects.
+// signalNames in the order in which they are acted on. Each has a channel of its own, so
+// when several wait unread nobody knows their order any more. pause stands behind
+// resume: of two sent by hand, the one that leaves Salesforce alone wins.
 var signalNames = []string{
 	flow.SignalConfigChanged, flow.SignalTokenGranted, flow.SignalTokenRefreshed,
-	flow.SignalPause, flow.SignalResume, flow.SignalSyncNow,
+	flow.SignalSyncNow, flow.SignalResume, flow.SignalPause,
 }
 
 // loop is the workflow's memory within one run.
@@ -25,11 +26,12 @@ type loop struct {
 	state  flow.IntegrationState
 
 	signals  map[string]workflow.ReceiveChannel
-	unheard  []string // received, not yet told to PostgreSQL
-	nudges   int      // signals heard
-	paused   bool
-	rush     bool // do not wait for the next tick
-	failures int  // of the whole integration, in a row
+	unheard  map[string]bool // received and not acted on; true: PostgreSQL knows already
+	nudges   int             // signals heard
+	paused   bool            // a pause was heard, and no Watch has said otherwise since
+	cut      bool            // an object stopped with more to poll
+	rush     bool            // do not wait for the next tick
+	failures int             // of the whole integration, in a row
 
 	busy     int // objects with a batch under way
 	running  map[string]bool
@@ -41,7 +43,7 @@ type loop struct {
 }
 
 func newLoop(ctx workflow.Context, p flow.IntegrationParams) *loop {
-	l := &loop{params: p, running: map[string]bool{}, signals: map[string]workflow.ReceiveChannel{}}
+	l := &loop{params: p, running: map[string]bool{}, unheard: map[string]bool{}, signals: map[string]workflow.ReceiveChannel{}}
 	if p.State != nil {
 		l.state = *p.State
 		l.state.Runs++
@@ -65,6 +67,9 @@ func (l *loop) name() string { return l.params.Project + "/" + l.params.Integrat
 func (l *loop) next() flow.IntegrationParams {
 	p := l.params
 	state := l.state
+	if l.rush || l.cut {
+		state.LastWatch = time.Time{} // somebody waits: look at once
+	}
 	p.State = &state
 	return p
 }
@@ -75,35 +80,50 @@ func (l *loop) full(ctx workflow.Context) bool {
 }
 
 // heard takes signals off their channels and reports whether any wait for absorb. It
-// does not block and schedules nothing, so that it may be part of a condition.
+// does not block and schedules nothing, so that it may be part of a condition. A
+// payload may be anything; only the one that says "written" is understood.
 func (l *loop) heard() bool {
 	for _, name := range signalNames {
-		for l.signals[name].ReceiveAsync(nil) {
+		var payload converter.RawValue
+		for l.signals[name].ReceiveAsync(&payload) {
 			l.nudges++
-			if !slices.Contains(l.unheard, name) {
-				l.unheard = append(l.unheard, name)
+			written := isWritten(payload)
+			if before, twice := l.unheard[name]; twice {
+				written = written && before
 			}
+			l.unheard[name] = written
+			payload = converter.RawValue{}
 		}
 	}
 	return len(l.unheard) > 0
 }
 
+func isWritten(raw converter.RawValue) bool {
+	var p flow.SignalPayload
+	return raw.Payload() != nil && converter.GetDefaultDataConverter().FromPayload(raw.Payload(), &p) == nil && p.Written
+}
+
 // absorb acts on the signals heard: what the operator sees changes at once, then
-// PostgreSQL is told.
+// PostgreSQL is told, unless whoever signalled has written it there. What is in
+// PostgreSQL decides; the next Watch reads it.
 func (l *loop) absorb(ctx workflow.Context) error {
 	for l.heard() {
-		name := l.unheard[0]
-		l.unheard = l.unheard[1:]
-		switch name {
-		case flow.SignalPause:
+		i := slices.IndexFunc(signalNames, func(name string) bool { _, ok := l.unheard[name]; return ok })
+		name := signalNames[i]
+		written := l.unheard[name]
+		delete(l.unheard, name)
+		l.rush = true
+		if name == flow.SignalPause {
 			l.paused = true
 			l.enter(ctx, flow.StatePaused, "paused by an operator", "resume it with `starter resume "+l.name()+"`", time.Time{})
-		case flow.SignalResume:
-			l.paused, l.rush = false, true
+		} else {
 			l.retryNow()
-		default:
-			l.rush = true
-			l.retryNow()
+		}
+		if name == flow.SignalResume {
+			l.paused = false
+		}
+		if written {
+			continue
 		}
 		if _, err := flow.Steer.Run(onControl(ctx, "signal "+name),
 			flow.SteerParams{Project: l.params.Project, Integration: l.params.Integration, Signal: name}); err != nil {
@@ -136,15 +156,30 @@ func (l *loop) untilTick(ctx workflow.Context) time.Duration {
 		l.rush = false
 		return 0
 	}
-	interval := cmp.Or(l.state.Interval, defaultTick)
-	return l.state.LastWatch.Add(interval).Sub(workflow.Now(ctx))
+	next := l.state.LastWatch.Add(cmp.Or(l.state.Interval, defaultTick))
+	if at := l.soonestRetry(); !at.IsZero() && at.Before(next) {
+		next = at // an object that waits after a failure does not wait for a long interval too
+	}
+	return next.Sub(workflow.Now(ctx))
+}
+
+// soonestRetry is when the first of the failed objects is tried again; zero when none is.
+func (l *loop) soonestRetry() time.Time {
+	var soonest time.Time
+	for _, name := range workflow.DeterministicKeys(l.state.Objects) {
+		if at := l.state.Objects[name].RetryAt; !l.running[name] && !at.IsZero() && (soonest.IsZero() || at.Before(soonest)) {
+			soonest = at
+		}
+	}
+	return soonest
 }
 
 // skip lists objects that are not to be watched now: busy, or waiting for their time.
+// Watch itself leaves out what the last check refused.
 func (l *loop) skip(ctx workflow.Context) []string {
 	var out []string
 	for _, name := range workflow.DeterministicKeys(l.state.Objects) {
-		if o := l.state.Objects[name]; l.running[name] || o.RetryAt.After(workflow.Now(ctx)) || o.Kind == kindConfig {
+		if o := l.state.Objects[name]; l.running[name] || o.RetryAt.After(workflow.Now(ctx)) {
 			out = append(out, name)
 		}
 	}
@@ -152,7 +187,7 @@ func (l *loop) skip(ctx workflow.Context) []string {
 }
 
 func (l *loop) checkDue(ctx workflow.Context) bool {
-	return !l.state.CheckAt.IsZero() && !l.state.CheckAt.After(workflow.Now(ctx)) && l.busy == 0
+	return !l.state.CheckAt.IsZero() && !l.state.CheckAt.After(workflow.Now(ctx))
 }
 
 // waitForObject waits until one of the objects, all busy or waiting, is ready.
@@ -197,8 +232,19 @@ func (l *loop) showWaiting(ctx workflow.Context, until time.Time) error {
 	return l.report(ctx, state, reason, hint, until)
 }
 
-// note takes over what Watch said about objects.
-func (l *loop) note(ctx workflow.Context, result flow.WatchResult) {
+// note takes over what Watch said about objects. One that was asked and answered has
+// its trouble behind it.
+func (l *loop) note(ctx workflow.Context, result flow.WatchResult, skipped []string) {
+	for _, name := range workflow.DeterministicKeys(l.state.Objects) {
+		o := l.state.Objects[name]
+		faulted := slices.ContainsFunc(result.Faults, func(f flow.ObjectFault) bool { return f.Object == name })
+		news := slices.ContainsFunc(result.News, func(n flow.News) bool { return n.Object == name }) // its batch will tell
+		if o.Kind == "" || o.Kind == kindConfig || faulted || news || slices.Contains(skipped, name) {
+			continue
+		}
+		o.Kind, o.Fault, o.Hint, o.RetryAt = "", "", "", time.Time{}
+		l.reportObject(ctx, name)
+	}
 	for _, f := range result.Faults {
 		l.fail(ctx, f.Object, f.Kind, flow.Failure{Message: f.Message, Hint: f.Hint, RetryAfter: f.RetryAfter})
 	}

@@ -24,8 +24,6 @@ func (l *loop) begin(ctx workflow.Context, news flow.News) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		err := l.batches(ctx, news)
 		l.running[news.Object] = false
-		l.busy--
-		l.finished++
 		object := l.state.Objects[news.Object]
 		switch {
 		case object == nil || temporal.IsCanceledError(err):
@@ -40,6 +38,8 @@ func (l *loop) begin(ctx workflow.Context, news flow.News) {
 			}
 		}
 		l.describe(ctx)
+		l.finished++
+		l.busy-- // last: a new history may begin when nothing is out
 	})
 }
 
@@ -55,7 +55,11 @@ func (l *loop) batches(ctx workflow.Context, news flow.News) error {
 			return err
 		}
 		if !polled.Sealed {
-			if !polled.More || l.stopping(ctx) {
+			if !polled.More {
+				return nil
+			}
+			if l.stopping(ctx) {
+				l.cut = true
 				return nil
 			}
 			continue // parents were followed and their children wait to be read
@@ -70,7 +74,11 @@ func (l *loop) batches(ctx workflow.Context, news flow.News) error {
 			o.Totals.Add(done.Counts)
 			l.state.Totals.Add(done.Counts)
 		}
-		if !done.More || l.stopping(ctx) {
+		if !done.More {
+			return nil
+		}
+		if l.stopping(ctx) {
+			l.cut = true
 			return nil
 		}
 		ref = done.Next

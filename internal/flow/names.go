@@ -12,7 +12,7 @@ const (
 	QueueLoad         = "integrations-load" // Transform and Upsert: CPU and database
 )
 
-// Signals. Their payload is optional and not read: what changed is in
+// Signals. Their payload is optional (see SignalPayload): what changed is in
 // PostgreSQL, the signal says "look now".
 const (
 	SignalTokenGranted   = "token-granted"

@@ -215,6 +215,13 @@ type ReportParams struct {
 // ReportResult is empty.
 type ReportResult struct{}
 
+// SignalPayload may come with a signal. Any other payload, or none, is as good.
+type SignalPayload struct {
+	// Written says that whoever signals has written to PostgreSQL what the signal means;
+	// the workflow only looks. Signals sent by hand have not.
+	Written bool `json:"written"`
+}
+
 // SteerParams makes a signal that arrived at the workflow true in PostgreSQL.
 type SteerParams struct {
 	Project     string `json:"project"`

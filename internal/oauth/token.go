@@ -53,7 +53,7 @@ func (t source) Refresh(ctx context.Context, used int64) (salesforce.Token, erro
 		if err != nil {
 			return salesforce.Token{}, err
 		}
-		if c.Generation > used || c.State != store.ConnectionGranted {
+		if c.Generation != used || c.State != store.ConnectionGranted {
 			return tokenOf(c)
 		}
 		var got store.Refreshed

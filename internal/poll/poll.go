@@ -85,6 +85,10 @@ func (r *reading) all(ctx context.Context) error {
 	if err := r.dependencies(ctx); err != nil {
 		return err
 	}
+	// The reading that answers rechecks begins here: the children just noted are among them.
+	if err := r.service.Store.RenumberBatch(ctx, r.batch); err != nil {
+		return err
+	}
 	if err := r.live(ctx); err != nil {
 		return err
 	}
@@ -104,12 +108,15 @@ func (r *reading) ask(ctx context.Context, q string) (salesforce.Page, error) {
 		return salesforce.Page{}, err
 	}
 	r.calls++
+	began := time.Now()
 	page, err := r.org.Query(ctx, q, salesforce.QueryOptions{All: true})
 	if err == nil && page.ServerTime.IsZero() {
 		err = fault.New(fault.Transient, "query %s: the answer has no Date", r.plan.Object)
 	}
 	if err == nil && r.seal.ServerTime.IsZero() {
-		r.seal.ServerTime = page.ServerTime
+		// Salesforce dates the answer when it has run the query, the rows are from when it
+		// began: that was at the earliest so much before.
+		r.seal.ServerTime = page.ServerTime.Add(-time.Since(began))
 	}
 	return page, err
 }
@@ -198,8 +205,8 @@ func (r *reading) rechecks(ctx context.Context) error {
 	return nil
 }
 
-// dependencies follows changed parents: their children are noted to be read again
-// in the same transaction that moves the parent's cursor.
+// dependencies follows changed parents: their children are noted to be read again, then
+// the parent's cursor moves. A crash between the two notes them again.
 func (r *reading) dependencies(ctx context.Context) error {
 	for _, d := range r.object.Dependencies {
 		i := slices.IndexFunc(r.plan.Dependencies, func(p Dependency) bool { return p.Path == d.Path && p.Parent == d.Parent })
@@ -230,11 +237,10 @@ func (r *reading) dependencies(ctx context.Context) error {
 				hi = p
 			}
 		}
-		children, err := r.children(ctx, r.plan.Dependencies[i].IDPath, parents)
-		if err != nil {
+		if err := r.children(ctx, r.plan.Dependencies[i].IDPath, parents); err != nil {
 			return err
 		}
-		if err := r.service.Store.FollowDependency(ctx, r.ref, r.target.IntegrationID, d, hi, children); err != nil {
+		if err := r.service.Store.FollowDependency(ctx, r.ref, r.target.IntegrationID, d, hi); err != nil {
 			return err
 		}
 		// Without a step forward the next look does it: by then its second is over.
@@ -243,9 +249,8 @@ func (r *reading) dependencies(ctx context.Context) error {
 	return nil
 }
 
-// children lists the Ids of the object's records below the parents.
-func (r *reading) children(ctx context.Context, idPath string, parents []string) ([]string, error) {
-	var ids []string
+// children notes the object's records below the parents to be read again, page by page.
+func (r *reading) children(ctx context.Context, idPath string, parents []string) error {
 	last := ""
 	for {
 		below := soql.OneOf(idPath, parents...)
@@ -254,24 +259,28 @@ func (r *reading) children(ctx context.Context, idPath string, parents []string)
 		}
 		q, err := r.plan.query([]string{transform.PathID}, below, []soql.Order{{Field: transform.PathID}}, pageRows)
 		if err != nil {
-			return nil, fault.Wrap(fault.Internal, err, "build the query of the children")
+			return fault.Wrap(fault.Internal, err, "build the query of the children")
 		}
 		page, err := r.ask(ctx, q)
 		if err != nil {
-			return nil, err
+			return err
 		}
+		ids := make([]string, 0, len(page.Rows))
 		for _, row := range page.Rows {
 			var rec struct {
 				ID string `json:"Id"`
 			}
 			if err := json.Unmarshal(row, &rec); err != nil || !salesforce.ValidID(rec.ID) {
-				return nil, fault.Wrap(fault.Transient, err, "query %s: a row has no Id", r.plan.Object)
+				return fault.Wrap(fault.Transient, err, "query %s: a row has no Id", r.plan.Object)
 			}
 			last = salesforce.To18(rec.ID)
 			ids = append(ids, last)
 		}
+		if err := r.service.Store.AddRechecks(ctx, r.target.IntegrationID, r.object.Name, "parent", ids); err != nil {
+			return err
+		}
 		if len(page.Rows) == 0 || page.Done && page.TotalSize < pageRows {
-			return ids, nil
+			return nil
 		}
 	}
 }

@@ -40,6 +40,7 @@ func (s *Service) verify(ctx context.Context, t *store.Target, o *store.TargetOb
 		if err != nil {
 			return late, fault.Wrap(fault.Internal, err, "build the scan of %s", plan.Object)
 		}
+		began := time.Now()
 		page, err := org.Query(ctx, q, salesforce.QueryOptions{All: true})
 		if err != nil {
 			return late, err
@@ -48,7 +49,7 @@ func (s *Service) verify(ctx context.Context, t *store.Target, o *store.TargetOb
 			return late, fault.New(fault.Transient, "query %s: the answer has no Date", plan.Object)
 		}
 		if pages == 0 {
-			complete = page.ServerTime.Add(-store.Tail)
+			complete = page.ServerTime.Add(-time.Since(began) - store.Tail)
 		}
 		seen := make([]store.Position, 0, len(page.Rows))
 		for _, row := range page.Rows {

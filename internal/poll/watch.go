@@ -153,13 +153,14 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 		if o.State != "ok" || slices.Contains(skip, o.Name) {
 			continue
 		}
-		if o.Hi.IsZero() || o.DueRechecks > 0 {
+		if o.Hi.IsZero() || o.DueRechecks {
 			news(o) // nothing read yet, or something to read again: no need to ask
 			continue
 		}
 		more, err := probesOf(o)
 		if err != nil {
-			return err
+			result.Faults = append(result.Faults, flow.ObjectFault{Object: o.Name, Kind: string(fault.KindOf(err)), Message: err.Error()})
+			continue
 		}
 		probes = append(probes, more...)
 	}

@@ -84,6 +84,20 @@ func (s *Store) BeginBatch(ctx context.Context, ref flow.BatchRef) (*Batch, erro
 	return b, nil
 }
 
+// RenumberBatch begins the reading of b anew in read order, before its first record is
+// read: what was noted to be read again until now is answered by it. fault.Fenced when
+// another attempt has taken over.
+func (s *Store) RenumberBatch(ctx context.Context, b *Batch) error {
+	err := s.pool.QueryRow(ctx, `
+		update batches set read_begin = nextval('read_order')
+		where (stream_id, epoch, seq) = ($1, $2, $3) and attempt = $4 and state = 'reading'
+		returning read_begin`, b.Stream, b.Epoch, b.Seq, b.Attempt).Scan(&b.ReadBegin)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fault.New(fault.Fenced, "batch %d of stream %d: another attempt took over", b.Seq, b.Stream)
+	}
+	return translate("number the batch", err)
+}
+
 // lockStream locks the stream's row and checks that ref is of its epoch.
 func lockStream(ctx context.Context, tx pgx.Tx, ref flow.BatchRef, applied *int64) error {
 	var epoch int64

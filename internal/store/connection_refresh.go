@@ -58,7 +58,9 @@ func (s *Store) RefreshConnection(ctx context.Context, integrationID string, use
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshLongest)
 	defer cancel()
 	var asked error
-	err := s.inTx(ctx, "refresh the token", func(tx pgx.Tx) error {
+	var c *Connection
+	var got Refreshed
+	err := s.inTx(ctx, "refresh the token", func(tx pgx.Tx) (err error) {
 		tag, err := tx.Exec(ctx, `select 1 from refresh_locks where integration_id = $1 for update skip locked`, integrationID)
 		if err != nil {
 			return err
@@ -66,8 +68,7 @@ func (s *Store) RefreshConnection(ctx context.Context, integrationID string, use
 		if tag.RowsAffected() == 0 {
 			return ErrRefreshing
 		}
-		c, err := s.loadConnection(ctx, tx, `i.id = $1`, integrationID)
-		if err != nil {
+		if c, err = s.loadConnection(ctx, tx, `i.id = $1`, integrationID); err != nil {
 			return err
 		}
 		if c.Generation != used || c.State != ConnectionGranted {
@@ -77,7 +78,7 @@ func (s *Store) RefreshConnection(ctx context.Context, integrationID string, use
 			update connections set refresh_started_at = clock_timestamp() where integration_id = $1 and generation = $2`, integrationID, used); err != nil {
 			return err
 		}
-		got, err := ask(ctx, c)
+		got, err = ask(ctx, c)
 		switch {
 		case fault.Is(err, fault.Reauthorize):
 			asked = err
@@ -88,10 +89,32 @@ func (s *Store) RefreshConnection(ctx context.Context, integrationID string, use
 		}
 		return s.saveRefresh(ctx, tx, c, got)
 	})
+	if got.Access != "" && asked == nil && err != nil && !errors.Is(err, ErrOvertaken) {
+		err = s.saveLater(ctx, c, got, err)
+	}
 	if err != nil {
 		return err
 	}
 	return asked
+}
+
+// saveLater keeps trying to commit what Salesforce has handed out when the database went
+// away in between: with rotation, this process has the only token that works. The
+// commit compares the generation, so that trying again after one that did succeed
+// changes nothing.
+func (s *Store) saveLater(ctx context.Context, c *Connection, got Refreshed, cause error) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return cause
+		case <-time.After(500 * time.Millisecond):
+		}
+		err := s.inTx(ctx, "store the refreshed token", func(tx pgx.Tx) error { return s.saveRefresh(ctx, tx, c, got) })
+		if err == nil || !fault.Is(err, fault.Unreachable, fault.Transient) {
+			return err
+		}
+		cause = err
+	}
 }
 
 func (s *Store) saveRefresh(ctx context.Context, tx pgx.Tx, c *Connection, got Refreshed) error {

@@ -15,7 +15,7 @@ func (s *Store) DueRechecks(ctx context.Context, integrationID, object string, l
 	rows, err := s.pool.Query(ctx, `
 		select record_id from rechecks
 		where integration_id = $1 and object = $2 and not_before <= now()
-		order by not_before, record_id limit $3`, integrationID, object, limit)
+		order by asked limit $3`, integrationID, object, limit)
 	if err != nil {
 		return nil, translate("read the rechecks", err)
 	}
@@ -35,16 +35,13 @@ const addRecheckRows = `
 	on conflict (integration_id, object, record_id) do update set
 		asked = excluded.asked, not_before = least(k.not_before, excluded.not_before)`
 
-// FollowDependency notes in one transaction that changed parents were seen up to
-// hi and that their children are to be read again. fault.Fenced when the stream
-// moved to another epoch meanwhile.
-func (s *Store) FollowDependency(ctx context.Context, ref flow.BatchRef, integrationID string, d Dependency, hi Position, children []string) error {
+// FollowDependency notes that changed parents were followed up to hi: their children
+// have been noted to be read again. fault.Fenced when the stream moved to another epoch
+// meanwhile, or no longer depends on them.
+func (s *Store) FollowDependency(ctx context.Context, ref flow.BatchRef, integrationID string, d Dependency, hi Position) error {
 	return s.inTx(ctx, "follow a changed parent", func(tx pgx.Tx) error {
 		var applied int64
 		if err := lockStream(ctx, tx, ref, &applied); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, addRecheckRows, integrationID, ref.Object, "parent", children); err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, `

@@ -17,6 +17,8 @@ func (s *Store) SetStatus(ctx context.Context, project, integration, status, rea
 			status_since = case when i.status = $3 then i.status_since else now() end
 		from projects p
 		where p.id = i.project_id and p.name = $1 and i.name = $2
+		  -- Work that is ending must not say that a paused integration syncs.
+		  and ($3 not in ('syncing', 'idle') or i.desired = 'running')
 		  and (i.status, i.status_reason, i.status_hint, i.status_until) is distinct from ($3, $4, $5, $6::timestamptz)`,
 		project, integration, status, reason, hint, nullTime(until))
 	return translate("write the status", err)
@@ -55,6 +57,10 @@ type CheckedObject struct {
 // database's time when the check began: a grant since then may be of another user.
 func (s *Store) SaveCheck(ctx context.Context, integrationID string, version int64, begun time.Time, objects []CheckedObject) error {
 	return s.inTx(ctx, "save the check", func(tx pgx.Tx) error {
+		// In the order in which grants and applies lock: connection, then integration.
+		if _, err := tx.Exec(ctx, `select 1 from connections where integration_id = $1 for update`, integrationID); err != nil {
+			return err
+		}
 		var now int64
 		if err := tx.QueryRow(ctx, `select spec_version from integrations where id = $1 for update`, integrationID).Scan(&now); err != nil {
 			return err
@@ -69,7 +75,8 @@ func (s *Store) SaveCheck(ctx context.Context, integrationID string, version int
 			}
 			if _, err := tx.Exec(ctx, `
 				update objects set state = $3, problem = $4, hint = $5,
-					plan = case when $3 = 'ok' then $6::jsonb else plan end
+					plan = case when $3 = 'ok' then $6::jsonb else plan end,
+					fault_kind = '', fault_message = '', fault_hint = '', fault_since = null, retry_at = null
 				where integration_id = $1 and name = $2`,
 				integrationID, o.Name, state, o.Problem, o.Hint, nullBytes(o.Plan)); err != nil {
 				return err

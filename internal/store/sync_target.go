@@ -49,7 +49,7 @@ type TargetObject struct {
 	Seq          int64 // last applied
 	Hi           Position
 	Dependencies []Dependency
-	DueRechecks  int64
+	DueRechecks  bool // records wait to be read again
 
 	Behind     bool      // there is more to poll before the stream has caught up
 	VerifyFrom time.Time // where the next scan for late rows begins; zero before the first batch
@@ -104,7 +104,7 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 		rows, err := tx.Query(ctx, `
 			select o.name, o.spec, o.state, o.problem, o.hint, coalesce(o.plan, 'null'),
 			       s.id, s.epoch, s.seq, coalesce(s.hi_stamp, '0001-01-01Z'), coalesce(s.hi_id, ''),
-			       (select count(*) from rechecks r
+			       exists (select 1 from rechecks r
 			         where r.integration_id = o.integration_id and r.object = o.name and r.not_before <= now()),
 			       coalesce((select b.more from batches b where (b.stream_id, b.epoch, b.seq) = (s.id, s.epoch, s.seq)), true),
 			       coalesce(s.verified_to, s.verify_from, '0001-01-01Z'), s.verify_after <= now(),

@@ -352,7 +352,7 @@ create table rechecks (
     not_before     timestamptz not null default now(),
     primary key (integration_id, object, record_id)
 );
-create index rechecks_due on rechecks (integration_id, not_before);
+create index rechecks_order on rechecks (integration_id, object, asked);
 
 -- Records that cannot become a comment, with the reason.
 create table set_aside (
