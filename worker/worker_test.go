@@ -243,12 +243,12 @@ func (r *running) stop() int {
 }
 
 // integration applies one, connects it and starts its workflow.
-func (b *bench) integration(sim *simforce.Server, address string) (workflowID string) {
+func (b *bench) integration(sim *simforce.Server, address string, properties ...config.Property) (workflowID string) {
 	b.t.Helper()
 	at := config.Connection{InstanceURL: address, LoginURL: address, ConsumerKey: "3MVG9simforce", ConsumerSecret: "hunter2hunter2"}
 	r, err := b.db.ApplyIntegration(b.t.Context(), config.Integration{
 		Project: "support", Integration: "salesforce-prod", Source: "emails", PollInterval: config.MinPollInterval, Connection: at,
-		Objects: []config.Object{{Object: "EmailMessage", Preset: config.PresetEmail, Deleted: config.DeletedTombstone}},
+		Objects: []config.Object{{Object: "EmailMessage", Preset: config.PresetEmail, Properties: properties, Deleted: config.DeletedTombstone}},
 	})
 	require.NoError(b.t, err)
 	tokens, err := sim.Grant(simforce.SyncUser)
@@ -281,12 +281,7 @@ func TestServesHealthAndStopsDuringAWatch(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.setUp()
-	sim, err := simforce.New(simforce.Options{ConsumerSecret: "hunter2hunter2", Generate: 5})
-	require.NoError(t, err)
-	salesforce := httptest.NewServer(sim)
-	t.Cleanup(salesforce.Close)
-	sim.SetBaseURL(salesforce.URL)
-	b.env["SALESFORCE_EXTRA_HOSTS"] = strings.TrimPrefix(salesforce.URL, "http://")
+	sim, address := b.salesforce(5)
 
 	w := b.start()
 	require.NotEmpty(t, w.metrics, "port 0 is any, and the log says which")
@@ -297,7 +292,7 @@ func TestServesHealthAndStopsDuringAWatch(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	require.JSONEq(t, `{"status":"ok","checks":{"database":"ok","schema":"ok","temporal":"ok"}}`, body)
 
-	id := b.integration(sim, salesforce.URL)
+	id := b.integration(sim, address)
 	comments := func() int { return len(b.seed.Strings(`select id from comments`)) }
 	b.eventually("everything is there and it watches", func() bool { return comments() == 5 && b.watching(id) })
 	status, body = w.get("/metrics")
@@ -314,7 +309,7 @@ func TestServesHealthAndStopsDuringAWatch(t *testing.T) {
 	}
 
 	// The next worker takes the watch over and what was written meanwhile.
-	_, err = sim.CreateRecord("EmailMessage", simforce.Write{Fields: simforce.Row{
+	_, err := sim.CreateRecord("EmailMessage", simforce.Write{Fields: simforce.Row{
 		"Subject": "meanwhile", "TextBody": "written while no worker ran", "FromAddress": "ann@example.com", "ToAddress": "support@acme.example",
 		"Incoming": true, "Status": "0", "MessageDate": time.Now().UTC().Truncate(time.Second)}})
 	require.NoError(t, err)
@@ -323,20 +318,54 @@ func TestServesHealthAndStopsDuringAWatch(t *testing.T) {
 	require.Equal(t, app.ExitOK, next.stop(), next.said())
 }
 
+// salesforce runs a simulator with a few mails and lets the worker call it.
+func (b *bench) salesforce(mails int) (*simforce.Server, string) {
+	b.t.Helper()
+	sim, err := simforce.New(simforce.Options{ConsumerSecret: "hunter2hunter2", Generate: mails})
+	require.NoError(b.t, err)
+	server := httptest.NewServer(sim)
+	b.t.Cleanup(server.Close)
+	sim.SetBaseURL(server.URL)
+	b.env["SALESFORCE_EXTRA_HOSTS"] = strings.TrimPrefix(server.URL, "http://")
+	return sim, server.URL
+}
+
+// status is what the operator sees.
+func (b *bench) status() string {
+	return b.seed.Strings(`select status || ' | ' || status_reason || ' | ' || status_hint from integrations`)[0]
+}
+
+// An object or a field that does not exist is found after the grant and named, with the next step.
+func TestUnknownFieldIsSaidByTheStatus(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.setUp()
+	sim, address := b.salesforce(1)
+	b.integration(sim, address, config.Property{Name: "Colour", Path: "Colour__c"})
+	w := b.start()
+	var said string
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(said)
+		}
+	})
+	b.eventually("the status names the field", func() bool {
+		said = b.status()
+		return strings.HasPrefix(said, "config_invalid | ") && strings.Contains(said, "Colour__c") && !strings.HasSuffix(said, " | ")
+	})
+	require.Empty(t, b.seed.Strings(`select id from comments`))
+	require.Equal(t, app.ExitOK, w.stop(), w.said())
+}
+
 // A ring that does not open what is kept is said where the operator looks, and nothing is lost by it.
 func TestWrongKeyRingIsSaidByTheStatus(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.setUp()
-	sim, err := simforce.New(simforce.Options{ConsumerSecret: "hunter2hunter2", Generate: 2})
-	require.NoError(t, err)
-	salesforce := httptest.NewServer(sim)
-	t.Cleanup(salesforce.Close)
-	sim.SetBaseURL(salesforce.URL)
-	b.env["SALESFORCE_EXTRA_HOSTS"] = strings.TrimPrefix(salesforce.URL, "http://")
+	sim, address := b.salesforce(2)
 	right := b.env["ENCRYPTION_KEYS"]
 	b.env["ENCRYPTION_KEYS"] = "next:" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, secret.KeySize))
-	b.integration(sim, salesforce.URL)
+	b.integration(sim, address)
 	w := b.start()
 	var said string
 	t.Cleanup(func() {
@@ -345,7 +374,7 @@ func TestWrongKeyRingIsSaidByTheStatus(t *testing.T) {
 		}
 	})
 	b.eventually("the status names the key ring", func() bool {
-		said = b.seed.Strings(`select status || ' ' || status_reason || ' ' || status_hint from integrations`)[0]
+		said = b.status()
 		return strings.Contains(said, "ENCRYPTION_KEYS does not hold the key") && strings.Contains(said, "add the missing key to the ring")
 	})
 	require.Equal(t, []string{"granted"}, b.seed.Strings(`select state from connections`))

@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/suite"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -44,7 +46,10 @@ type IntegrationSuite struct {
 
 func TestIntegration(t *testing.T) { suite.Run(t, new(IntegrationSuite)) }
 
-func (s *IntegrationSuite) SetupTest() { s.begin() }
+func (s *IntegrationSuite) SetupTest() {
+	s.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	s.begin()
+}
 
 func (s *IntegrationSuite) begin() {
 	s.env = s.NewTestWorkflowEnvironment()
@@ -467,21 +472,20 @@ func (s *IntegrationSuite) TestAllObjectsRefusedIsConfigInvalid() {
 }
 
 func (s *IntegrationSuite) TestAFailingObjectBacksOffAndTheOthersGoOn() {
-	failures := 0
+	var failures atomic.Int64
 	s.do.poll = func(ref flow.BatchRef) (flow.PollResult, error) {
 		if ref.Object == "Case" {
-			failures++
-			if failures < 9 { // 4 attempts of an activity, twice, and one more
+			if failures.Add(1) < 9 { // 4 attempts of an activity, twice, and one more
 				return flow.PollResult{}, temporal.NewApplicationErrorWithOptions("server too busy", "Transient",
 					temporal.ApplicationErrorOptions{Details: []any{flow.Failure{Message: "server too busy"}}})
 			}
 		}
 		return flow.PollResult{Rows: 1, Sealed: true}, nil
 	}
-	mails := int64(0)
+	var mails atomic.Int64
 	s.do.watch = func(n int, p flow.WatchParams) (flow.WatchResult, error) {
 		r := flow.WatchResult{Outcome: flow.OutcomeNews, Interval: time.Second, Objects: 2}
-		if failures >= 9 && len(p.Skip) == 0 {
+		if failures.Load() >= 9 && len(p.Skip) == 0 {
 			return deleted()
 		}
 		for _, object := range []string{"Case", "EmailMessage"} {
@@ -497,12 +501,12 @@ func (s *IntegrationSuite) TestAFailingObjectBacksOffAndTheOthersGoOn() {
 	}
 	s.do.upsert = func(ref flow.BatchRef) (flow.UpsertResult, error) {
 		if ref.Object == "EmailMessage" {
-			mails++
+			mails.Add(1)
 		}
 		return flow.UpsertResult{Next: ref}, nil
 	}
 	s.Require().NoError(s.run())
-	s.Greater(mails, int64(3), "the other object was synced meanwhile")
+	s.Greater(mails.Load(), int64(3), "the other object was synced meanwhile")
 	var kinds []string
 	for _, r := range s.do.reports {
 		if r.Object == "Case" {

@@ -3,12 +3,14 @@ package poll
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"salesforcesync/internal/config"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/salesforce"
+	"salesforcesync/internal/secret"
 	"salesforcesync/internal/soql"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/transform"
@@ -69,6 +71,8 @@ func (s *Service) Check(ctx context.Context, p flow.CheckParams) (flow.CheckResu
 			if verdict.Plan, err = json.Marshal(plan); err != nil {
 				return result, fault.Wrap(fault.Internal, err, "write the plan of %s", o.Name)
 			}
+		case errors.Is(err, secret.ErrUnknownKey), errors.Is(err, secret.ErrCannotOpen):
+			return result, err // our own key ring's trouble, not the object's
 		case fault.Is(err, fault.Config, fault.Invalid, fault.Permission):
 			verdict.Problem, verdict.Hint = err.Error(), fault.HintOf(err)
 		default:

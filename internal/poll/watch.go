@@ -56,7 +56,9 @@ func (s *Service) Watch(ctx context.Context, p flow.WatchParams) (flow.WatchResu
 			return result, nil
 		}
 		result.Outcome = flow.OutcomeQuiet
-		if p.Once || interval >= longInterval || time.Now().Add(interval).After(end) {
+		// That every object is refused is for the workflow to say, before anybody waits.
+		untold := refused(t, &result) && t.Status != flow.StateConfigInvalid
+		if p.Once || untold || interval >= longInterval || time.Now().Add(interval).After(end) {
 			return result, nil
 		}
 		if t, err = s.sleep(ctx, p, interval, wake, asked); err != nil {
@@ -209,11 +211,15 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 		result.Outcome = flow.OutcomeNews
 		return nil
 	}
-	refused := len(t.Objects) > 0 && len(result.Invalid) == len(t.Objects)
-	if len(skip) == 0 && !refused && t.Status != flow.StateIdle {
+	if len(skip) == 0 && !refused(t, result) && t.Status != flow.StateIdle {
 		return s.Store.SetStatus(ctx, t.Project, t.Integration, flow.StateIdle, "", "", time.Time{})
 	}
 	return nil
+}
+
+// refused reports whether there are objects and the last check refused them all.
+func refused(t *store.Target, result *flow.WatchResult) bool {
+	return len(t.Objects) > 0 && len(result.Invalid) == len(t.Objects)
 }
 
 // blame puts a failed question into the object's faults, or returns it when it is not

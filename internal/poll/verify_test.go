@@ -1,0 +1,111 @@
+package poll_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"salesforcesync/internal/simforce"
+)
+
+// due makes the next Watch scan the tail.
+func (b *bench) due() { b.seed.Exec(`update streams set verify_after = now()`) }
+
+// verifiedTo is "complete up to", zero when nothing is known to be.
+func (b *bench) verifiedTo() (t time.Time) {
+	b.Helper()
+	for _, text := range b.seed.Strings(`select to_char(verified_to at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') from streams where verified_to is not null`) {
+		var err error
+		t, err = time.Parse(time.RFC3339, text)
+		require.NoError(b, err)
+	}
+	return t
+}
+
+func TestVerifyMovesCompleteUpTo(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{Generate: 30}, mailObject)
+	began := b.clock.now().Truncate(time.Second)
+	b.settle()
+	require.False(t, b.verifiedTo().IsZero(), "what is older than any open transaction is complete when the first load is")
+	require.True(t, b.verifiedTo().Before(began.Add(-14*time.Minute)))
+
+	b.clock.add(time.Hour)
+	b.due()
+	_, quiet := b.sync()
+	require.True(t, quiet)
+	require.WithinDuration(t, b.clock.now().Add(-15*time.Minute), b.verifiedTo(), 5*time.Second)
+	require.Equal(t, []string{"30"}, b.seed.Strings(`select salesforce_rows::text from streams`), "asked of Salesforce by COUNT")
+}
+
+// Rows become visible behind the cursor, because Salesforce stamps a record before it
+// commits: each is found, is read, and holds "complete up to" back until it is there.
+func TestVerifyFindsRowsThatBecameVisibleLate(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{Generate: 30}, mailObject)
+	b.settle()
+	b.clock.add(20 * time.Minute)
+	// The cursor moves on with a newer row first.
+	template := b.records("EmailMessage")[0]
+	fields := func(text string) simforce.Row {
+		return simforce.Row{"ParentId": template["ParentId"], "Subject": text, "TextBody": text, "Incoming": true, "Status": "0",
+			"FromAddress": "a@example.com", "ToAddress": "b@example.com", "MessageDate": b.clock.now()}
+	}
+	b.create("EmailMessage", simforce.Write{Fields: fields("in time")})
+	b.settle()
+	for _, late := range []time.Duration{3 * time.Second, time.Minute, 10 * time.Minute} {
+		before, units := len(b.comments()), b.units()
+		stamp := b.clock.now().Add(-late)
+		id := b.create("EmailMessage", simforce.Write{Fields: fields("late by " + late.String()), Stamp: stamp})
+		for range 3 { // the keyset alone does not see it, or sees it only in its unsettled tail
+			b.due()
+			b.settle()
+		}
+		require.Len(t, b.comments(), before+1)
+		require.Equal(t, units+1, b.units())
+		require.Equal(t, "late by "+late.String(), b.comment(id).Messages[0].Body.Text)
+	}
+	b.same()
+	b.clock.add(time.Hour)
+	b.due()
+	b.settle()
+	require.False(t, b.verifiedTo().Before(b.clock.now().Add(-16*time.Minute)))
+	require.Empty(t, b.seed.Strings(`select record_id from rechecks`))
+}
+
+// A late change of a known record, and a late delete, are differences too.
+func TestVerifyFindsLateChanges(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{Generate: 30}, mailObject)
+	b.settle()
+	b.clock.add(20 * time.Minute)
+	mails := b.records("EmailMessage")
+	b.update("EmailMessage", text(mails[1], "Id"), simforce.Row{"TextBody": "in time"})
+	b.settle()
+	units := b.units()
+	_, err := b.sim.UpdateRecord("EmailMessage", text(mails[2], "Id"), simforce.Write{Fields: simforce.Row{"TextBody": "late"}, Stamp: b.clock.now().Add(-5 * time.Minute)})
+	require.NoError(t, err)
+	for range 3 {
+		b.due()
+		b.settle()
+	}
+	require.Equal(t, "late", b.comment(text(mails[2], "Id")).Messages[0].Body.Text)
+	require.Equal(t, units+1, b.units())
+	b.same()
+}
+
+func TestVerifyLeavesAPausedIntegrationAlone(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{Generate: 5}, mailObject)
+	b.settle()
+	before := b.verifiedTo()
+	require.NoError(t, b.db.SetDesired(t.Context(), b.id, "paused"))
+	b.clock.add(time.Hour)
+	b.due()
+	calls := b.sim.Counters().Total
+	result := b.look()
+	require.Equal(t, "paused", result.Outcome)
+	require.Equal(t, calls, b.sim.Counters().Total)
+	require.Equal(t, before, b.verifiedTo())
+}
