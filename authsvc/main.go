@@ -15,6 +15,7 @@ It takes no arguments. The environment says where things are:
   ENCRYPTION_KEYS         the key ring that seals secrets at rest
   PUBLIC_URL              outside base URL, such as https://sync.acme.example
   LISTEN_ADDR             where to listen, default 127.0.0.1:8080
+  TRUSTED_PROXIES         proxies in front, whose X-Forwarded-For is believed
   TEMPORAL_ADDRESS …      Temporal, by its standard variables
   SALESFORCE_EXTRA_HOSTS  host:port allowed besides Salesforce's own hosts
   ADMIN_EMAIL             first administrator, created when there is no user,

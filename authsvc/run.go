@@ -22,6 +22,14 @@ import (
 // Temporal: reading needs none.
 const waitFor = time.Minute
 
+// What one authsvc asks of PostgreSQL at most. Pages and counts of the API take 10 of
+// the connections together, so that signing in always finds one; and what was asked
+// for by a browser or a program is of no use to it after half a minute.
+const (
+	maxConns         = 16
+	statementTimeout = 30 * time.Second
+)
+
 // run builds the door in the order in which its parts depend on each other, and
 // keeps it open until ctx ends.
 func run(ctx context.Context) error {
@@ -45,7 +53,9 @@ func run(ctx context.Context) error {
 
 	var db *store.Store
 	if err := app.WaitFor(ctx, log, "PostgreSQL", waitFor, func(ctx context.Context) (err error) {
-		db, err = store.Open(ctx, cfg.DatabaseURL.Reveal(), store.Options{Keys: cfg.Keys, ApplicationName: "authsvc"})
+		db, err = store.Open(ctx, cfg.DatabaseURL.Reveal(), store.Options{
+			Keys: cfg.Keys, ApplicationName: "authsvc", MaxConns: maxConns, StatementTimeout: statementTimeout,
+		})
 		return err
 	}); err != nil {
 		return err
@@ -92,6 +102,6 @@ func run(ctx context.Context) error {
 	process.Go("unconfirmed grants", func(ctx context.Context) error { return sweepGrants(ctx, connections, log) })
 	seen := newObserver(log, process.Metrics)
 	process.Monitor(cfg.MetricsAddr)
-	process.Serve("door", "LISTEN_ADDR", cfg.ListenAddr, newDoor(comments, pages, process.Health, seen.observe))
+	process.Serve("door", "LISTEN_ADDR", cfg.ListenAddr, newDoor(comments, pages, process.Health, seen.observe, cfg.Proxies))
 	return process.Run(ctx)
 }

@@ -54,6 +54,7 @@ type bench struct {
 	namespace string
 	env       map[string]string
 	temporal  client.Client
+	tokens    simforce.Tokens // of the grant
 }
 
 func newBench(t *testing.T) *bench {
@@ -251,12 +252,12 @@ func (b *bench) integration(sim *simforce.Server, address string, properties ...
 		Objects: []config.Object{{Object: "EmailMessage", Preset: config.PresetEmail, Properties: properties, Deleted: config.DeletedTombstone}},
 	})
 	require.NoError(b.t, err)
-	tokens, err := sim.Grant(simforce.SyncUser)
+	b.tokens, err = sim.Grant(simforce.SyncUser)
 	require.NoError(b.t, err)
 	acme := sim.Orgs()[0]
 	require.NoError(b.t, b.db.SaveGrant(b.t.Context(), store.SalesforceGrant{
 		IntegrationID: r.IntegrationID, OrgID: acme.ID, UserID: acme.Users[simforce.SyncUser], Username: simforce.SyncUser, InstanceURL: address,
-		Access: secret.Text(tokens.AccessToken), Refresh: secret.Text(tokens.RefreshToken),
+		Access: secret.Text(b.tokens.AccessToken), Refresh: secret.Text(b.tokens.RefreshToken),
 	}))
 	id := flow.WorkflowID("support", "salesforce-prod")
 	_, err = b.temporal.ExecuteWorkflow(b.t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: flow.QueueIntegrations},
@@ -304,7 +305,7 @@ func TestServesHealthAndStopsDuringAWatch(t *testing.T) {
 	b.eventually("it watches", func() bool { return b.watching(id) })
 	require.Equal(t, app.ExitOK, w.stop(), w.said())
 	require.NotContains(t, w.said(), "stop was not clean")
-	for _, known := range []string{"hunter2", "00D" + "!", b.env["ENCRYPTION_KEYS"]} {
+	for _, known := range []string{"hunter2", b.tokens.AccessToken, b.tokens.RefreshToken, b.env["ENCRYPTION_KEYS"]} {
 		require.NotContains(t, w.said(), known)
 	}
 

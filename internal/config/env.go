@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -31,6 +32,7 @@ type Config struct {
 	ListenAddr    string          // host:port
 	Keys          *secret.KeyRing // nil when not set
 	ExtraHosts    []string        // host:port, lower case
+	Proxies       []netip.Prefix  // whose X-Forwarded-For is believed
 	MetricsAddr   string          // host:port; "" = off
 	AdminEmail    string
 	AdminPassword secret.Text
@@ -76,6 +78,7 @@ func LoadFrom(lookup func(string) string, program Program, needs ...string) (*Co
 		c.Keys = ring
 	}
 	c.ExtraHosts = r.checkHosts(r.read("SALESFORCE_EXTRA_HOSTS"))
+	c.Proxies = r.checkProxies(r.read("TRUSTED_PROXIES"))
 	if (c.AdminEmail == "") != (c.AdminPassword == "") {
 		r.problem("ADMIN_EMAIL", "ADMIN_EMAIL and ADMIN_PASSWORD go together: set both or none")
 	}
@@ -191,6 +194,28 @@ func (r *envReader) checkHosts(value string) []string {
 		hosts = append(hosts, h)
 	}
 	return hosts
+}
+
+func (r *envReader) checkProxies(value string) []netip.Prefix {
+	var proxies []netip.Prefix
+	for text := range strings.SplitSeq(value, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		proxy, err := netip.ParsePrefix(text)
+		if address, errAddress := netip.ParseAddr(text); errAddress == nil {
+			proxy, err = netip.PrefixFrom(address.WithZone(""), address.BitLen()), nil
+		}
+		switch {
+		case err != nil || proxy.Addr().Is4In6(): // addresses are compared as plain IPv4
+			r.problem("TRUSTED_PROXIES", "%q is not an address or a CIDR, such as 10.0.0.7 or 10.0.0.0/8", text)
+		case proxy.Bits() == 0:
+			r.problem("TRUSTED_PROXIES", "%s trusts everybody: anybody could make up an address", text)
+		default:
+			proxies = append(proxies, proxy.Masked())
+		}
+	}
+	return proxies
 }
 
 func validPort(s string) bool {

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"encoding/base64"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,7 +31,8 @@ func TestLoadReadsEachProgramsVariables(t *testing.T) {
 	t.Parallel()
 	env := lookup(map[string]string{
 		"DATABASE_URL": "postgres://u:p@h/db", "ENCRYPTION_KEYS": testKey, "PUBLIC_URL": "https://Sync.Acme.example/",
-		"SALESFORCE_EXTRA_HOSTS": "localhost:8090, Other:1", "METRICS_ADDR": ":0", "ADMIN_EMAIL": "a@b.example", "ADMIN_PASSWORD": "x",
+		"SALESFORCE_EXTRA_HOSTS": "localhost:8090, Other:1", "TRUSTED_PROXIES": "10.1.2.3/8, 192.0.2.7,,fd00::/8,2001:db8::1",
+		"METRICS_ADDR": ":0", "ADMIN_EMAIL": "a@b.example", "ADMIN_PASSWORD": "x",
 	})
 
 	worker, err := config.LoadFrom(env, config.Worker)
@@ -42,11 +44,15 @@ func TestLoadReadsEachProgramsVariables(t *testing.T) {
 	require.Equal(t, "info", worker.LogLevel)
 	require.Empty(t, worker.PublicURL, "worker has no use for it")
 	require.Empty(t, worker.AdminPassword)
+	require.Empty(t, worker.Proxies)
 
 	authsvc, err := config.LoadFrom(env, config.Authsvc)
 	require.NoError(t, err)
 	require.Equal(t, "https://sync.acme.example", authsvc.PublicURL)
 	require.Equal(t, "127.0.0.1:8080", authsvc.ListenAddr)
+	require.Equal(t, []netip.Prefix{
+		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("2001:db8::1/128"),
+	}, authsvc.Proxies)
 
 	starter, err := config.LoadFrom(lookup(map[string]string{"DATABASE_URL": "postgres://h/db"}), config.Starter)
 	require.NoError(t, err)
@@ -57,10 +63,10 @@ func TestLoadReportsEveryProblemByName(t *testing.T) {
 	t.Parallel()
 	_, err := config.LoadFrom(lookup(map[string]string{
 		"ENCRYPTION_KEYS": "short:AAAA", "PUBLIC_URL": "sync.acme.example", "LISTEN_ADDR": "8080", "METRICS_ADDR": "host:99999",
-		"SALESFORCE_EXTRA_HOSTS": "localhost", "LOG_LEVEL": "loud",
+		"SALESFORCE_EXTRA_HOSTS": "localhost", "LOG_LEVEL": "loud", "TRUSTED_PROXIES": "proxy",
 	}), config.Authsvc)
 	require.True(t, fault.Is(err, fault.Invalid))
-	for _, name := range []string{"DATABASE_URL", "ENCRYPTION_KEYS", "PUBLIC_URL", "LISTEN_ADDR", "METRICS_ADDR", "SALESFORCE_EXTRA_HOSTS", "LOG_LEVEL"} {
+	for _, name := range []string{"DATABASE_URL", "ENCRYPTION_KEYS", "PUBLIC_URL", "LISTEN_ADDR", "METRICS_ADDR", "SALESFORCE_EXTRA_HOSTS", "LOG_LEVEL", "TRUSTED_PROXIES"} {
 		require.Contains(t, err.Error(), name+": ")
 	}
 	require.NotContains(t, err.Error(), "AAAA")
@@ -89,6 +95,30 @@ func TestLoadProblems(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
+	}
+}
+
+func TestTrustedProxies(t *testing.T) {
+	t.Parallel()
+	load := func(value string) (*config.Config, error) {
+		return config.LoadFrom(lookup(map[string]string{
+			"DATABASE_URL": "postgres://h/db", "ENCRYPTION_KEYS": testKey, "PUBLIC_URL": "https://a.example", "TRUSTED_PROXIES": value,
+		}), config.Authsvc)
+	}
+	c, err := load("")
+	require.NoError(t, err)
+	require.Empty(t, c.Proxies, "nobody is believed unless named")
+	for value, want := range map[string]string{
+		"10.0.0.0/33":         "is not an address or a CIDR",
+		"10.0.0.1:80":         "is not an address or a CIDR",
+		"10.0.0":              "is not an address or a CIDR",
+		"::ffff:10.0.0.0/104": "is not an address or a CIDR",
+		"10.0.0.1,0.0.0.0/0":  "0.0.0.0/0 trusts everybody",
+		"::/0":                "::/0 trusts everybody",
+	} {
+		_, err := load(value)
+		require.ErrorContains(t, err, "TRUSTED_PROXIES: ", value)
+		require.ErrorContains(t, err, want, value)
 	}
 }
 

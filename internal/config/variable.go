@@ -28,6 +28,8 @@ var variables = []Variable{
 		Meaning: "outside base URL of `authsvc`, such as `https://sync.acme.example`; the OAuth callback is built from it"},
 	{Name: "LISTEN_ADDR", Default: "127.0.0.1:8080", Programs: []Program{Authsvc},
 		Meaning: "where `authsvc` listens"},
+	{Name: "TRUSTED_PROXIES", Programs: []Program{Authsvc},
+		Meaning: "comma-separated addresses or CIDRs of the proxies in front of `authsvc`, such as `10.0.0.0/8`; only from them `X-Forwarded-For` is believed. Not set = every visitor of a proxy counts as one"},
 	{Name: "SALESFORCE_EXTRA_HOSTS", Programs: everywhere,
 		Meaning: "comma-separated `host:port` allowed besides Salesforce's own domains; plain http only for these"},
 	{Name: "METRICS_ADDR", Programs: servers,

@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"internal/transform", "internal/oauth", "internal/access"},
 	{"internal/store", "internal/salesforce"},
 	{"internal/config", "internal/soql"},
-	{"internal/clean", "internal/comment"},
+	{"internal/clean", "internal/comment", "internal/gate"},
 	{"internal/flow", "internal/secret", "internal/fault", "internal/crashpoint"},
 	{"internal/simforce"},
 }

@@ -3,8 +3,8 @@ package request
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"runtime/debug"
 	"time"
@@ -26,6 +26,7 @@ type Record struct {
 	Who      string // the principal's credential name, if there was one
 	Err      error  // what went wrong on our side; shown to nobody outside
 	begun    time.Time
+	address  netip.Addr
 }
 
 type contextKey struct{}
@@ -33,10 +34,11 @@ type contextKey struct{}
 // idPattern is what we take over from a caller or a proxy: it goes into logs.
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
 
-// Handler gives every request its record and id, and calls observe when it was answered.
-func Handler(next http.Handler, observe func(Record)) http.Handler {
+// Handler gives every request its record and id, and calls observe when it was
+// answered. proxies are those whose X-Forwarded-For is believed, see Address.
+func Handler(next http.Handler, observe func(Record), proxies ...netip.Prefix) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		record := &Record{ID: r.Header.Get(HeaderID), Method: r.Method, begun: time.Now()}
+		record := &Record{ID: r.Header.Get(HeaderID), Method: r.Method, begun: time.Now(), address: visitor(r, proxies)}
 		if !idPattern.MatchString(record.ID) {
 			record.ID = newID()
 		}
@@ -87,16 +89,6 @@ type PanicError struct {
 
 // Error names the cause; the stack is for the log.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Cause) }
-
-// Address is the network address of the other side, without its port. Behind a proxy it
-// is the proxy's: what a header claims is not believed.
-func Address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
 
 // newID is a UUID of version 7: request ids sort by time, also across processes.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

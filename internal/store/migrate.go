@@ -121,12 +121,12 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 		return fault.Wrap(fault.Internal, err, "read the migrations")
 	}
 	var exists bool
-	if err := s.pool.QueryRow(ctx, `select to_regclass('schema_migrations') is not null`).Scan(&exists); err != nil {
+	if err := s.health.QueryRow(ctx, `select to_regclass('schema_migrations') is not null`).Scan(&exists); err != nil {
 		return translate("read the schema version", err)
 	}
 	have := 0
 	if exists {
-		if err := s.pool.QueryRow(ctx, `select coalesce(max(version), 0) from schema_migrations`).Scan(&have); err != nil {
+		if err := s.health.QueryRow(ctx, `select coalesce(max(version), 0) from schema_migrations`).Scan(&have); err != nil {
 			return translate("read the schema version", err)
 		}
 	}

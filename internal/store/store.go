@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,8 +20,9 @@ import (
 // Store is a pool of connections to the product's database. It is safe for
 // concurrent use.
 type Store struct {
-	pool *pgxpool.Pool
-	keys *secret.KeyRing
+	pool   *pgxpool.Pool
+	health *pgxpool.Pool // one connection, for Ping and CheckSchema; not opened before they ask
+	keys   *secret.KeyRing
 
 	// A refresh holds a connection while it waits for Salesforce and needs another for
 	// a moment: at most half of the pool may refresh, else all could wait for all.
@@ -29,9 +31,10 @@ type Store struct {
 
 // Options tune a Store.
 type Options struct {
-	Keys            *secret.KeyRing // seals secrets; nil refuses what would seal or open one
-	ApplicationName string          // shown in pg_stat_activity
-	MaxConns        int32           // 0 = pgxpool's default
+	Keys             *secret.KeyRing // seals secrets; nil refuses what would seal or open one
+	ApplicationName  string          // shown in pg_stat_activity
+	MaxConns         int32           // 0 = pgxpool's default
+	StatementTimeout time.Duration   // ends any longer statement with fault.Unreachable; 0 = none
 }
 
 // Open connects to the database that url names and waits until it answers or ctx
@@ -54,6 +57,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	// A client that vanished inside a transaction must not hold its locks for ever.
 	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "120000"
+	if o.StatementTimeout > 0 {
+		cfg.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(o.StatementTimeout.Milliseconds(), 10)
+	}
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = 5 * time.Second
 	}
@@ -66,15 +72,26 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		e := fault.Wrap(fault.Unreachable, err, "PostgreSQL at %s:%d does not answer", cfg.ConnConfig.Host, cfg.ConnConfig.Port)
 		return nil, e.WithHint("check DATABASE_URL and that the server is running")
 	}
-	return &Store{pool: pool, keys: o.Keys, refreshing: make(chan struct{}, max(pool.Config().MaxConns/2, 1))}, nil
+	one := cfg.Copy()
+	one.MaxConns, one.MinConns, one.MinIdleConns = 1, 0, 0
+	health, err := pgxpool.NewWithConfig(ctx, one)
+	if err != nil {
+		pool.Close()
+		return nil, translate("open the database", err)
+	}
+	return &Store{pool: pool, health: health, keys: o.Keys, refreshing: make(chan struct{}, max(pool.Config().MaxConns/2, 1))}, nil
 }
 
 // Close releases the connections.
-func (s *Store) Close() { s.pool.Close() }
+func (s *Store) Close() {
+	s.health.Close()
+	s.pool.Close()
+}
 
-// Ping reports whether the database answers.
+// Ping reports whether the database answers. It has a connection of its own, as has
+// CheckSchema: a pool that is all in use is no database that is away.
 func (s *Store) Ping(ctx context.Context) error {
-	return translate("ping the database", s.pool.Ping(ctx))
+	return translate("ping the database", s.health.Ping(ctx))
 }
 
 // NewID makes an id in the form the comments API shows: 16 lower-case hex digits.
@@ -114,6 +131,9 @@ func translate(op string, err error) error {
 			return fault.Wrap(fault.Transient, err, "%s", op)
 		case "23":
 			return fault.Wrap(fault.Conflict, err, "%s", op)
+		}
+		if pg.Code == "22021" { // character not in repertoire: NUL, or no UTF-8
+			return fault.Wrap(fault.Invalid, err, "%s: a text has a character that cannot be stored", op)
 		}
 		return fault.Wrap(fault.Internal, err, "%s", op)
 	}

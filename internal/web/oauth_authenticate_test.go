@@ -214,14 +214,10 @@ func TestCookiesOfTheFlow(t *testing.T) {
 		w := httptest.NewRecorder()
 		page.ServeHTTP(w, httptest.NewRequest(http.MethodGet, c.linkPath(), nil))
 		require.Equal(t, http.StatusFound, w.Code)
-		attempt := w.Result().Cookies()
-		require.NoError(t, page.notify(t.Context(), w, "success", "x"))
 		cookies := w.Result().Cookies()
-		if len(cookies) == len(attempt) { // the recorder keeps the first answer's headers
-			w = httptest.NewRecorder()
-			require.NoError(t, page.notify(t.Context(), w, "success", "x"))
-			cookies = append(attempt, w.Result().Cookies()...)
-		}
+		w = httptest.NewRecorder()
+		require.NoError(t, page.notify(t.Context(), w, "success", "x"))
+		cookies = append(cookies, w.Result().Cookies()...)
 		require.Len(t, cookies, 2)
 		for _, cookie := range cookies {
 			require.Equal(t, secure, cookie.Secure, cookie.Name)
