@@ -112,6 +112,9 @@ func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
 	for _, news := range result.News {
 		l.begin(ctx, news)
 	}
+	if len(result.Invalid) > 0 && l.state.CheckAt.IsZero() { // checked before this workflow was started
+		l.state.CheckAt = workflow.Now(ctx).Add(refusedFor)
+	}
 	if l.checkDue(ctx) { // only now: Watch was allowed to ask, so Check is too
 		return false, l.check(ctx)
 	}

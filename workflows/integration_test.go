@@ -471,6 +471,35 @@ func (s *IntegrationSuite) TestAllObjectsRefusedIsConfigInvalid() {
 	s.Less(s.env.Now().Sub(began), 5*time.Minute, "the signal was followed by a look at the configuration")
 }
 
+// With nothing that can be asked, looking every few seconds would only fill history.
+func (s *IntegrationSuite) TestConfigInvalidWaitsForTheNextCheckOrASignal() {
+	s.do.check = func(n int) (flow.CheckResult, error) {
+		if n > 1 {
+			return flow.CheckResult{Objects: []flow.CheckedObject{{Object: "Bad__c"}}}, nil
+		}
+		return flow.CheckResult{Objects: []flow.CheckedObject{{Object: "Bad__c", Problem: "no such object"}}}, nil
+	}
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		switch {
+		case n == 1:
+			return flow.WatchResult{Outcome: flow.OutcomeUnchecked}, nil
+		case s.do.checks.Load() > 1:
+			return deleted()
+		}
+		r, err := quiet()
+		r.Invalid = []flow.ObjectFault{{Object: "Bad__c", Message: "no such object"}}
+		return r, err
+	}
+	s.at(14*time.Minute, func() {
+		s.Equal(flow.StateConfigInvalid, s.status().State)
+		s.LessOrEqual(s.do.watches.Load(), int64(3))
+	})
+	began := s.env.Now()
+	s.Require().NoError(s.run())
+	s.EqualValues(2, s.do.checks.Load())
+	s.Less(s.env.Now().Sub(began), 20*time.Minute)
+}
+
 func (s *IntegrationSuite) TestAFailingObjectBacksOffAndTheOthersGoOn() {
 	var failures atomic.Int64
 	s.do.poll = func(ref flow.BatchRef) (flow.PollResult, error) {

@@ -160,6 +160,9 @@ func (l *loop) untilTick(ctx workflow.Context) time.Duration {
 	if at := l.soonestRetry(); !at.IsZero() && at.Before(next) {
 		next = at // an object that waits after a failure does not wait for a long interval too
 	}
+	if l.state.Status == flow.StateConfigInvalid && l.state.CheckAt.After(next) {
+		next = l.state.CheckAt // nothing can be asked until somebody signals or the check is due
+	}
 	return next.Sub(workflow.Now(ctx))
 }
 

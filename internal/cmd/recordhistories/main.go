@@ -78,7 +78,7 @@ func record(ctx context.Context, s scenario, path string) error {
 		return err
 	}
 	defer server.Stop() //nolint:errcheck // it is in memory and goes with this process
-	c, err := client.DialContext(ctx, client.Options{HostPort: server.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	c, err := client.DialContext(ctx, client.Options{HostPort: server.Address(), Identity: "recordhistories", Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
 	if err != nil {
 		return err
 	}

@@ -62,6 +62,13 @@ func tell(objects ...string) func() (flow.WatchResult, error) {
 	return func() (flow.WatchResult, error) { return news(objects...) }
 }
 
+// refused is what Watch says when the last check has refused every object.
+func refused() (flow.WatchResult, error) {
+	r, err := outcome(flow.OutcomeQuiet)
+	r.Invalid = []flow.ObjectFault{{Object: "EmailMessage", Kind: "Config", Message: "no such field", Hint: "check the name"}}
+	return r, err
+}
+
 func failure(kind string, final bool, after time.Duration) error {
 	return temporal.NewApplicationErrorWithOptions(kind, kind, temporal.ApplicationErrorOptions{
 		NonRetryable: final, Details: []any{flow.Failure{Message: kind, Hint: "do something", RetryAfter: after}}})
@@ -120,7 +127,7 @@ var scenarios = []scenario{
 	},
 	{
 		name:  "configuration-refused",
-		watch: sequence(say(flow.OutcomeUnchecked), say(flow.OutcomeUnchecked), tell("EmailMessage"), say(flow.OutcomeQuiet)),
+		watch: sequence(say(flow.OutcomeUnchecked), refused, say(flow.OutcomeUnchecked), tell("EmailMessage"), say(flow.OutcomeQuiet)),
 		check: func(n int) flow.CheckResult {
 			object := flow.CheckedObject{Object: "EmailMessage"}
 			if n == 1 {
