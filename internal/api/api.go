@@ -10,6 +10,7 @@ import (
 
 	"salesforcesync/internal/access"
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/gate"
 	"salesforcesync/internal/request"
 	"salesforcesync/internal/secret"
 	"salesforcesync/internal/store"
@@ -51,7 +52,14 @@ type API struct {
 	session func(r *http.Request) secret.Text
 	limits  *limits
 	mux     *http.ServeMux
+
+	counting *counting
+	pages    *gate.Gate // around the routes that are large
 }
+
+// pagesAtATime is how many pages of comments are in memory at a time: one may hold
+// 256 comments of any size, three times over.
+const pagesAtATime = 8
 
 // New makes an API.
 func New(s Store, a Access, o Options) *API {
@@ -61,7 +69,10 @@ func New(s Store, a Access, o Options) *API {
 	if o.Session == nil {
 		o.Session = func(*http.Request) secret.Text { return "" }
 	}
-	api := &API{store: s, access: a, session: o.Session, limits: newLimits(o.RequestsPerSecond, o.Burst), mux: http.NewServeMux()}
+	api := &API{
+		store: s, access: a, session: o.Session, limits: newLimits(o.RequestsPerSecond, o.Burst), mux: http.NewServeMux(),
+		counting: newCounting(s), pages: gate.New("make a page of comments", pagesAtATime, gate.Patience),
+	}
 	for _, route := range routes {
 		for _, pattern := range route.patterns {
 			api.mux.HandleFunc(route.method+" "+pattern, func(w http.ResponseWriter, r *http.Request) { api.serve(w, r, route) })
@@ -84,6 +95,7 @@ const maxBody = 1 << 20
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer request.Recover(w, r, func(err error) { a.fail(w, r, err) })
 	w.Header().Set("Cache-Control", "no-store")
+	r = withOneSlash(r)
 	// ServeMux would answer an unclean path with a redirect in HTML.
 	escaped := r.URL.EscapedPath()
 	if clean := path.Clean(escaped); escaped != clean && escaped != clean+"/" {
@@ -92,6 +104,22 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	a.mux.ServeHTTP(w, r)
+}
+
+// withOneSlash is r without the second slash that clients make of an endpoint that
+// ends in one.
+func withOneSlash(r *http.Request) *http.Request {
+	if !strings.HasPrefix(r.URL.Path, "//") {
+		return r
+	}
+	trimmed := r.WithContext(r.Context())
+	u := *r.URL
+	u.Path = "/" + strings.TrimLeft(u.Path, "/")
+	if u.RawPath != "" {
+		u.RawPath = "/" + strings.TrimLeft(u.RawPath, "/")
+	}
+	trimmed.URL = &u
+	return trimmed
 }
 
 // call is one request on its way to its handler.
@@ -106,10 +134,17 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, route route) {
 	ctx := r.Context()
 	record := request.Of(ctx)
 	record.Route = r.Pattern
+	// Bad tokens count against the address they come from. Once there were too many, no more are
+	// looked up, good or bad.
+	address := "address:" + request.Address(r)
+	if err := a.limits.check(address); err != nil {
+		a.fail(w, r, err)
+		return
+	}
 	who, err := a.authenticate(r)
 	if err != nil {
 		if fault.Is(err, fault.Unauthenticated) {
-			if limited := a.limits.take("address:" + request.Address(r)); limited != nil {
+			if limited := a.limits.take(address); limited != nil {
 				err = limited
 			}
 		}
@@ -126,12 +161,34 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, route route) {
 		a.fail(w, r, err)
 		return
 	}
-	out, err := route.handle(a, c)
+	body, err := a.make(c, route)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	a.answer(w, r, out)
+	request.Answer(w, r, http.StatusOK, contentType, body)
+}
+
+// make makes the body of a good answer. It does not send it: a caller who reads
+// slowly must not keep the others out.
+func (a *API) make(c *call, route route) ([]byte, error) {
+	if route.large {
+		leave, err := a.pages.Enter(c.r.Context())
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
+	out, err := route.handle(a, c)
+	if err != nil {
+		return nil, err
+	}
+	out["status"] = "ok"
+	body, err := encode(out)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "encode the answer")
+	}
+	return body, nil
 }
 
 // authenticate takes a bearer token, or the browser's session for what only reads.

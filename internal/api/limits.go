@@ -51,6 +51,21 @@ func (l *limits) take(key string) error {
 	if b.AllowN(now, 1) {
 		return nil
 	}
+	return l.exceeded()
+}
+
+// check is take that takes nothing.
+func (l *limits) check(key string) error {
+	l.mu.Lock()
+	b := l.buckets[key]
+	l.mu.Unlock()
+	if b == nil || b.Tokens() >= 1 {
+		return nil
+	}
+	return l.exceeded()
+}
+
+func (l *limits) exceeded() error {
 	e := fault.New(fault.RateLimited, "more than %g requests per second", float64(l.rate))
 	e.RetryAfter = time.Duration(float64(time.Second) / float64(l.rate))
 	return e

@@ -18,16 +18,6 @@ type reply map[string]any
 
 const contentType = "application/json; charset=utf-8"
 
-func (a *API) answer(w http.ResponseWriter, r *http.Request, out reply) {
-	out["status"] = "ok"
-	body, err := encode(out)
-	if err != nil {
-		a.fail(w, r, fault.Wrap(fault.Internal, err, "encode the answer"))
-		return
-	}
-	request.Answer(w, r, http.StatusOK, contentType, body)
-}
-
 // fail answers with an error: the translation of faults into status codes. Only
 // messages for the caller's own mistakes go out; the rest stays in the record.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {

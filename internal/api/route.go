@@ -24,23 +24,24 @@ type route struct {
 	on         target
 	permission string
 	handle     func(*API, *call) (reply, error)
+	large      bool // a bounded number of its answers is made at a time
 }
 
 var routes = []route{
-	{http.MethodGet, []string{"/auth/user"}, onNobody, "", (*API).getUser},
-	{http.MethodPost, []string{"/auth/refresh-user-permissions"}, onNobody, "", (*API).refreshPermissions},
+	{http.MethodGet, []string{"/auth/user"}, onNobody, "", (*API).getUser, false},
+	{http.MethodPost, []string{"/auth/refresh-user-permissions"}, onNobody, "", (*API).refreshPermissions, false},
 
-	{http.MethodGet, []string{"/api/v1/projects", "/api/_private/projects"}, onListed, "", (*API).listProjects},
-	{http.MethodGet, []string{"/api/_private/buckets"}, onNobody, "", (*API).listBuckets},
+	{http.MethodGet, []string{"/api/v1/projects", "/api/_private/projects"}, onListed, "", (*API).listProjects, false},
+	{http.MethodGet, []string{"/api/_private/buckets"}, onNobody, "", (*API).listBuckets, false},
 
-	{http.MethodGet, []string{"/api/v1/sources"}, onListed, access.SourcesRead, (*API).listSources},
-	{http.MethodGet, []string{"/api/v1/sources/{name}"}, onProject, access.SourcesRead, (*API).getProjectOrSource},
-	{http.MethodGet, []string{"/api/v1/sources/{project}/{source}"}, onSource, access.SourcesRead, (*API).getProjectOrSource},
+	{http.MethodGet, []string{"/api/v1/sources"}, onListed, access.SourcesRead, (*API).listSources, false},
+	{http.MethodGet, []string{"/api/v1/sources/{name}"}, onProject, access.SourcesRead, (*API).getProjectOrSource, false},
+	{http.MethodGet, []string{"/api/v1/sources/{project}/{source}"}, onSource, access.SourcesRead, (*API).getProjectOrSource, false},
 	{http.MethodPost, []string{"/api/v1/sources/{name}/statistics", "/api/v1/sources/{project}/{source}/statistics"},
-		onSource, access.SourcesRead, (*API).getStatistics},
+		onSource, access.SourcesRead, (*API).getStatistics, false},
 
 	{http.MethodGet, []string{"/api/_private/sources/{name}/comments", "/api/_private/sources/{project}/{source}/comments"},
-		onSource, access.SourcesRead, (*API).listComments},
+		onSource, access.SourcesRead, (*API).listComments, true},
 	{http.MethodGet, []string{"/api/v1/sources/{name}/comments/{id}", "/api/v1/sources/{project}/{source}/comments/{id}"},
-		onSource, access.SourcesRead, (*API).getComment},
+		onSource, access.SourcesRead, (*API).getComment, false},
 }

@@ -23,7 +23,7 @@ func (a *API) getStatistics(c *call) (reply, error) {
 	}
 	var n int64
 	if len(filter.sources) == 0 || slices.Contains(filter.sources, c.source.ID) {
-		if n, err = a.store.CountComments(c.r.Context(), c.source.ID, filter.from, filter.to); err != nil {
+		if n, err = a.counting.count(c.r.Context(), c.source.ID, filter.from, filter.to); err != nil {
 			return nil, err
 		}
 	}

@@ -29,8 +29,8 @@ type number float64
 
 // MarshalJSON writes the number with a point or an exponent.
 func (n number) MarshalJSON() ([]byte, error) {
-	if f := float64(n); f == math.Trunc(f) && math.Abs(f) < 1e15 {
-		return []byte(strconv.FormatFloat(f, 'f', 1, 64)), nil
+	if f := float64(n); f == math.Trunc(f) && math.Abs(f) < 1e21 { // from where on JSON has an exponent
+		return append(strconv.AppendFloat(nil, f, 'f', -1, 64), ".0"...), nil
 	}
 	return json.Marshal(float64(n))
 }
