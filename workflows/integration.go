@@ -84,6 +84,9 @@ func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
 		// all the same, because it alone sees that the configuration changed.
 		return false, l.waitForObject(ctx)
 	}
+	if l.busy == 0 && l.state.Status == flow.StateSyncing {
+		l.enter(ctx, flow.StateIdle, "", "", time.Time{}) // what was news is done; Watch may take minutes
+	}
 	nudges := l.nudges
 	result, err := l.watch(ctx, skip)
 	if err != nil {

@@ -162,6 +162,28 @@ func (s *IntegrationSuite) TestNewsGoesStraightThrough() {
 	s.EqualValues(1, status.Objects[0].Batches)
 }
 
+// A long Watch after the last batch must not look like a sync that never ends.
+func (s *IntegrationSuite) TestIsIdleWhileItWatches() {
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		switch n {
+		case 1:
+			return news("EmailMessage", 1)
+		case 2:
+			return quiet()
+		}
+		return deleted()
+	}
+	s.env.OnActivity(flow.Watch.Name, mock.Anything, mock.Anything).Return(
+		func(_ context.Context, p flow.WatchParams) (flow.WatchResult, error) {
+			return s.do.watch(int(s.do.watches.Add(1)), p)
+		}).After(5 * time.Minute)
+	s.at(8*time.Minute, func() {
+		s.EqualValues(1, s.do.upserts.Load())
+		s.Equal(flow.StateIdle, s.status().State)
+	})
+	s.Require().NoError(s.run())
+}
+
 func (s *IntegrationSuite) TestMoreIsPolledWithoutWatchingBetween() {
 	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
 		if n == 1 {
