@@ -155,19 +155,49 @@ func TestTheDoorOpensAndCloses(t *testing.T) {
 	status, _, body = r.get("door", "/auth/user", token.Reveal())
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, body, "admin@example.com")
+	status, _, _ = r.get("door", "//auth/user", token.Reveal())
+	require.Equal(t, http.StatusOK, status)
 	status, _, body = r.get("door", "/api//v1", "")
 	require.Equal(t, http.StatusNotFound, status)
 	require.Contains(t, body, `"status":"error"`)
 
 	status, _, body = r.get("metrics", "/metrics", "")
 	require.Equal(t, http.StatusOK, status)
-	require.Contains(t, body, `salesforcesync_http_request_seconds_count{route="GET /auth/user",status="200"} 1`)
+	require.Contains(t, body, `salesforcesync_http_request_seconds_count{route="GET /auth/user",status="200"} 2`)
 	status, _, _ = r.get("door", "/metrics", "")
 	require.Equal(t, http.StatusNotFound, status, "metrics are not for the public")
 
 	require.Equal(t, app.ExitOK, r.stop(), r.log.String())
 	require.NotContains(t, r.log.String(), token.Reveal())
 	require.NotContains(t, r.log.String(), env["ADMIN_PASSWORD"])
+}
+
+func TestVisitorsOfAProxyAreToldApart(t *testing.T) {
+	t.Parallel()
+	_, url := storetest.NewURL(t)
+	env := environment(url)
+	env["ADMIN_EMAIL"], env["ADMIN_PASSWORD"] = "admin@example.com", "a long enough password"
+	env["TRUSTED_PROXIES"] = "127.0.0.0/8, 10.0.0.1"
+	r := start(t, env)
+	signIn := func(visitor, password string) int {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+r.addresses["door"]+"/sign-in",
+			strings.NewReader("email=admin%40example.com&password="+strings.ReplaceAll(password, " ", "+")))
+		require.NoError(t, err)
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("X-Forwarded-For", visitor+", 10.0.0.1")
+		res, err := http.DefaultTransport.RoundTrip(req)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		return res.StatusCode
+	}
+	for range 10 {
+		require.Equal(t, http.StatusUnauthorized, signIn("198.51.100.1", "wrong"))
+	}
+	require.Equal(t, http.StatusTooManyRequests, signIn("198.51.100.1", "wrong"))
+	require.Equal(t, http.StatusTooManyRequests, signIn("203.0.113.9, 198.51.100.1", "wrong"), "what a visitor claims changes nothing")
+	require.Equal(t, http.StatusSeeOther, signIn("198.51.100.2", env["ADMIN_PASSWORD"]))
+	require.Equal(t, app.ExitOK, r.stop(), r.log.String())
 }
 
 func TestRefusals(t *testing.T) {
@@ -193,6 +223,7 @@ func TestRefusals(t *testing.T) {
 		"an argument":   {nil, []string{"serve"}, app.ExitInvalid, []string{"authsvc takes no arguments"}},
 		"nothing set":   {nil, nil, app.ExitInvalid, []string{"DATABASE_URL", "ENCRYPTION_KEYS", "PUBLIC_URL"}},
 		"bad key ring":  {with("ENCRYPTION_KEYS", "x"), nil, app.ExitInvalid, []string{"ENCRYPTION_KEYS"}},
+		"bad proxies":   {with("TRUSTED_PROXIES", "0.0.0.0/0"), nil, app.ExitInvalid, []string{"TRUSTED_PROXIES", "trusts everybody"}},
 		"bad log level": {with("LOG_LEVEL", "loud"), nil, app.ExitInvalid, []string{"LOG_LEVEL"}},
 		"port taken":    {with("LISTEN_ADDR", taken.Addr().String()), nil, app.ExitInvalid, []string{taken.Addr().String(), "next step: ", "LISTEN_ADDR"}},
 		"old schema":    {with("DATABASE_URL", storetest.Empty(t)), nil, app.ExitInvalid, []string{"schema version 0", "needs version", "starter setup"}},

@@ -22,9 +22,9 @@ import (
 // Temporal: reading needs none.
 const waitFor = time.Minute
 
-// What one authsvc asks of PostgreSQL at most. Pages and counts of the API take 10 of
-// the connections together, so that signing in always finds one; and what was asked
-// for by a browser or a program is of no use to it after half a minute.
+// What one authsvc asks of PostgreSQL at most. Large pages and counts take no more than
+// 12 of the connections together, so that short questions find one; and an answer is of
+// no use to a browser or a program after half a minute.
 const (
 	maxConns         = 16
 	statementTimeout = 30 * time.Second

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"salesforcesync/internal/gate"
 	"salesforcesync/internal/store"
 )
 
@@ -11,7 +12,7 @@ import (
 type Service struct {
 	store   Store
 	guesses *guesses
-	hashing chan struct{} // bounds the memory that password hashing takes
+	hashing *gate.Gate // bounds the memory that password hashing takes
 	now     func() time.Time
 }
 
@@ -32,5 +33,5 @@ type Store interface {
 
 // New makes a Service on the given store.
 func New(s Store) *Service {
-	return &Service{store: s, guesses: newGuesses(), hashing: make(chan struct{}, 2), now: time.Now}
+	return &Service{store: s, guesses: newGuesses(), hashing: gate.New("hash a password", 2, gate.Patience), now: time.Now}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/gate"
 	"salesforcesync/internal/secret"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/store/storetest"
@@ -265,6 +266,53 @@ func TestGuessingIsStopped(t *testing.T) {
 	clock = clock.Add(guessWindow)
 	_, err = s.SignIn(t.Context(), adminEmail, adminPass, "192.0.2.1", "")
 	require.NoError(t, err)
+}
+
+// What PostgreSQL cannot keep as text is nobody's address, and no fault of ours.
+func TestSignInWithAnyBytes(t *testing.T) {
+	t.Parallel()
+	s, _ := setup(t)
+	_, err := s.EnsureAdministrator(t.Context(), adminEmail, adminPass)
+	require.NoError(t, err)
+	for _, email := range []string{"\x00", adminEmail + "\x00", "a\x00@example.com", "\xff", "a\xc3@example.com", "\xed\xa0\x80@example.com", "", "'\u202e\ufffd"} {
+		_, err := s.SignIn(t.Context(), email, adminPass, "192.0.2.1", "")
+		require.Equal(t, wrongSignIn(), err, "%q", email)
+	}
+	for _, password := range []secret.Text{"\x00", "\xff", adminPass + "\x00"} {
+		_, err := s.SignIn(t.Context(), adminEmail, password, "192.0.2.1", "\x00\xff")
+		require.Equal(t, wrongSignIn(), err)
+	}
+}
+
+// Strangers who keep the door busy neither pile up behind it nor lock out the owner.
+func TestSignInWhenTooManyWait(t *testing.T) {
+	t.Parallel()
+	s, _ := setup(t)
+	_, err := s.EnsureAdministrator(t.Context(), adminEmail, adminPass)
+	require.NoError(t, err)
+	s.hashing = gate.New("hash a password", 1, time.Millisecond)
+	leave, err := s.hashing.Enter(t.Context())
+	require.NoError(t, err)
+	for range guessesPerPair + 1 {
+		_, err = s.SignIn(t.Context(), adminEmail, adminPass, "192.0.2.1", "")
+		require.True(t, fault.Is(err, fault.Transient), err)
+		require.Positive(t, fault.RetryAfterOf(err))
+	}
+	leave()
+	_, err = s.SignIn(t.Context(), adminEmail, adminPass, "192.0.2.1", "")
+	require.NoError(t, err)
+}
+
+func TestUnjudgedAttemptsCountForTheirAddress(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	g := newGuesses()
+	for range guessesPerAddress {
+		require.Zero(t, g.begin("a@example.com", "192.0.2.1", now))
+		g.unjudged("a@example.com", "192.0.2.1")
+	}
+	require.Equal(t, guessWindow, g.begin("a@example.com", "192.0.2.1", now))
+	require.Zero(t, g.begin("a@example.com", "192.0.2.2", now))
 }
 
 func TestGuessesCountManyAddressesAndManyAccounts(t *testing.T) {

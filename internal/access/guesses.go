@@ -88,6 +88,19 @@ func (g *guesses) succeeded(account, address string) {
 	}
 }
 
+// unjudged takes back an attempt whose password nobody looked at, so that an owner
+// who knocks while strangers keep the door busy is not locked out. The address it
+// came from goes on being counted: it may be the stranger's.
+func (g *guesses) unjudged(account, address string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, l := range guessLimits(account, address)[:2] {
+		if c := g.counters[l.key]; c != nil && c.failures > 0 {
+			c.failures--
+		}
+	}
+}
+
 func (g *guesses) purge(now time.Time) {
 	if len(g.counters) < guessesKept {
 		return

@@ -74,14 +74,14 @@ func (s *Service) verifyPassword(ctx context.Context, phc string, password secre
 	return subtle.ConstantTimeCompare(have, want) == 1 && ok, nil
 }
 
-// derive runs argon2id, a bounded number at a time: each takes 64 MiB.
+// derive runs argon2id, a bounded number at a time: each takes 64 MiB. It is
+// fault.Transient when too many wait already.
 func (s *Service) derive(ctx context.Context, password secret.Text, salt []byte, cost argon2Cost, size uint32) ([]byte, error) {
-	select {
-	case s.hashing <- struct{}{}:
-		defer func() { <-s.hashing }()
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait to hash a password: %w", ctx.Err())
+	leave, err := s.hashing.Enter(ctx)
+	if err != nil {
+		return nil, err
 	}
+	defer leave()
 	return argon2.IDKey([]byte(password.Reveal()), salt, cost.passes, cost.memory, cost.lanes, size), nil
 }
 

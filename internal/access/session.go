@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/secret"
@@ -21,10 +22,12 @@ const (
 // session is what goes into the cookie.
 //
 // Errors: fault.Unauthenticated for everything that does not fit, in the same time
-// and with the same words; fault.RateLimited with RetryAfter after too many.
+// and with the same words; fault.RateLimited with RetryAfter after too many;
+// fault.Transient with RetryAfter when too many sign in at once.
 func (s *Service) SignIn(ctx context.Context, email string, password secret.Text, address string, before secret.Text) (secret.Text, error) {
 	email = strings.TrimSpace(email)
-	if len(email) > 320 || len(password) > maxPasswordBytes { // RFC 3696: no address is longer
+	// RFC 3696: no address is longer. And what PostgreSQL cannot keep is nobody's address.
+	if len(email) > 320 || len(password) > maxPasswordBytes || !utf8.ValidString(email) || strings.ContainsRune(email, 0) {
 		return "", wrongSignIn()
 	}
 	if wait := s.guesses.begin(email, address, s.now()); wait > 0 {
@@ -42,6 +45,7 @@ func (s *Service) SignIn(ctx context.Context, email string, password secret.Text
 	}
 	right, err := s.verifyPassword(ctx, phc, password)
 	if err != nil {
+		s.guesses.unjudged(email, address)
 		return "", err
 	}
 	if !right {

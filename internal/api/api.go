@@ -161,7 +161,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, route route) {
 		a.fail(w, r, err)
 		return
 	}
-	body, err := a.make(c, route)
+	body, err := a.make(ctx, c, route)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -171,9 +171,9 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, route route) {
 
 // make makes the body of a good answer. It does not send it: a caller who reads
 // slowly must not keep the others out.
-func (a *API) make(c *call, route route) ([]byte, error) {
-	if route.large {
-		leave, err := a.pages.Enter(c.r.Context())
+func (a *API) make(ctx context.Context, c *call, route route) ([]byte, error) {
+	if route.answer == large {
+		leave, err := a.pages.Enter(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,15 @@ const (
 	onSource                // the source that the path names
 )
 
+// size is how much memory an answer may take; of large ones a bounded number is made
+// at a time.
+type size bool
+
+const (
+	small size = false
+	large size = true
+)
+
 // route is one thing the API can do. This table is the only place that says who
 // may: a route that is not here does not exist.
 type route struct {
@@ -24,24 +33,24 @@ type route struct {
 	on         target
 	permission string
 	handle     func(*API, *call) (reply, error)
-	large      bool // a bounded number of its answers is made at a time
+	answer     size
 }
 
 var routes = []route{
-	{http.MethodGet, []string{"/auth/user"}, onNobody, "", (*API).getUser, false},
-	{http.MethodPost, []string{"/auth/refresh-user-permissions"}, onNobody, "", (*API).refreshPermissions, false},
+	{http.MethodGet, []string{"/auth/user"}, onNobody, "", (*API).getUser, small},
+	{http.MethodPost, []string{"/auth/refresh-user-permissions"}, onNobody, "", (*API).refreshPermissions, small},
 
-	{http.MethodGet, []string{"/api/v1/projects", "/api/_private/projects"}, onListed, "", (*API).listProjects, false},
-	{http.MethodGet, []string{"/api/_private/buckets"}, onNobody, "", (*API).listBuckets, false},
+	{http.MethodGet, []string{"/api/v1/projects", "/api/_private/projects"}, onListed, "", (*API).listProjects, small},
+	{http.MethodGet, []string{"/api/_private/buckets"}, onNobody, "", (*API).listBuckets, small},
 
-	{http.MethodGet, []string{"/api/v1/sources"}, onListed, access.SourcesRead, (*API).listSources, false},
-	{http.MethodGet, []string{"/api/v1/sources/{name}"}, onProject, access.SourcesRead, (*API).getProjectOrSource, false},
-	{http.MethodGet, []string{"/api/v1/sources/{project}/{source}"}, onSource, access.SourcesRead, (*API).getProjectOrSource, false},
+	{http.MethodGet, []string{"/api/v1/sources"}, onListed, access.SourcesRead, (*API).listSources, small},
+	{http.MethodGet, []string{"/api/v1/sources/{name}"}, onProject, access.SourcesRead, (*API).getProjectOrSource, small},
+	{http.MethodGet, []string{"/api/v1/sources/{project}/{source}"}, onSource, access.SourcesRead, (*API).getProjectOrSource, small},
 	{http.MethodPost, []string{"/api/v1/sources/{name}/statistics", "/api/v1/sources/{project}/{source}/statistics"},
-		onSource, access.SourcesRead, (*API).getStatistics, false},
+		onSource, access.SourcesRead, (*API).getStatistics, small},
 
 	{http.MethodGet, []string{"/api/_private/sources/{name}/comments", "/api/_private/sources/{project}/{source}/comments"},
-		onSource, access.SourcesRead, (*API).listComments, true},
+		onSource, access.SourcesRead, (*API).listComments, large},
 	{http.MethodGet, []string{"/api/v1/sources/{name}/comments/{id}", "/api/v1/sources/{project}/{source}/comments/{id}"},
-		onSource, access.SourcesRead, (*API).getComment, false},
+		onSource, access.SourcesRead, (*API).getComment, small},
 }

@@ -15,6 +15,7 @@ import (
 	"salesforcesync/internal/access"
 	"salesforcesync/internal/comment"
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/gate"
 	"salesforcesync/internal/request"
 	"salesforcesync/internal/store"
 )
@@ -231,6 +232,7 @@ func TestTroubleBecomesAPage(t *testing.T) {
 		{errors.New("secret of the house"), http.StatusInternalServerError},
 		{fault.New(fault.Forbidden, "this needs integrations-write"), http.StatusForbidden},
 		{nil, http.StatusInternalServerError}, // no store behind: a panic
+		{fault.New(fault.Transient, "wait to hash a password"), http.StatusServiceUnavailable},
 	} {
 		web, err := New(broken{err: tt.err}, b.access, noOAuth{}, Options{PublicURL: "http://sync.example.com"})
 		require.NoError(t, err)
@@ -244,6 +246,7 @@ func TestTroubleBecomesAPage(t *testing.T) {
 		require.NotContains(t, w.Body.String(), "secret of the house")
 		require.Contains(t, w.Body.String(), record.ID)
 		require.Equal(t, tt.status >= 500, record.Err != nil)
+		require.Equal(t, tt.status == http.StatusServiceUnavailable, w.Header().Get("Retry-After") != "")
 	}
 }
 
@@ -267,11 +270,12 @@ func TestGroupDigits(t *testing.T) {
 type counting struct {
 	Store
 	asked int
+	err   error
 }
 
 func (c *counting) CountComments(context.Context, string, *time.Time, *time.Time) (int64, error) {
 	c.asked++
-	return int64(c.asked), nil
+	return int64(c.asked), c.err
 }
 func (c *counting) Units(context.Context, string) (int64, error) { return 7, nil }
 
@@ -292,4 +296,22 @@ func TestCountsRest(t *testing.T) {
 	n, _, err = c.of(t.Context(), "a")
 	require.NoError(t, err)
 	require.EqualValues(t, 2, n)
+
+	s.err = fault.New(fault.Unreachable, "the statement took too long")
+	c.kept["a"].good = time.Now()
+	n, units, err = c.of(t.Context(), "a")
+	require.NoError(t, err, "old numbers are better than no page")
+	require.EqualValues(t, 2, n)
+	require.EqualValues(t, 7, units)
+	require.Equal(t, 3, s.asked)
+	_, _, err = c.of(t.Context(), "b")
+	require.ErrorIs(t, err, s.err)
+
+	c.gate = gate.New("count comments", 1, time.Millisecond)
+	leave, err := c.gate.Enter(t.Context())
+	require.NoError(t, err)
+	defer leave()
+	_, _, err = c.of(t.Context(), "c")
+	require.True(t, fault.Is(err, fault.Transient), err)
+	require.Equal(t, 4, s.asked, "no more counts than there are places")
 }

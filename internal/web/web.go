@@ -176,7 +176,12 @@ func (web *Web) fail(v *visit, err error) {
 	case kind == fault.RateLimited:
 		v.w.Header().Set("Retry-After", fmt.Sprint(int(fault.RetryAfterOf(err).Seconds())+1))
 		p = Problem{Status: http.StatusTooManyRequests, Title: "Too many requests", What: sentence(err), Do: "Wait a little and try again."}
-	case kind == fault.Unreachable || kind == fault.Transient:
+	case kind == fault.Transient:
+		request.Of(v.r.Context()).Err = err
+		v.w.Header().Set("Retry-After", "5")
+		p = Problem{Status: http.StatusServiceUnavailable, Title: "Just a moment",
+			What: "There is more to do right now than this server can.", Do: "Try again in a few seconds."}
+	case kind == fault.Unreachable:
 		request.Of(v.r.Context()).Err = err
 		v.w.Header().Set("Retry-After", "5")
 		p = Problem{Status: http.StatusServiceUnavailable, Title: "Just a moment",
