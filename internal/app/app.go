@@ -54,7 +54,7 @@ func (a *App) Go(name string, run func(ctx context.Context) error) {
 		Name: name,
 		Start: func(ctx context.Context) error {
 			// It is stopped when its turn comes, not when the signal arrives.
-			ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
+			ctx, cancel = context.WithCancel(context.WithoutCancel(ctx)) //nolint:gosec // the stop step cancels it
 			go func() {
 				defer close(done)
 				err := run(ctx)
@@ -115,12 +115,12 @@ func (a *App) Run(ctx context.Context) error {
 func (a *App) start(ctx context.Context) (started []Step, err error) {
 	for _, step := range a.steps {
 		if ctx.Err() != nil { // told to stop before it was up
-			return started, nil
+			return started, nil //nolint:nilerr // that is how it was to end
 		}
 		if step.Start != nil {
 			if err := step.Start(ctx); err != nil {
 				if ctx.Err() != nil {
-					return started, nil
+					return started, nil //nolint:nilerr // told to stop meanwhile
 				}
 				return started, fmt.Errorf("start %s: %w", step.Name, err)
 			}

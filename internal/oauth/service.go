@@ -111,7 +111,7 @@ func (s *Service) token(ctx context.Context, name string, cfg *oauth2.Config, as
 }
 
 func (s *Service) movedTo(cfg *oauth2.Config, err error) (string, bool) {
-	response := responseOf(err)
+	response := responseOf(err) //nolint:bodyclose // x/oauth2 has read and closed it
 	if response == nil || response.StatusCode < 300 || response.StatusCode > 399 {
 		return "", false
 	}

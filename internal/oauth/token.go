@@ -107,7 +107,7 @@ func (s *Service) renew(ctx context.Context, c *store.Connection) (store.Refresh
 		instance, err := s.Hosts.Parse(raw)
 		if err != nil {
 			// The rotated token must be kept whatever else is wrong with the answer.
-			return out, nil
+			return out, nil //nolint:nilerr // see above
 		}
 		out.InstanceURL = instance.String()
 	}

@@ -151,7 +151,7 @@ func (c *Client) do(ctx context.Context, r request) error {
 	if err != nil {
 		return fmt.Errorf("%s: get the token: %w", r.op, err)
 	}
-	err, cure := c.try(ctx, r, token)
+	cure, err := c.try(ctx, r, token)
 	if err == nil || cure == remedyNone {
 		return err
 	}
@@ -166,7 +166,7 @@ func (c *Client) do(ctx context.Context, r request) error {
 			return fmt.Errorf("%s: renew the session: %w", r.op, err)
 		}
 	}
-	err, cure = c.try(ctx, r, newer)
+	cure, err = c.try(ctx, r, newer)
 	if cure == remedyRefresh {
 		// A new token is refused too. Only the token endpoint can say that the grant
 		// is gone, so this is a passing fault that is tried again later.
@@ -185,15 +185,15 @@ var (
 	errTooLong = errors.New("the call took too long")
 )
 
-func (c *Client) try(ctx context.Context, r request, token Token) (err error, cure remedy) {
+func (c *Client) try(ctx context.Context, r request, token Token) (cure remedy, err error) {
 	base, err := url.Parse(token.InstanceURL)
 	if err != nil {
-		return fault.New(fault.Config, "%s: the connection's instance URL is not a web address", r.op).WithHint("connect again"), remedyNone
+		return remedyNone, fault.New(fault.Config, "%s: the connection's instance URL is not a web address", r.op).WithHint("connect again")
 	}
 	if err := c.o.Hosts.Allowed(base); err != nil {
 		e := fault.Wrap(fault.Config, err, "the org's instance URL is not allowed").WithHint("%s", fault.HintOf(err))
 		e.Op = r.op
-		return e, remedyNone
+		return remedyNone, e
 	}
 
 	began := time.Now()
@@ -218,11 +218,11 @@ func (c *Client) try(ctx context.Context, r request, token Token) (err error, cu
 
 	req, err := c.newRequest(callCtx, r, base, token)
 	if err != nil {
-		return err, remedyNone
+		return remedyNone, err
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return c.broken(callCtx, ctx, r, base, err, ""), remedyNone
+		return remedyNone, c.broken(callCtx, ctx, r, base, err, "")
 	}
 	defer resp.Body.Close()
 	watchdog.Reset(c.o.IdleTimeout)
@@ -235,7 +235,7 @@ func (c *Client) try(ctx context.Context, r request, token Token) (err error, cu
 		const enough = 64 << 10
 		body, _ := io.ReadAll(io.LimitReader(counted, enough)) // what came of a cut error body still tells the code
 		e, cure := sortAnswer(r.op, resp.StatusCode, resp.Header, body)
-		return e, cure
+		return cure, e
 	}
 	a := &answer{status: resp.StatusCode, header: resp.Header, body: counted, usage: seen.Usage}
 	a.serverTime, _ = http.ParseTime(resp.Header.Get("Date")) // zero when absent
@@ -248,12 +248,12 @@ func (c *Client) try(ctx context.Context, r request, token Token) (err error, cu
 			if told.RequestID == "" {
 				told.RequestID = seen.RequestID
 			}
-			return err, remedyNone
+			return remedyNone, err
 		}
-		return c.broken(callCtx, ctx, r, base, err, seen.RequestID), remedyNone
+		return remedyNone, c.broken(callCtx, ctx, r, base, err, seen.RequestID)
 	}
 	_, _ = io.CopyN(io.Discard, counted, 4<<10) // to the end, so that the connection is used again
-	return nil, remedyNone
+	return remedyNone, nil
 }
 
 func (c *Client) newRequest(ctx context.Context, r request, base *url.URL, token Token) (*http.Request, error) {

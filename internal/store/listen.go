@@ -48,7 +48,7 @@ func (l *Listener) listen(ctx context.Context, s *Store) error {
 	}
 	// The connection is for listening only and is not given back to the pool.
 	raw := conn.Hijack()
-	defer raw.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing to do about it
+	defer raw.Close(context.WithoutCancel(ctx))
 	if _, err := raw.Exec(ctx, `listen `+channelWake+`; listen `+channelComments+`; listen `+channelOutbox); err != nil {
 		return err
 	}

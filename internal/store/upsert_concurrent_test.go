@@ -23,7 +23,7 @@ func (l *lane) holding(sql string, args ...any) (commit func()) {
 	l.t.Helper()
 	conn, err := pgx.Connect(l.t.Context(), l.seed.URL())
 	require.NoError(l.t, err)
-	l.t.Cleanup(func() { conn.Close(context.Background()) }) //nolint:errcheck // the test is over
+	l.t.Cleanup(func() { conn.Close(context.Background()) })
 	tx, err := conn.Begin(l.t.Context())
 	require.NoError(l.t, err)
 	_, err = tx.Exec(l.t.Context(), sql, args...)

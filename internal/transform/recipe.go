@@ -47,7 +47,7 @@ func (r Recipe) Row(raw []byte) (store.StagedRow, error) {
 	c, err := Comment(rec, r.Mapping, r.Types)
 	if err != nil {
 		row.Reason = err.Error()
-		return row, nil
+		return row, nil //nolint:nilerr // set aside with its reason
 	}
 	row.Comment = c
 	return row, nil

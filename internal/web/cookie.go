@@ -30,7 +30,7 @@ func (web *Web) cookieName(name string) string {
 
 // setCookie sends a cookie; an empty value deletes it.
 func (web *Web) setCookie(w http.ResponseWriter, name string, value secret.Text, life time.Duration) {
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // Secure where the outside speaks https
 		Name: web.cookieName(name), Value: value.Reveal(), Path: "/", MaxAge: int(life.Seconds()),
 		HttpOnly: true, Secure: web.secure, SameSite: http.SameSiteLaxMode,
 	}
