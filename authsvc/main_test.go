@@ -142,10 +142,10 @@ func TestTheDoorOpensAndCloses(t *testing.T) {
 		require.JSONEq(t, `{"status":"error","checks":{"database":"ok","schema":"ok","temporal":"unreachable"}}`, body)
 	}
 
-	status, header, body := r.get("door", "/", "")
+	status, header, _ := r.get("door", "/", "")
 	require.Equal(t, http.StatusSeeOther, status)
 	require.Equal(t, "/sign-in", header.Get("Location"))
-	status, _, body = r.get("door", "/sign-in", "")
+	status, _, body := r.get("door", "/sign-in", "")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, body, "<h1")
 	status, header, body = r.get("door", "/api/v1/sources", "")

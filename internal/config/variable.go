@@ -20,8 +20,7 @@ var (
 )
 
 var variables = []Variable{
-	{Name: "DATABASE_URL", Secret: true, Programs: everywhere, Required: everywhere,
-		//nolint:gosec // an example, no password
+	{Name: "DATABASE_URL", Secret: true, Programs: everywhere, Required: everywhere, //nolint:gosec // the meaning shows an example, no password
 		Meaning: "PostgreSQL URL, libpq form, such as `postgres://user:password@host:5432/database`"},
 	{Name: "ENCRYPTION_KEYS", Secret: true, Programs: everywhere, Required: servers,
 		Meaning: "key ring that seals secrets at rest: comma-separated `id:base64(32 bytes)`, the first one seals, all open; one bare base64 is accepted"},

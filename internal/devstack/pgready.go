@@ -31,7 +31,7 @@ func pgAccepts(ctx context.Context, addr, user string) error {
 
 	const version3 = 3 << 16
 	params := "user\x00" + user + "\x00database\x00postgres\x00\x00"
-	hello := binary.BigEndian.AppendUint32(nil, uint32(8+len(params))) //nolint:gosec // a few bytes
+	hello := binary.BigEndian.AppendUint32(nil, uint32(8+len(params)))
 	hello = binary.BigEndian.AppendUint32(hello, version3)
 	hello = append(hello, params...)
 	if _, err := conn.Write(hello); err != nil {

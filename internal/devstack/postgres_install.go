@@ -215,7 +215,7 @@ func (t *Tools) fetchEmbedded(ctx context.Context) error {
 	}
 	var log bytes.Buffer
 	server := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
-		Port(uint32(port)). //nolint:gosec // a TCP port fits
+		Port(uint32(port)).
 		BinariesPath(t.embedded()).
 		CachePath(filepath.Join(tmp, "cache")).
 		RuntimePath(filepath.Join(tmp, "run")).

@@ -71,7 +71,7 @@ func (s *stack) logPath(name string) string { return s.tools.Dev("logs", name+".
 // openLog opens a service's log anew and keeps the one of the run before as NAME.log.old.
 func (s *stack) openLog(name string) (*os.File, error) {
 	path := s.logPath(name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // logs hold no secrets
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("open the log of %s: %w", name, err)
 	}
 	if err := os.Rename(path, path+".old"); err != nil && !errors.Is(err, os.ErrNotExist) {
