@@ -14,10 +14,27 @@ var controlHelp = map[string]string{
 	"GET /_sim/orgs":                            "orgs with their users and ids",
 	"GET /_sim/records/{object}":                "all rows in Id order, deleted ones included, all fields; ?org=",
 	"GET /_sim/records/{object}/{id}":           "one row",
-	"POST /_sim/records/{object}":               `create: {"fields":{…},"org":"","user":"","stamp":"…","quiet":false}; returns the row`,
+	"POST /_sim/records/{object}":               `create: {"fields":{…},"org":"","user":"","stamp":"…","quiet":false,"still":false,"tx":"","commit_after":0}; returns the row; with "count":n many of one stamp, returns the ids`,
 	"PATCH /_sim/records/{object}/{id}":         "change, same body; returns the row",
-	"DELETE /_sim/records/{object}/{id}":        "delete; ?hard=true leaves no trace; ?org=",
-	"POST /_sim/records/{object}/{id}/undelete": "bring back; ?org=",
+	"DELETE /_sim/records/{object}/{id}":        "delete; ?hard=true leaves no trace; ?org= ?tx=",
+	"POST /_sim/records/{object}/{id}/undelete": "bring back; ?org= ?tx=",
+	"POST /_sim/records/{object}/{id}/purge":    "take out of the recycle bin for good; ?org=",
+	"POST /_sim/records/{object}/{id}/archive":  "archive an activity; ?org=",
+	"POST /_sim/records/{object}/{id}/merge":    `{"losers":["…"]}: fold them into this row; ?org= ?tx=`,
+	"GET, POST /_sim/transactions":              `open ones; begin: {"org":"","commit_after":0}; returns the id`,
+	"POST /_sim/transactions/{id}/commit":       `{"after":30} seconds of the clock, or at once; …/rollback forgets it`,
+	"POST /_sim/sharing":                        `{"org":"","user":"*","id":"…","visible":false}, or "owner" and "object" instead of "id"`,
+	"POST /_sim/view_all":                       `{"org":"","user":"…","object":"Case","on":true}`,
+	"POST /_sim/bump":                           `{"org":"","object":"Case","ids":[],"stamp":"…"}: new SystemModstamp, same content; no ids = all rows`,
+	"POST /_sim/picklists/rename":               `{"org":"","object":"Case","field":"Status","from":"New","to":"Fresh","stamp":false}`,
+	"POST /_sim/bin/empty":                      `{"org":"","object":""}: purge all deleted rows`,
+	"POST /_sim/delete_log/trim":                `{"org":"","object":"Case","before":"…"}`,
+	"GET /_sim/faults/classes":                  "names for class and classes",
+	"GET, POST, DELETE /_sim/chaos":             `random faults: {"rate":0.1,"seed":1,"classes":[],"path_prefix":"","most":0}`,
+	"POST /_sim/instance/move":                  `{"url":"http://…"}: instance_url moves, sessions and cursors end`,
+	"POST /_sim/cursors/kill":                   "end query locators",
+	"GET /_sim/clock":                           "the time here",
+	"POST /_sim/clock/advance":                  `{"seconds":3600}: move it on`,
 	"GET, DELETE /_sim/counters":                "requests by kind; DELETE sets them to zero",
 	"GET /_sim/requests":                        "the latest requests",
 	"GET, PATCH /_sim/knobs":                    "behaviours; PATCH takes those to change",
@@ -76,7 +93,11 @@ func answerControl(w http.ResponseWriter, v any, err error) {
 
 func (s *Server) controlRecords(w http.ResponseWriter, r *http.Request, parts []string, body []byte) {
 	org := r.URL.Query().Get("org")
-	var in Write
+	tx := r.URL.Query().Get("tx")
+	var in struct {
+		Write
+		Count int `json:"count"`
+	}
 	if r.Method == http.MethodPost && len(parts) == 1 || r.Method == http.MethodPatch {
 		if e := decodeStrict(body, &in); e != nil {
 			controlError(w, e.status, e)
@@ -93,17 +114,33 @@ func (s *Server) controlRecords(w http.ResponseWriter, r *http.Request, parts []
 	case method == http.MethodGet && n == 2:
 		row, err := s.Record(org, parts[1])
 		s.answerRow(w, org, row, err)
+	case method == http.MethodPost && n == 1 && in.Count > 0:
+		ids, err := s.CreateRecords(parts[0], in.Count, in.Write)
+		answerControl(w, map[string][]string{"ids": ids}, err)
 	case method == http.MethodPost && n == 1:
-		row, err := s.CreateRecord(parts[0], in)
+		row, err := s.CreateRecord(parts[0], in.Write)
 		s.answerRow(w, org, row, err)
 	case method == http.MethodPatch && n == 2:
-		row, err := s.UpdateRecord(parts[0], parts[1], in)
+		row, err := s.UpdateRecord(parts[0], parts[1], in.Write)
 		s.answerRow(w, org, row, err)
 	case method == http.MethodDelete && n == 2:
 		hard, _ := strconv.ParseBool(r.URL.Query().Get("hard"))
-		answerControl(w, map[string]bool{"deleted": true}, s.DeleteRecord(org, parts[1], hard))
+		answerControl(w, map[string]bool{"deleted": true}, s.deleteRow(org, tx, parts[1], hard))
 	case method == http.MethodPost && n == 3 && parts[2] == "undelete":
-		answerControl(w, map[string]bool{"undeleted": true}, s.UndeleteRecord(org, parts[1]))
+		answerControl(w, map[string]bool{"undeleted": true}, s.undeleteRow(org, tx, parts[1]))
+	case method == http.MethodPost && n == 3 && parts[2] == "purge":
+		answerControl(w, done, s.PurgeRecord(org, parts[1]))
+	case method == http.MethodPost && n == 3 && parts[2] == "archive":
+		answerControl(w, done, s.ArchiveRecord(org, parts[1]))
+	case method == http.MethodPost && n == 3 && parts[2] == "merge":
+		var who struct {
+			Losers []string `json:"losers"`
+		}
+		if e := decodeStrict(body, &who); e != nil {
+			controlError(w, e.status, e)
+			return
+		}
+		answerControl(w, done, s.mergeRows(org, tx, parts[1], who.Losers))
 	default:
 		controlError(w, http.StatusNotFound, errors.New("no such control route: see GET /_sim/"))
 	}
@@ -111,6 +148,7 @@ func (s *Server) controlRecords(w http.ResponseWriter, r *http.Request, parts []
 
 // controlList writes rows spelled as REST spells them, one per line.
 func (s *Server) controlList(w http.ResponseWriter, orgName, object string) {
+	s.settle()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	o, err := s.orgOf(orgName)
@@ -152,15 +190,22 @@ func (s *Server) answerRow(w http.ResponseWriter, orgName string, row Row, err e
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	o := s.org(orgName)
 	id, _ := row["Id"].(string)
-	r := o.find(id)
-	if r == nil {
-		controlError(w, http.StatusNotFound, errNotFound())
-		return
+	b := []byte{}
+	var fields []*Field
+	for _, o := range s.orgs { // an open transaction may belong to another org
+		if t := o.byPrefix[id[:3]]; t != nil && (fields == nil || o == s.org(orgName)) {
+			fields = t.obj.Fields
+		}
+	}
+	for i, f := range fields {
+		b = append(b, map[bool]byte{true: '{', false: ','}[i == 0])
+		b = appendString(b, f.Name)
+		b = append(b, ':')
+		b = appendValue(b, f, row[f.Name])
 	}
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	_, _ = w.Write(o.appendAll(nil, r)) // the client may be gone
+	_, _ = w.Write(append(b, '}')) // the client may be gone
 }
 
 func (s *Server) controlRest(w http.ResponseWriter, route string, body []byte) {
@@ -174,13 +219,15 @@ func (s *Server) controlRest(w http.ResponseWriter, route string, body []byte) {
 		Count    int    `json:"count"`
 		Object   Object `json:"object"`
 	}
-	done := map[string]bool{"done": true}
 	read := func(into any) bool {
 		if e := decodeStrict(body, into); e != nil {
 			controlError(w, e.status, e)
 			return false
 		}
 		return true
+	}
+	if s.controlAct(w, route, body) {
+		return
 	}
 	switch route {
 	case "GET ":

@@ -29,6 +29,10 @@ type Counters struct {
 	Kinds   map[string]int `json:"kinds"`
 	Refused map[string]int `json:"refused"`
 	Total   int            `json:"total"`
+	// Faults are the faults that were given, by class: those of FaultClasses,
+	// "custom" for answers of Fault without one, "delay", "maintenance",
+	// "wrong_host" and "concurrent". Null while there was none.
+	Faults map[string]int `json:"faults,omitempty"`
 }
 
 type counters struct {
@@ -40,6 +44,24 @@ type counters struct {
 func (cs *counters) init() {
 	cs.c = Counters{Kinds: map[string]int{}, Refused: map[string]int{}}
 	cs.log = nil
+}
+
+func (cs *counters) fault(class string) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.c.Faults == nil {
+		cs.c.Faults = map[string]int{}
+	}
+	cs.c.Faults[class]++
+}
+
+// unfault takes back a fault that found nothing to damage.
+func (cs *counters) unfault(class string) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.c.Faults[class]--; cs.c.Faults[class] == 0 {
+		delete(cs.c.Faults, class)
+	}
 }
 
 func (cs *counters) add(kind string, status int, r *http.Request, at time.Time) {
@@ -125,7 +147,7 @@ func (s *Server) Counters() Counters {
 	s.counters.mu.Lock()
 	defer s.counters.mu.Unlock()
 	c := s.counters.c
-	c.Kinds, c.Refused = maps.Clone(c.Kinds), maps.Clone(c.Refused)
+	c.Kinds, c.Refused, c.Faults = maps.Clone(c.Kinds), maps.Clone(c.Refused), maps.Clone(c.Faults)
 	return c
 }
 

@@ -209,8 +209,15 @@ func (d *delivery) message(l *letter, caseID string, at time.Time, answered bool
 		"MessageDate": date, "Incoming": l.incoming, "Status": status, "HasAttachment": l.attachment,
 		"IsExternallyVisible": true,
 	}
+	to, cc := l.to, l.cc
 	if l.incoming {
 		fields["Headers"] = l.headers
+	} else if d.s.Knobs().MatchRecipients {
+		var toIDs, ccIDs []string
+		toIDs, to = d.matched(to)
+		ccIDs, cc = d.matched(cc)
+		fields["ToAddress"], fields["CcAddress"] = joinAddresses(to), joinAddresses(cc)
+		fields["ToIds"], fields["CcIds"] = toIDs, ccIDs
 	}
 	id := d.put("EmailMessage", at, fields)
 	if l.id != "" && d.byID[l.id] == "" {
@@ -220,8 +227,8 @@ func (d *delivery) message(l *letter, caseID string, at time.Time, answered bool
 	if contact := d.contact(l.fromName, l.from, at); contact != "" {
 		d.put("EmailMessageRelation", at, Row{"EmailMessageId": id, "RelationId": contact, "RelationType": "FromAddress", "RelationAddress": cut(l.from, 1000)})
 	}
-	d.relate(id, "ToAddress", l.to, at)
-	d.relate(id, "CcAddress", l.cc, at)
+	d.relate(id, "ToAddress", to, at)
+	d.relate(id, "CcAddress", cc, at)
 }
 
 // maxRelated bounds the recipients that get a row of their own.

@@ -181,6 +181,8 @@ func soapType(t FieldType) string {
 		return "xsd:double"
 	case TypeInt:
 		return "xsd:int"
+	case TypeAny:
+		return "xsd:anyType"
 	}
 	return "xsd:string"
 }
@@ -230,7 +232,7 @@ func headOf(o *Object, version string) describeHead {
 	return describeHead{
 		Createable: !o.ReadOnly, Custom: o.custom(), Deletable: !o.ReadOnly, FeedEnabled: o.Name == "Case",
 		KeyPrefix: o.KeyPrefix, Label: o.Label, LabelPlural: o.Plural, Layoutable: true,
-		Mergeable: o.Name == "Account" || o.Name == "Contact" || o.Name == "Case", MruEnabled: true, Name: o.Name,
+		Mergeable: o.mergeable(), MruEnabled: true, Name: o.Name,
 		Queryable: true, Replicateable: !o.NoReplication, Retrieveable: true, Searchable: true, Triggerable: true,
 		Undeletable: !o.NoUndelete, Updateable: !o.ReadOnly,
 		URLs: map[string]string{
@@ -264,10 +266,14 @@ func (v view) describeObject(o *Object, version string) describeResult {
 			if f.System || !slices.Contains(f.ReferenceTo, o.Name) || !v.sees(child, f) {
 				continue
 			}
-			d.ChildRelationships = append(d.ChildRelationships, childRelationship{
+			r := childRelationship{
 				CascadeDelete: f.Cascade, ChildSObject: child.Name, Field: f.Name,
 				JunctionIDListNames: []string{}, JunctionReferenceTo: []string{}, RelationshipName: textOrNull(f.Children),
-			})
+			}
+			if child.Name == "EmailMessageRelation" && f.Name == "EmailMessageId" {
+				r.JunctionIDListNames, r.JunctionReferenceTo = []string{"BccIds", "CcIds", "ToIds"}, []string{"Contact", "User"}
+			}
+			d.ChildRelationships = append(d.ChildRelationships, r)
 		}
 	}
 	return d

@@ -68,6 +68,10 @@ func (s *Server) updateRecord(c *call) *reply {
 	if e != nil {
 		return failed(e)
 	}
+	id, _ := ID18(c.path[2])
+	if r := t.rows[id]; r != nil && !c.view.reads(r) {
+		return failed(errNotFound())
+	}
 	if _, e = c.view.apply(change{object: t.obj.Name, id: c.path[2], fields: row, user: c.view.user, now: s.now()}); e != nil {
 		return failed(e)
 	}
@@ -82,10 +86,10 @@ func (s *Server) deleteRecord(c *call) *reply {
 		return failed(e)
 	}
 	id, _ := ID18(c.path[2])
-	if t.rows[id] == nil {
+	if r := t.rows[id]; r == nil || !c.view.reads(r) {
 		return failed(errNotFound())
 	}
-	if e := c.view.remove(id, s.now(), false); e != nil {
+	if e := c.view.remove(id, s.deletion(false)); e != nil {
 		return failed(e)
 	}
 	return &reply{status: http.StatusNoContent}
@@ -102,7 +106,7 @@ func (s *Server) retrieve(c *call) *reply {
 	id, _ := ID18(c.path[2])
 	r := t.rows[id]
 	switch {
-	case r == nil:
+	case r == nil, !c.view.reads(r):
 		return failed(errNotFound())
 	case r.deleted():
 		return failed(refuse(http.StatusNotFound, "ENTITY_IS_DELETED", "entity is deleted"))

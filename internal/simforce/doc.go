@@ -28,7 +28,7 @@
 // back. Codes work once and for fifteen minutes. PKCE is S256 only and enforced
 // when a challenge was sent. Also there: revoke, introspect, userinfo, the
 // identity URL and /.well-known/openid-configuration. Sessions slide; rotation,
-// reuse and forced errors are knobs (Knobs).
+// reuse, idle expiry and forced errors are knobs (Knobs).
 //
 // # Data API
 //
@@ -52,7 +52,57 @@
 // the thirty days before the start, with a dozen rows in one second now and
 // then. Without MailDir conversations are made up in ten languages. Rows of the
 // other objects stand beside the cases. Every fifth id comes from another pod,
-// so Id order is not creation order. A write stamps its own row only.
+// so Id order is not creation order. A write stamps its own row only; changes of
+// a Case's status, priority and owner also write CaseHistory.
+//
+// CaseHistory has CreatedDate and no other stamp, CaseShare LastModifiedDate and
+// no other; Object says the same of objects that tests declare. Outgoing mail
+// made with ToIds, CcIds and BccIds keeps only strangers in its address fields;
+// the rest stands in EmailMessageRelation.
+//
+// # Time
+//
+// All of the org's time is Options.Clock plus what Advance added: stamps,
+// sessions, codes, refresh tokens, cursors, the quota's rolling day (in whole
+// hours), delayed commits, outages, and the fifteen days of the recycle bin. Its
+// effects are there at the next request or method. Only latency, delays of
+// faults, stalled bodies and the pace of Run take the wall clock's time.
+//
+// # Late commits
+//
+// Begin opens a transaction (Tx). Its writes are stamped when made and seen when
+// it commits: by Commit, or by the clock after CommitAfter. latestDateCovered of
+// updated and deleted is the start of the org's oldest open transaction, else the
+// end asked for or the present minute. Rows it has written, and parents of rows
+// it has written when they are to be deleted, refuse others with
+// UNABLE_TO_LOCK_ROW. A Write with a Stamp in the past looks like a late commit
+// too, but latestDateCovered knows nothing of it.
+//
+// # Deletes
+//
+// Softly deleted rows lie in the recycle bin: IsDeleted, a new stamp, queryAll
+// only. They leave it by undelete, by purge, or after fifteen days. Children go
+// along as Knobs.CascadeDelete says. Rows of objects without a bin (NoUndelete)
+// vanish. getDeleted reads a log of its own that keeps purged rows for fifteen
+// days and can be trimmed; a hard deletion enters it only with
+// Knobs.HardDeletesLogged. Merges re-point children. An archived Task or Event is
+// in queryAll alone.
+//
+// # Visibility
+//
+// SetVisible hides objects and fields from a user, SetRowVisible and
+// SetOwnerVisible rows; no stamp moves. Mails, comments, feed items and history
+// are hidden with their case. SetViewAll lifts all of it for an object. Parent
+// fields of a visible row show whatever they hold, and the org has no
+// UserRecordAccess.
+//
+// # Failures
+//
+// FailNext makes the next matching requests fail, with an answer of the test's
+// own or a class of FaultClasses; SetChaos does so at random, by a seed.
+// QueryLimits fail queries by the rows they match and the window they leave open.
+// Further knobs: URI length, requests in flight, outages, hosts (MoveInstance,
+// WrongHost). Counters.Faults says what was really given.
 //
 // Run goes on writing: replies into existing threads, new conversations, edits
 // of bodies, status and priority changes. StateFile is a log of JSON lines:
@@ -67,14 +117,27 @@
 //	GET    /_sim/orgs
 //	GET    /_sim/records/{object}[?org=]          all rows, deleted ones too, in Id order
 //	GET    /_sim/records/{object}/{id}
-//	POST   /_sim/records/{object}                 Write; returns the row
+//	POST   /_sim/records/{object}                 Write; returns the row; with count many, returns ids
 //	PATCH  /_sim/records/{object}/{id}            Write; returns the row
-//	DELETE /_sim/records/{object}/{id}[?hard=true]
-//	POST   /_sim/records/{object}/{id}/undelete
+//	DELETE /_sim/records/{object}/{id}[?hard=true&tx=]
+//	POST   /_sim/records/{object}/{id}/undelete   also …/purge, …/archive, …/merge {losers}
+//	GET    /_sim/transactions, POST {org,commit_after} begins one
+//	POST   /_sim/transactions/{id}/commit         {after}; also …/rollback
+//	POST   /_sim/sharing {org,user,id|owner,object,visible}
+//	POST   /_sim/view_all {org,user,object,on}
+//	POST   /_sim/bump {org,object,ids,stamp}      SystemModstamp moves, content stays
+//	POST   /_sim/picklists/rename {org,object,field,from,to,stamp}
+//	POST   /_sim/bin/empty {org,object}
+//	POST   /_sim/delete_log/trim {org,object,before}
 //	GET    /_sim/counters, DELETE resets          Counters
 //	GET    /_sim/requests                         the latest Requests
 //	GET    /_sim/knobs, PATCH changes             Knobs
 //	GET    /_sim/faults, POST adds, DELETE clears Fault
+//	GET    /_sim/faults/classes                   names of FaultClasses
+//	GET    /_sim/chaos, POST sets, DELETE ends    Chaos
+//	POST   /_sim/instance/move {url}
+//	POST   /_sim/cursors/kill
+//	GET    /_sim/clock, POST clock/advance {seconds}
 //	POST   /_sim/login {username}                 Tokens without the pages
 //	POST   /_sim/sessions/kill {username}         ends access tokens
 //	POST   /_sim/grants/revoke {username}         revokes refresh tokens too
@@ -83,9 +146,11 @@
 //	POST   /_sim/objects {org,object}             adds an object, or fields to one
 //	POST   /_sim/write {count}                    the writer writes now
 //
-// Each has a Server method of the same meaning. A Write with a Stamp in the past
-// is a row whose transaction committed late.
+// Each has a Server method of the same meaning. A restart with a StateFile keeps
+// rows, recycle bin, delete log, visibility, grants and sessions; it forgets
+// knobs, faults, cursors, open transactions and how far a log was trimmed.
 //
 // Read next: server.go (routing), query.go and soql_plan.go (how a query runs),
-// oauth_token.go, write.go (what a write does), control.go.
+// oauth_token.go, write.go, transaction.go and recycle.go (what a write does),
+// fault_class.go, control.go.
 package simforce

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -13,13 +12,19 @@ import (
 // Fault is a broken answer for coming requests.
 type Fault struct {
 	// Method, PathPrefix and Contains select requests; empty ones match all.
-	// Contains is looked for in the decoded query string, so "FROM Case" selects
-	// the queries of one object.
+	// Contains is looked for in the decoded query string and in the URLs of the
+	// parts of a composite request, so "FROM Case" selects the queries of one object.
 	Method     string `json:"method,omitempty"`
 	PathPrefix string `json:"path_prefix,omitempty"`
 	Contains   string `json:"contains,omitempty"`
 	// Times is how many requests it hits; 0 means one.
 	Times int `json:"times,omitempty"`
+	// Class is a name of FaultClasses and stands for the answer below. A class
+	// that damages the true answer does the work in any case.
+	Class string `json:"class,omitempty"`
+	// DelayMS holds the request back first, by the wall clock. With nothing else
+	// given the request is then answered as usual.
+	DelayMS int `json:"delay_ms,omitempty"`
 	// Status, Headers and Body are the answer.
 	Status  int               `json:"status,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
@@ -36,7 +41,11 @@ func (f Fault) check() error {
 	switch {
 	case !slices.Contains([]string{"", "before", "after"}, f.Stage):
 		return fmt.Errorf("stage must be before or after, not %q", f.Stage)
-	case !f.Drop && (f.Status < 100 || f.Status > 599):
+	case f.Class != "" && (f.Drop || f.Status != 0 || f.Body != "" || faultClass(f.Class) == nil):
+		return fmt.Errorf("class %q must be one of GET /_sim/faults/classes, and stand without status, body and drop", f.Class)
+	case f.DelayMS < 0:
+		return fmt.Errorf("delay_ms must not be negative")
+	case f.Class == "" && !f.Drop && !f.passes() && (f.Status < 100 || f.Status > 599):
 		return fmt.Errorf("status must be 100 to 599 unless drop is set, not %d", f.Status)
 	case f.Times < 0:
 		return fmt.Errorf("times must not be negative")
@@ -44,15 +53,19 @@ func (f Fault) check() error {
 	return nil
 }
 
-func (f *Fault) matches(r *http.Request) bool {
+// passes tells a mere delay.
+func (f *Fault) passes() bool {
+	return f.DelayMS > 0 && f.Status == 0 && !f.Drop && f.Class == ""
+}
+
+func (f *Fault) matches(r *http.Request, kind string) bool {
 	if f.Method != "" && !strings.EqualFold(f.Method, r.Method) || !strings.HasPrefix(r.URL.Path, f.PathPrefix) {
 		return false
 	}
 	if f.Contains == "" {
 		return true
 	}
-	q, err := url.QueryUnescape(r.URL.RawQuery)
-	return err == nil && strings.Contains(q, f.Contains)
+	return strings.Contains(faultText(r, kind), f.Contains)
 }
 
 func (f *Fault) write(w http.ResponseWriter) {
@@ -75,10 +88,14 @@ type faults struct {
 	list []*Fault
 }
 
-func (fs *faults) take(r *http.Request, stage string) *Fault {
+func (fs *faults) take(r *http.Request, kind string) *Fault {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	i := slices.IndexFunc(fs.list, func(f *Fault) bool { return f.Stage == stage && f.matches(r) })
+	fits := func(f *Fault) bool {
+		class := faultClass(f.Class)
+		return f.matches(r, kind) && (class == nil || class.hits(r.URL.Path, kind))
+	}
+	i := slices.IndexFunc(fs.list, fits)
 	if i < 0 {
 		return nil
 	}
@@ -88,18 +105,6 @@ func (fs *faults) take(r *http.Request, stage string) *Fault {
 	}
 	return &f
 }
-
-// before answers with a waiting fault; false means the request goes on.
-func (fs *faults) before(w http.ResponseWriter, r *http.Request) bool {
-	f := fs.take(r, "before")
-	if f == nil {
-		return false
-	}
-	f.write(w)
-	return true
-}
-
-func (fs *faults) after(r *http.Request) *Fault { return fs.take(r, "after") }
 
 // FailNext makes coming requests fail as f says, after faults already waiting.
 func (s *Server) FailNext(f Fault) error {

@@ -1,6 +1,10 @@
 package simforce
 
-import "sort"
+import (
+	"cmp"
+	"sort"
+	"strings"
+)
 
 // key orders records: by stamp in whole seconds, then by Id bytewise. The Id
 // index uses the same type with stamp 0 throughout.
@@ -16,6 +20,14 @@ func (k key) less(o key) bool {
 	return k.id < o.id
 }
 
+// compare is less for sorting.
+func (k key) compare(o key) int {
+	if c := cmp.Compare(k.stamp, o.stamp); c != 0 {
+		return c
+	}
+	return strings.Compare(k.id, o.id)
+}
+
 // blockSize bounds the cost of one insert: a block is shifted, never the whole
 // index.
 const blockSize = 512
@@ -25,6 +37,17 @@ const blockSize = 512
 type index struct {
 	blocks [][]key
 	n      int
+}
+
+// indexOf builds an index of sorted keys.
+func indexOf(keys []key) index {
+	x := index{n: len(keys)}
+	for len(keys) > 0 {
+		n := min(len(keys), blockSize/2)
+		x.blocks = append(x.blocks, append(make([]key, 0, blockSize), keys[:n]...))
+		keys = keys[n:]
+	}
+	return x
 }
 
 // block returns the position of the block that holds k or would hold it.

@@ -23,10 +23,47 @@ type Knobs struct {
 	// ForeignLocator is the error for a cursor of another session: "locator"
 	// (400 INVALID_QUERY_LOCATOR) or "session" (401 INVALID_SESSION_ID).
 	ForeignLocator string `json:"foreign_locator"`
-	// LatencyMS delays every request.
+	// LocatorTTLSeconds is the life of a cursor.
+	LocatorTTLSeconds int `json:"locator_ttl_seconds"`
+	// PageMax is the most rows of a page, below the sizes the platform has
+	// anyway; 0 leaves those.
+	PageMax int `json:"page_max"`
+	// QueryLimits make queries time out or be too large.
+	QueryLimits QueryLimits `json:"query_limits"`
+	// URIMax is the longest request URI in bytes; longer ones get 414.
+	URIMax int `json:"uri_max"`
+	// ReplicationMax is the most ids getUpdated and getDeleted give.
+	ReplicationMax int `json:"replication_max"`
+	// ConcurrentMax is how many data requests may be in flight, 0 any number;
+	// ConcurrentOthers pretends that so many of other programs are.
+	ConcurrentMax    int `json:"concurrent_max"`
+	ConcurrentOthers int `json:"concurrent_others"`
+	// RefreshIdleSeconds is after how long without use a refresh token expires; 0
+	// never.
+	RefreshIdleSeconds int `json:"refresh_idle_seconds"`
+	// Maintenance is an outage.
+	Maintenance Maintenance `json:"maintenance"`
+	// WrongHost is the answer to requests for another host than that of
+	// InstanceURL (data) or BaseURL (login): "serve" (all the same), "redirect"
+	// (302 to the right one), "session" (401 INVALID_SESSION_ID) or "snag" (420
+	// with HTML). The login host never answers otherwise than by redirect.
+	WrongHost string `json:"wrong_host"`
+	// LatencyMS delays every request by the wall clock.
 	LatencyMS int `json:"latency_ms"`
 	// QuotaMax is the org's daily requests.
 	QuotaMax int `json:"quota_max"`
+	// CascadeDelete is what becomes of the children of a deleted row: "stamp"
+	// (deleted with a new stamp), "keep" (deleted, stamps as they were) or "drop"
+	// (gone without a row; only getDeleted knows).
+	CascadeDelete string `json:"cascade_delete"`
+	// HardDeletesLogged enters hard deletions into the log of getDeleted.
+	HardDeletesLogged bool `json:"hard_deletes_logged"`
+	// QuietMerge re-points the children of merged rows without a new stamp.
+	QuietMerge bool `json:"quiet_merge"`
+	// MatchRecipients makes outgoing mail of the loader and the writer keep only
+	// unknown addresses in ToAddress and CcAddress; contacts stand in
+	// EmailMessageRelation alone.
+	MatchRecipients bool `json:"match_recipients"`
 	// WriterRate is how many records Run writes per second.
 	WriterRate float64 `json:"writer_rate"`
 	// InstanceURL replaces the base URL in token answers when set.
@@ -56,6 +93,14 @@ func (k Knobs) check() error {
 		return fmt.Errorf("refresh_kills_session must be auto, always or never, not %q", k.RefreshKillsSession)
 	case !slices.Contains([]string{"locator", "session"}, k.ForeignLocator):
 		return fmt.Errorf("foreign_locator must be locator or session, not %q", k.ForeignLocator)
+	case !slices.Contains([]string{"serve", "redirect", "session", "snag"}, k.WrongHost):
+		return fmt.Errorf("wrong_host must be serve, redirect, session or snag, not %q", k.WrongHost)
+	case k.LocatorTTLSeconds < 1, k.URIMax < 1, k.ReplicationMax < 1:
+		return fmt.Errorf("locator_ttl_seconds, uri_max and replication_max must be positive")
+	case k.PageMax < 0, k.ConcurrentMax < 0, k.ConcurrentOthers < 0, k.RefreshIdleSeconds < 0:
+		return fmt.Errorf("page_max, concurrent_max, concurrent_others and refresh_idle_seconds must not be negative")
+	case !slices.Contains([]string{"stamp", "keep", "drop"}, k.CascadeDelete):
+		return fmt.Errorf("cascade_delete must be stamp, keep or drop, not %q", k.CascadeDelete)
 	case k.SessionTTLSeconds < 1, k.LatencyMS < 0, k.QuotaMax < 0, k.WriterRate < 0:
 		return fmt.Errorf("session_ttl_seconds must be positive; latency_ms, quota_max and writer_rate must not be negative")
 	}
@@ -70,7 +115,8 @@ type knobs struct {
 func (k *knobs) init(o Options) {
 	k.k = Knobs{
 		Rotation: "off", ReuseRevokes: true, RefreshKillsSession: "auto", SessionTTLSeconds: 7200, ForeignLocator: "locator",
-		QuotaMax: o.DailyRequests, WriterRate: o.Rate,
+		QuotaMax: o.DailyRequests, WriterRate: o.Rate, CascadeDelete: "stamp",
+		LocatorTTLSeconds: 48 * 3600, URIMax: maxHead, ReplicationMax: maxReplicated, WrongHost: "serve", MatchRecipients: o.MatchRecipients,
 	}
 }
 
@@ -93,6 +139,7 @@ func (s *Server) SetKnobs(change func(*Knobs)) error {
 			*f = &c
 		}
 	}
+	next.QueryLimits.Objects = slices.Clone(next.QueryLimits.Objects)
 	change(&next)
 	if err := next.check(); err != nil {
 		return err
@@ -127,10 +174,12 @@ func (s *Server) takeTokenError() *oauthError {
 
 // delay holds a request back as the latency knob says, unless its client goes.
 func (s *Server) delay(r *http.Request) {
-	ms := s.Knobs().LatencyMS
-	if ms == 0 {
-		return
+	if ms := s.Knobs().LatencyMS; ms > 0 {
+		pause(r, ms)
 	}
+}
+
+func pause(r *http.Request, ms int) {
 	t := time.NewTimer(time.Duration(ms) * time.Millisecond)
 	defer t.Stop()
 	select {

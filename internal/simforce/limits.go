@@ -11,11 +11,10 @@ import (
 type quota struct {
 	mu   sync.Mutex
 	used map[string]map[int64]int // org → hour → calls
-	base map[string]int           // calls the knobs pretend were made
 }
 
 func (q *quota) sum(org string, now time.Time) int {
-	n := q.base[org]
+	n := 0
 	hour := now.Unix() / 3600
 	for h, calls := range q.used[org] {
 		if h <= hour-24 {
@@ -46,15 +45,15 @@ func (q *quota) take(s *Server, org string) *apiError {
 	return nil
 }
 
-// set makes the count of an org what a test wants it to be.
-func (q *quota) set(org string, n int) {
+// set makes the count of an org what a test wants it to be, as if the calls had
+// all been made in this hour.
+func (q *quota) set(org string, n int, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.base == nil {
-		q.base = map[string]int{}
+	if q.used == nil {
+		q.used = map[string]map[int64]int{}
 	}
-	q.base[org] = n
-	delete(q.used, org)
+	q.used[org] = map[int64]int{now.Unix() / 3600: n}
 }
 
 func (q *quota) count(org string, now time.Time) int {

@@ -149,6 +149,13 @@ func (s *Server) exchange(f url.Values) (*tokenResponse, *oauthError) {
 	return s.tokenResponse(g, s.newSession(g), g.Refresh), nil
 }
 
+func (g *grant) lastUsed() time.Time {
+	if g.Used.After(g.Born) {
+		return g.Used
+	}
+	return g.Born
+}
+
 // maxOld is how many rotated-out refresh tokens a grant remembers.
 const maxOld = 1000
 
@@ -163,6 +170,11 @@ func (s *Server) refresh(f url.Values) (*tokenResponse, *oauthError) {
 	if g == nil || g.Revoked {
 		return nil, gone
 	}
+	if idle := time.Duration(k.RefreshIdleSeconds) * time.Second; idle > 0 && s.now().Sub(g.lastUsed()) > idle {
+		s.revokeGrant(g)
+		return nil, gone
+	}
+	g.Used = s.now()
 	if given != g.Refresh {
 		if k.ReuseRevokes {
 			s.revokeGrant(g)
@@ -185,8 +197,8 @@ func (s *Server) refresh(f url.Values) (*tokenResponse, *oauthError) {
 		g.Refresh = "5Aep861" + tokenText(57)
 		s.auth.byToken[g.Refresh] = g
 		refresh = g.Refresh
-		s.journalGrant(g)
 	}
+	s.journalGrant(g)
 	return s.tokenResponse(g, s.newSession(g), refresh), nil
 }
 

@@ -20,9 +20,6 @@ const (
 // maxCursors is how many open cursors a user may have; the oldest goes first.
 const maxCursors = 10
 
-// cursorLife is how long a cursor can be read.
-const cursorLife = 48 * time.Hour
-
 // cursor is the result of a query as it stood when it ran: the ids are fixed,
 // the values are read page by page.
 type cursor struct {
@@ -63,10 +60,20 @@ func (cs *cursors) add(c *cursor) {
 	cs.open = append(cs.open, c)
 }
 
-func (cs *cursors) find(id string, now time.Time) *cursor {
+// KillCursors makes every open query locator invalid and returns how many there
+// were.
+func (s *Server) KillCursors() int {
+	s.cursors.mu.Lock()
+	defer s.cursors.mu.Unlock()
+	n := len(s.cursors.open)
+	s.cursors.open = nil
+	return n
+}
+
+func (cs *cursors) find(id string, now time.Time, life time.Duration) *cursor {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	cs.open = slices.DeleteFunc(cs.open, func(o *cursor) bool { return now.Sub(o.born) > cursorLife })
+	cs.open = slices.DeleteFunc(cs.open, func(o *cursor) bool { return now.Sub(o.born) > life })
 	i := slices.IndexFunc(cs.open, func(o *cursor) bool { return o.id == id })
 	if i < 0 {
 		return nil
@@ -96,6 +103,9 @@ func (s *Server) query(c *call) *reply {
 	if e != nil {
 		return failed(e)
 	}
+	if e := s.heavy(p); e != nil {
+		return failed(e)
+	}
 	ids := p.run(s.opts.Seed, text)
 	if p.query.Count {
 		return ok([]byte(fmt.Sprintf(`{"totalSize":%d,"done":true,"records":[]}`, len(ids))))
@@ -105,6 +115,9 @@ func (s *Server) query(c *call) *reply {
 		page = min(page, pageTiny)
 	case p.long == 1:
 		page = min(page, pageLong)
+	}
+	if k := s.Knobs(); k.PageMax > 0 {
+		page = min(page, k.PageMax)
 	}
 	cur := &cursor{
 		org: c.view.id, user: c.view.user, token: c.session.id, version: c.version,
@@ -134,7 +147,7 @@ func (s *Server) queryMore(c *call) *reply {
 	bad := refuse(http.StatusBadRequest, "INVALID_QUERY_LOCATOR", "invalid query locator")
 	id, offset, _ := strings.Cut(c.path[1], "-")
 	from, err := strconv.Atoi(offset)
-	cur := s.cursors.find(id, s.now())
+	cur := s.cursors.find(id, s.now(), time.Duration(s.Knobs().LocatorTTLSeconds)*time.Second)
 	if err != nil || from < 0 || cur == nil || from >= len(cur.ids) || cur.org != c.view.id || cur.user != c.view.user || cur.version != c.version {
 		return failed(bad)
 	}
@@ -162,8 +175,9 @@ func (c *cursor) render(from int) []byte {
 	first := true
 	for _, id := range c.ids[from:to] {
 		r := c.plan.view.find(id)
-		// A row that was deleted since the query ran is missing from its page.
-		if r == nil || r.deleted() && !c.all {
+		// A row that was deleted or hidden since the query ran is missing from
+		// its page.
+		if r == nil || (r.deleted() || r.archived()) && !c.all || !c.plan.view.reads(r) {
 			continue
 		}
 		if !first {

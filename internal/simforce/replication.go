@@ -11,8 +11,11 @@ const (
 	deletedDays = 15
 )
 
+// maxReplicated is the most ids updated and deleted give.
+const maxReplicated = 600_000
+
 // window reads start and end; the platform drops their seconds.
-func (s *Server) window(c *call, days int) (from, to time.Time, e *apiError) {
+func (s *Server) window(c *call) (from, to time.Time, e *apiError) {
 	read := func(name string) (time.Time, *apiError) {
 		v := c.query.Get(name)
 		if v == "" {
@@ -31,10 +34,10 @@ func (s *Server) window(c *call, days int) (from, to time.Time, e *apiError) {
 	if to, e = read("end"); e != nil {
 		return
 	}
-	switch {
+	switch now := s.now().Truncate(time.Minute); {
 	case !from.Before(to):
 		e = refuse(http.StatusBadRequest, "INVALID_REPLICATION_DATE", "startDate must be at least one minute greater than endDate")
-	case from.Before(s.now().AddDate(0, 0, -days)):
+	case from.Before(now.AddDate(0, 0, -updatedDays)):
 		e = refuse(http.StatusBadRequest, "INVALID_REPLICATION_DATE", "startDate before org replication enabled date")
 	}
 	return
@@ -51,13 +54,25 @@ func (s *Server) replicated(c *call) (*table, *apiError) {
 	return t, nil
 }
 
-// covered is the latest moment up to which the lists are complete: the end
-// asked for, unless it lies ahead.
-func (s *Server) covered(to time.Time) time.Time {
-	if now := s.now(); to.After(now) {
-		return now.Truncate(time.Minute)
+// covered is the latest moment up to which the lists are complete: the start of
+// the oldest open transaction; else the end asked for, or the present minute
+// when that lies ahead.
+func (s *Server) covered(o *org, to time.Time) time.Time {
+	if now := s.now().Truncate(time.Minute); to.After(now) {
+		to = now
+	}
+	if open := o.oldest().Truncate(time.Second); !open.IsZero() && open.Before(to) {
+		return open
 	}
 	return to
+}
+
+// tooMany refuses a list that is longer than the platform gives.
+func (s *Server) tooMany(n int) *apiError {
+	if limit := s.Knobs().ReplicationMax; n > limit {
+		return refuse(http.StatusBadRequest, "EXCEEDED_ID_LIMIT", "exceeded %d id limit, reduce date range", limit)
+	}
+	return nil
 }
 
 func (s *Server) updated(c *call) *reply {
@@ -67,21 +82,24 @@ func (s *Server) updated(c *call) *reply {
 	if e != nil {
 		return failed(e)
 	}
-	from, to, e := s.window(c, updatedDays)
+	from, to, e := s.window(c)
 	if e != nil {
 		return failed(e)
 	}
 	ids := []string{}
 	t.stamps.walk(key{from.Unix(), firstID}, key{to.Unix() - 1, lastID}, func(k key) bool {
-		if !t.rows[k.id].deleted() {
+		if r := t.rows[k.id]; !r.deleted() && c.view.reads(r) {
 			ids = append(ids, k.id)
 		}
 		return true
 	})
+	if e := s.tooMany(len(ids)); e != nil {
+		return failed(e)
+	}
 	return okJSON(struct {
 		IDs     []string `json:"ids"`
 		Covered string   `json:"latestDateCovered"`
-	}{ids, s.covered(to).Format(wireDatetime)})
+	}{ids, s.covered(c.view.org, to).Format(wireDatetime)})
 }
 
 func (s *Server) deleted(c *call) *reply {
@@ -91,35 +109,31 @@ func (s *Server) deleted(c *call) *reply {
 	if e != nil {
 		return failed(e)
 	}
-	from, to, e := s.window(c, updatedDays)
+	from, to, e := s.window(c)
 	if e != nil {
 		return failed(e)
 	}
-	earliest := s.now().AddDate(0, 0, -deletedDays).Truncate(time.Minute)
+	earliest := s.now().Add(-binLife).Truncate(time.Minute)
+	if trimmed := time.Unix(t.logFrom, 0).UTC(); trimmed.After(earliest) {
+		earliest = trimmed
+	}
 	type gone struct {
 		ID   string `json:"id"`
 		Date string `json:"deletedDate"`
 	}
 	list := []gone{}
-	for _, g := range c.view.graves(t, max(from.Unix(), earliest.Unix()), to.Unix()-1) {
-		list = append(list, gone{g.id, time.Unix(g.stamp, 0).UTC().Format(wireDatetime)})
+	t.log.walk(key{max(from.Unix(), earliest.Unix()), firstID}, key{to.Unix() - 1, lastID}, func(k key) bool {
+		if last := t.graves[k.id].last; last == nil || c.view.reads(last) {
+			list = append(list, gone{k.id, time.Unix(k.stamp, 0).UTC().Format(wireDatetime)})
+		}
+		return true
+	})
+	if e := s.tooMany(len(list)); e != nil {
+		return failed(e)
 	}
 	return okJSON(struct {
 		Records  []gone `json:"deletedRecords"`
 		Earliest string `json:"earliestDateAvailable"`
 		Covered  string `json:"latestDateCovered"`
-	}{list, earliest.Format(wireDatetime), s.covered(to).Format(wireDatetime)})
-}
-
-// graves lists the deletions of [from, to] seconds that are still known: those
-// whose row is in the recycle bin.
-func (o *org) graves(t *table, from, to int64) []key {
-	var out []key
-	t.stamps.walk(key{from, firstID}, key{to, lastID}, func(k key) bool {
-		if t.rows[k.id].deleted() {
-			out = append(out, k)
-		}
-		return true
-	})
-	return out
+	}{list, earliest.Format(wireDatetime), s.covered(c.view.org, to).Format(wireDatetime)})
 }

@@ -24,6 +24,9 @@ const (
 	TypeDate      FieldType = "date"
 	TypeDouble    FieldType = "double"
 	TypeInt       FieldType = "int"
+	// TypeAny is what history objects hold their values in: text that can be
+	// neither filtered nor sorted.
+	TypeAny FieldType = "anyType"
 )
 
 // longText is the length above which a textarea can neither be filtered nor
@@ -74,19 +77,21 @@ func (f *Field) long() bool { return f.Type == TypeTextarea && f.Length > longTe
 
 func (f *Field) polymorphic() bool { return len(f.ReferenceTo) > 1 }
 
-func (f *Field) filterable() bool { return !f.long() && !f.NoFilter }
+func (f *Field) filterable() bool { return !f.long() && !f.NoFilter && f.Type != TypeAny }
 
-func (f *Field) sortable() bool { return !f.long() }
+func (f *Field) sortable() bool { return !f.long() && f.Type != TypeAny }
 
 func (f *Field) groupable() bool {
 	switch f.Type {
-	case TypeDatetime, TypeDouble, TypeCombobox:
+	case TypeDatetime, TypeDouble, TypeCombobox, TypeAny:
 		return false
 	}
 	return !f.long() && !f.AutoNumber && !f.NoFilter
 }
 
-func (f *Field) aggregatable() bool { return f.Type != TypeBoolean && !f.long() && !f.NoFilter }
+func (f *Field) aggregatable() bool {
+	return f.Type != TypeBoolean && f.Type != TypeAny && !f.long() && !f.NoFilter
+}
 
 func (f *Field) createable() bool { return !f.ReadOnly && f.Formula == "" }
 
@@ -95,7 +100,7 @@ func (f *Field) updateable() bool { return f.createable() && !f.CreateOnly }
 // text reports whether values are strings to the query language.
 func (f *Field) text() bool {
 	switch f.Type {
-	case TypeString, TypePicklist, TypeCombobox, TypePhone, TypeURL, TypeEmail, TypeTextarea:
+	case TypeString, TypePicklist, TypeCombobox, TypePhone, TypeURL, TypeEmail, TypeTextarea, TypeAny:
 		return true
 	}
 	return false
@@ -110,15 +115,27 @@ type Object struct {
 	KeyPrefix string   `json:"keyPrefix"`
 	Fields    []*Field `json:"fields"`
 	// ReadOnly objects refuse writes through the API; NoReplication ones have no
-	// updated and deleted lists.
+	// updated and deleted lists; rows of NoUndelete ones vanish when they are
+	// deleted, because the object has no recycle bin.
 	ReadOnly      bool `json:"readOnly,omitempty"`
 	NoReplication bool `json:"noReplication,omitempty"`
 	NoUndelete    bool `json:"noUndelete,omitempty"`
+	// NoStamp objects lack SystemModstamp, NoModified ones LastModifiedDate and
+	// LastModifiedById, NoCreated ones CreatedDate and CreatedById.
+	NoStamp    bool `json:"noStamp,omitempty"`
+	NoModified bool `json:"noModified,omitempty"`
+	NoCreated  bool `json:"noCreated,omitempty"`
 
+	lower  string // the name
 	byName map[string]int
 	byRel  map[string]int
-	// Places of the fields every object has.
+	// Places of the audit fields, -1 for those the object lacks.
 	created, createdBy, modified, modifiedBy, stamp int
+	// clock is the place of the date the stamp index follows: SystemModstamp,
+	// else LastModifiedDate, else CreatedDate, else -1.
+	clock int
+	// archived is the place of IsArchived on activities, else -1.
+	archived int
 }
 
 // Places of the two fields that stand first in every object.
@@ -129,6 +146,7 @@ const (
 
 // prepare fills the lookup maps; it must be called after every change of Fields.
 func (o *Object) prepare() {
+	o.lower = strings.ToLower(o.Name)
 	o.byName = make(map[string]int, len(o.Fields))
 	o.byRel = make(map[string]int)
 	for i, f := range o.Fields {
@@ -140,6 +158,16 @@ func (o *Object) prepare() {
 	o.created, o.createdBy = o.field("CreatedDate"), o.field("CreatedById")
 	o.modified, o.modifiedBy = o.field("LastModifiedDate"), o.field("LastModifiedById")
 	o.stamp = o.field("SystemModstamp")
+	o.clock = o.created
+	for _, place := range []int{o.modified, o.stamp} {
+		if place >= 0 {
+			o.clock = place
+		}
+	}
+	o.archived = -1
+	if o.Name == "Task" || o.Name == "Event" {
+		o.archived = o.field("IsArchived")
+	}
 }
 
 func (o *Object) custom() bool { return strings.HasSuffix(o.Name, "__c") }
@@ -163,6 +191,23 @@ func (o *Object) relation(name string) int {
 // nameField is the field that Name-object paths such as Owner.Name show.
 func (o *Object) nameField() int {
 	return slices.IndexFunc(o.Fields, func(f *Field) bool { return f.NameField })
+}
+
+// audited drops the audit fields the object says it lacks.
+func (o *Object) audited() *Object {
+	lacks := map[string]bool{
+		"SystemModstamp": o.NoStamp, "LastModifiedDate": o.NoModified, "LastModifiedById": o.NoModified,
+		"CreatedDate": o.NoCreated, "CreatedById": o.NoCreated,
+	}
+	o.Fields = slices.DeleteFunc(o.Fields, func(f *Field) bool { return lacks[f.Name] })
+	o.prepare()
+	return o
+}
+
+// follows tells that access to a row is access to the row f points to, as for
+// the mails of a case. Activities and contacts have access of their own.
+func (o *Object) follows(f *Field) bool {
+	return f.Cascade && o.Name != "Task" && o.Name != "Event" && o.Name != "Contact"
 }
 
 func (o *Object) clone() *Object {

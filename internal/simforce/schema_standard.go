@@ -102,6 +102,12 @@ func combobox(name, label string, values []string, o ...fieldOption) *Field {
 
 func restricted(f *Field) { f.Restricted = true }
 
+func anything(name, label string) *Field {
+	f := newField(TypeAny, name, label, nil)
+	f.Length = 255
+	return f
+}
+
 func ref(name, label, relationship string, targets []string, o ...fieldOption) *Field {
 	f := newField(TypeReference, name, label, o)
 	f.Length, f.Relationship, f.ReferenceTo = 18, relationship, targets
@@ -126,6 +132,9 @@ func object(name, label, plural, prefix string, fields ...*Field) *Object {
 	o.prepare()
 	return o
 }
+
+// historyFields are the fields of Case whose changes make a CaseHistory row.
+var historyFields = []string{"Status", "Priority", "Owner"}
 
 var (
 	caseStatuses   = []string{"New", "Working", "Escalated", "Waiting for Customer", "Closed"}
@@ -296,7 +305,33 @@ func standardObjects() []*Object {
 		double("Score__c", "Score", 4, 1),
 		ref("Case__c", "Case", "Case__r", one("Case"), kept("Survey_Responses__r")),
 	)
+	event := object("Event", "Event", "Events", "00U",
+		ref("WhoId", "Name ID", "Who", one("Contact"), kept("Events")),
+		ref("WhatId", "Related To ID", "What", []string{"Account", "Case"}, children("Events")),
+		combobox("Subject", "Subject", []string{"Call", "Meeting", "Other"}),
+		datetime("StartDateTime", "Start Date Time"),
+		datetime("EndDateTime", "End Date Time"),
+		ref("OwnerId", "Assigned To ID", "Owner", []string{"Group", "User"}, required),
+		area("Description", "Description", 32000),
+		flag("IsArchived", "Archived", readOnly),
+	)
+	history := object("CaseHistory", "Case History", "Case History", "017",
+		ref("CaseId", "Case ID", "Case", one("Case"), required, children("Histories")),
+		picklist("Field", "Changed Field", historyFields, required),
+		picklist("DataType", "Datatype", []string{"Text", "EntityId"}),
+		anything("OldValue", "Old Value"),
+		anything("NewValue", "New Value"),
+	)
+	history.ReadOnly, history.NoUndelete, history.NoStamp, history.NoModified = true, true, true, true
+	share := object("CaseShare", "Case Share", "Case Share", "01n",
+		ref("CaseId", "Case ID", "Case", one("Case"), required, createOnly, children("Shares")),
+		ref("UserOrGroupId", "User/Group ID", "UserOrGroup", []string{"Group", "User"}, required, createOnly),
+		picklist("CaseAccessLevel", "Case Access", []string{"Read", "Edit", "All"}, required, restricted, withDefault("Read")),
+		picklist("RowCause", "Row Cause", []string{"Owner", "Manual", "Rule"}, restricted, createOnly, withDefault("Manual")),
+	)
+	share.NoUndelete, share.NoStamp, share.NoCreated = true, true, true
 	return []*Object{
 		account, cases, comment, contact, message, relation, feed, group, chat, organization, survey, task, user,
+		event, history.audited(), share.audited(),
 	}
 }

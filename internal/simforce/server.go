@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -39,6 +40,8 @@ type Options struct {
 	StateFile string
 	// DailyRequests is the org's quota per rolling day; 1,000,000 when 0.
 	DailyRequests int
+	// MatchRecipients turns on the knob of that name before mail is loaded.
+	MatchRecipients bool
 	// Objects are custom objects added to both orgs.
 	Objects []Object
 }
@@ -47,6 +50,9 @@ type Options struct {
 type Server struct {
 	opts  Options
 	clock func() time.Time
+
+	ahead    atomic.Int64 // nanoseconds of Advance
+	inflight atomic.Int64 // data requests being answered
 
 	baseMu sync.RWMutex
 	base   string
@@ -62,6 +68,7 @@ type Server struct {
 	cursors  cursors
 	knobs    knobs
 	faults   faults
+	chaos    chaos
 	counters counters
 	quota    quota
 	state    *journal
@@ -143,7 +150,9 @@ func (s *Server) BaseURL() string {
 	return s.base
 }
 
-func (s *Server) now() time.Time { return s.clock().UTC() }
+func (s *Server) now() time.Time {
+	return s.clock().UTC().Add(time.Duration(s.ahead.Load()))
+}
 
 // org finds an organisation by id (15 or 18 characters) or by the start of its
 // name; "" is the first.
@@ -181,14 +190,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 	kind := kindOf(r)
 	defer func() { s.counters.add(kind, rec.status, r, start) }()
+	s.settle()
+	refused, done := s.busy(rec, r)
+	defer done()
+	if refused {
+		return
+	}
 	s.delay(r)
-	if !s.faults.before(rec, r) {
-		if out := s.faults.after(r); out != nil {
-			s.route(&discard{header: http.Header{}}, r)
-			out.write(rec)
-		} else {
-			s.route(rec, r)
-		}
+	if !s.failing(rec, r, kind) && !s.astray(rec, r) {
+		s.route(rec, r)
 	}
 }
 
@@ -217,7 +227,7 @@ func (d *discard) WriteHeader(int)             {}
 const maxHead = 16_384
 
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
-	if len(r.RequestURI) > maxHead {
+	if len(r.RequestURI) > s.Knobs().URIMax {
 		writeHTML(w, http.StatusRequestURITooLong, "URI Too Long", "The request URI is too long.")
 		return
 	}

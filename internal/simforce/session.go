@@ -32,6 +32,8 @@ type grant struct {
 	Old     []string  `json:"old,omitempty"`     // rotated-out ones
 	Revoked bool      `json:"revoked,omitempty"`
 	Born    time.Time `json:"born"`
+	// Used is when the refresh token was last presented.
+	Used time.Time `json:"used,omitzero"`
 }
 
 // attempt is a user in front of the login or consent page.

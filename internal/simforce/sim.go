@@ -1,6 +1,7 @@
 package simforce
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,12 @@ type Write struct {
 	Stamp time.Time `json:"stamp,omitzero"`
 	// Quiet leaves LastModifiedDate as it is, like a job of the platform.
 	Quiet bool `json:"quiet,omitempty"`
+	// Still leaves SystemModstamp as it is too: the change goes unseen.
+	Still bool `json:"still,omitempty"`
+	// Tx is the open transaction the write belongs to. CommitAfter instead makes
+	// it a transaction of its own that commits so many seconds later.
+	Tx          string  `json:"tx,omitempty"`
+	CommitAfter float64 `json:"commit_after,omitempty"`
 }
 
 func (s *Server) orgOf(name string) (*org, error) {
@@ -54,27 +61,56 @@ func (o *org) all(r *record) Row {
 	return out
 }
 
-func (s *Server) store(object, id string, w Write) (Row, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o, err := s.orgOf(w.Org)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) changeOf(o *org, object, id string, w Write) (change, error) {
 	user, err := o.userID(w.User)
-	if err != nil {
-		return nil, err
-	}
-	r, e := o.apply(change{
-		object: object, id: id, fields: w.Fields, user: user, now: s.now(), stamp: w.Stamp, system: true, quiet: w.Quiet,
-	})
-	if e != nil {
-		return nil, e
-	}
-	return o.all(r), nil
+	return change{
+		object: object, id: id, fields: w.Fields, user: user, now: s.now(), stamp: w.Stamp, system: true, quiet: w.Quiet, still: w.Still,
+	}, err
 }
 
-// CreateRecord writes a new row and returns all of it.
+// writing runs f for a Write: in its transaction, in one of its own, or at once.
+func (s *Server) writing(w *Write, f func(*org) error) error {
+	if w.CommitAfter < 0 || w.CommitAfter > 0 && w.Tx != "" {
+		return fmt.Errorf("commit_after must be positive seconds, and not be given together with tx")
+	}
+	if w.CommitAfter == 0 {
+		return s.mutate(w.Org, w.Tx, f)
+	}
+	t, err := s.Begin(w.Org)
+	if err != nil {
+		return err
+	}
+	if err := s.mutate(w.Org, t.id, f); err != nil {
+		return errors.Join(err, t.Rollback())
+	}
+	return t.CommitAfter(time.Duration(w.CommitAfter * float64(time.Second)))
+}
+
+func (s *Server) store(object, id string, w Write) (row Row, err error) {
+	err = s.writing(&w, func(o *org) error {
+		c, err := s.changeOf(o, object, id, w)
+		if err != nil {
+			return err
+		}
+		r, e := o.apply(c)
+		if e != nil {
+			return e
+		}
+		row = o.all(r)
+		return nil
+	})
+	return row, err
+}
+
+// deletion says how rows are removed by the present knobs.
+func (s *Server) deletion(hard bool) deletion {
+	k := s.Knobs()
+	return deletion{at: s.now(), hard: hard, logged: k.HardDeletesLogged, cascade: k.CascadeDelete}
+}
+
+// CreateRecord writes a new row and returns all of it. An EmailMessage may have
+// ToIds, CcIds and BccIds, lists of contacts and users: they become
+// EmailMessageRelation rows and leave the address fields.
 func (s *Server) CreateRecord(object string, w Write) (Row, error) {
 	return s.store(object, "", w)
 }
@@ -90,38 +126,31 @@ func (s *Server) UpdateRecord(object, id string, w Write) (Row, error) {
 
 // DeleteRecord deletes a row and what cascades from it. Softly, the rows stay
 // in the recycle bin with IsDeleted and a new stamp; hard leaves nothing.
+// What becomes of the children, and whether getDeleted knows a hard deletion,
+// are knobs.
 func (s *Server) DeleteRecord(orgName, id string, hard bool) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o, err := s.orgOf(orgName)
-	if err != nil {
-		return err
-	}
-	if e := o.remove(id, s.now(), hard); e != nil {
-		return e
-	}
-	return nil
+	return s.deleteRow(orgName, "", id, hard)
+}
+
+func (s *Server) deleteRow(orgName, tx, id string, hard bool) error {
+	return s.mutate(orgName, tx, func(o *org) error { return refused(o.remove(id, s.deletion(hard))) })
 }
 
 // UndeleteRecord takes a row out of the recycle bin, with what was deleted
 // along with it.
 func (s *Server) UndeleteRecord(orgName, id string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o, err := s.orgOf(orgName)
-	if err != nil {
-		return err
-	}
-	if e := o.undelete(id, s.now()); e != nil {
-		return e
-	}
-	return nil
+	return s.undeleteRow(orgName, "", id)
 }
 
-// Records returns every row of an object in Id order, deleted ones included,
-// with all fields whoever may see them. Values are string, bool, int64,
+func (s *Server) undeleteRow(orgName, tx, id string) error {
+	return s.mutate(orgName, tx, func(o *org) error { return refused(o.undelete(id, s.deletion(false))) })
+}
+
+// Records returns every committed row of an object in Id order, deleted ones
+// included, with all fields whoever may see them. Values are string, bool, int64,
 // float64, time.Time or nil.
 func (s *Server) Records(orgName, object string) ([]Row, error) {
+	s.settle()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	o, err := s.orgOf(orgName)
@@ -142,6 +171,7 @@ func (s *Server) Records(orgName, object string) ([]Row, error) {
 
 // Record returns one row as Records does.
 func (s *Server) Record(orgName, id string) (Row, error) {
+	s.settle()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	o, err := s.orgOf(orgName)
@@ -266,7 +296,7 @@ func (s *Server) AddObject(orgName string, def Object) error {
 
 var knownTypes = []FieldType{
 	TypeReference, TypeBoolean, TypeString, TypePicklist, TypeCombobox, TypePhone, TypeURL, TypeEmail, TypeTextarea,
-	TypeDatetime, TypeDate, TypeDouble, TypeInt,
+	TypeDatetime, TypeDate, TypeDouble, TypeInt, TypeAny,
 }
 
 func (o *org) extend(def Object, now time.Time) error {
@@ -290,6 +320,8 @@ func (o *org) extend(def Object, now time.Time) error {
 		own := def.clone()
 		next = object(def.Name, def.Label, def.Plural, def.KeyPrefix, own.Fields...)
 		next.ReadOnly, next.NoReplication, next.NoUndelete = def.ReadOnly, def.NoReplication, def.NoUndelete
+		next.NoStamp, next.NoModified, next.NoCreated = def.NoStamp, def.NoModified, def.NoCreated
+		next.audited()
 	}
 	for _, f := range next.Fields {
 		if f.Label == "" {
@@ -324,6 +356,7 @@ func (o *org) setObject(obj *Object, changed time.Time) {
 		return
 	}
 	t := o.table(obj.Name)
+	t.graves, t.log, t.logFrom = old.graves, old.log, old.logFrom
 	for _, r := range old.rows {
 		moved := &record{obj: obj, v: make([]any, len(obj.Fields)), deletedWith: r.deletedWith}
 		for i, f := range old.obj.Fields {
@@ -374,12 +407,13 @@ func (s *Server) idOf(username string) string {
 	return "nobody"
 }
 
-// SetQuotaUsed makes the count of API calls of the rolling day what it says.
+// SetQuotaUsed makes the count of API calls of the rolling day what it says, as
+// if they had all been made in the present hour.
 func (s *Server) SetQuotaUsed(orgName string, used int) error {
 	o, err := s.orgOf(orgName)
 	if err != nil {
 		return err
 	}
-	s.quota.set(o.id, used)
+	s.quota.set(o.id, used, s.now())
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // maxParents is how many relationships a path may climb.
@@ -137,6 +138,7 @@ type plan struct {
 	where   func(*record) bool
 	bounds  bounds
 	order   []orderKey
+	now     time.Time
 	// long counts the selected long text fields, which shrink the page.
 	long int
 }
@@ -155,7 +157,7 @@ func (s *Server) prepare(v view, q *Query, all bool) (*plan, *soqlError) {
 	if t == nil {
 		return nil, &soqlError{"INVALID_TYPE", q.fromPos, "sObject type '" + q.From + "' is not supported. " + adviceObject}
 	}
-	p := &plan{view: v, table: t, query: q}
+	p := &plan{view: v, table: t, query: q, now: s.now()}
 	seen := map[string]bool{}
 	for _, path := range q.Fields {
 		b, err := v.bind(t.obj, path)
@@ -172,7 +174,7 @@ func (s *Server) prepare(v view, q *Query, all bool) (*plan, *soqlError) {
 		}
 		p.columns = append(p.columns, b)
 	}
-	c := compiler{view: v, obj: t.obj, now: s.now()}
+	c := compiler{view: v, obj: t.obj, now: p.now}
 	if q.Where != nil {
 		match, where, err := c.expr(q.Where)
 		if err != nil {
@@ -193,9 +195,12 @@ func (s *Server) prepare(v view, q *Query, all bool) (*plan, *soqlError) {
 	if q.Offset > maxOffset {
 		return nil, &soqlError{"NUMBER_OUTSIDE_VALID_RANGE", q.offsetPos, "Maximum SOQL offset allowed is 2000"}
 	}
-	if !all {
-		match := p.where
-		p.where = func(r *record) bool { return !r.deleted() && (match == nil || match(r)) }
+	match := p.where
+	switch {
+	case !all:
+		p.where = func(r *record) bool { return !r.deleted() && !r.archived() && (match == nil || match(r)) && v.reads(r) }
+	case v.sharing.narrowed():
+		p.where = func(r *record) bool { return (match == nil || match(r)) && v.reads(r) }
 	}
 	if p.where == nil {
 		p.where = func(*record) bool { return true }

@@ -61,7 +61,7 @@ func boundsOf(p *boundPath, op string, values []operand) bounds {
 		for _, v := range values {
 			b.ids = append(b.ids, v.text)
 		}
-	case p.name == "SystemModstamp":
+	case p.obj != nil && p.place == p.obj.clock:
 		var all []span
 		for _, v := range values {
 			s := span{key{minStamp, firstID}, key{maxStamp, lastID}}
@@ -261,10 +261,10 @@ func (p *plan) natural() (byStamp, byID, desc bool) {
 		return false, false, false
 	}
 	second := len(p.order) == 1 || len(p.order[1].path.steps) == 0 && p.order[1].path.name == "Id" && p.order[1].Desc == first.Desc
-	switch first.path.name {
-	case "Id":
+	switch first.path.place {
+	case placeID:
 		return false, true, first.Desc
-	case "SystemModstamp":
+	case p.table.obj.clock:
 		return second, false, first.Desc
 	}
 	return false, false, false

@@ -35,8 +35,16 @@ type stateLine struct {
 	Schema  *Object             `json:"schema,omitempty"`
 	Changed time.Time           `json:"changed,omitzero"`
 	Hidden  map[string][]string `json:"hidden,omitempty"`
+	Grave   *graveLine          `json:"grave,omitempty"`
+	Share   *shareLine          `json:"share,omitempty"`
 	Grant   *grant              `json:"grant,omitempty"`
 	Session *sessionLine        `json:"session,omitempty"`
+}
+
+// graveLine is an entry of the delete log.
+type graveLine struct {
+	ID string `json:"id"`
+	At int64  `json:"at"`
 }
 
 type sessionLine struct {
@@ -215,6 +223,12 @@ func (s *Server) replay(l stateLine) error {
 			}
 		}
 		o.schemaChanged = l.Changed
+	case l.Share != nil:
+		o.sharing.set(*l.Share)
+	case l.Grave != nil && len(l.Grave.ID) > 3 && o.byPrefix[l.Grave.ID[:3]] != nil:
+		t := o.byPrefix[l.Grave.ID[:3]]
+		t.dig(l.Grave.ID, grave{l.Grave.At, t.rows[l.Grave.ID]})
+		o.wake(time.Unix(l.Grave.At, 0).Add(binLife))
 	case l.Drop != "":
 		if r := o.find(l.Drop); r != nil {
 			o.table(r.obj.Name).drop(r)
@@ -242,10 +256,16 @@ func (o *org) restore(l stateLine) error {
 		}
 		r.v[i] = v
 	}
-	if r.v[placeID] == nil || r.v[t.obj.stamp] == nil {
-		return fmt.Errorf("row of %s without Id or SystemModstamp", l.Object)
+	if r.v[placeID] == nil || t.obj.clock >= 0 && r.v[t.obj.clock] == nil {
+		return fmt.Errorf("row of %s without Id or stamp", l.Object)
 	}
 	t.put(r)
+	if r.deleted() {
+		t.dig(r.id(), grave{r.stamp(), r})
+		o.wake(time.Unix(r.stamp(), 0).Add(binLife))
+	} else {
+		t.fill(r.id())
+	}
 	o.seq[t.obj.Name] = max(o.seq[t.obj.Name], l.Seq[0])
 	o.seq[t.obj.Name+"#"] = max(o.seq[t.obj.Name+"#"], l.Seq[1])
 	return nil
@@ -349,6 +369,16 @@ func (s *Server) snapshot(put func(any) error) error {
 				return err == nil
 			})
 			if err != nil {
+				return err
+			}
+			for id, g := range o.table(obj.Name).graves {
+				if err := put(stateLine{Org: o.id, Grave: &graveLine{id, g.at}}); err != nil {
+					return err
+				}
+			}
+		}
+		for _, l := range o.sharing.lines() {
+			if err := put(stateLine{Org: o.id, Share: &l}); err != nil {
 				return err
 			}
 		}

@@ -2,8 +2,10 @@ package simforce
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,9 +19,9 @@ type record struct {
 }
 
 // get returns the value at place i; fields added after the row was written are
-// null.
+// null, and so is a field that is not there.
 func (r *record) get(i int) any {
-	if i < len(r.v) {
+	if i >= 0 && i < len(r.v) {
 		return r.v[i]
 	}
 	return nil
@@ -29,8 +31,18 @@ func (r *record) id() string { return r.v[placeID].(string) }
 
 func (r *record) deleted() bool { return r.v[placeDeleted] == true }
 
-// stamp is SystemModstamp in whole seconds.
-func (r *record) stamp() int64 { return r.v[r.obj.stamp].(time.Time).Unix() }
+// stamp is the date the index follows, SystemModstamp for most objects, in
+// whole seconds; 0 where the object has none.
+func (r *record) stamp() int64 {
+	if r.obj.clock < 0 {
+		return 0
+	}
+	t, _ := r.get(r.obj.clock).(time.Time)
+	return t.Unix()
+}
+
+// archived tells an old activity, which only queryAll shows.
+func (r *record) archived() bool { return r.obj.archived >= 0 && r.get(r.obj.archived) == true }
 
 // text returns the string field name, "" when null.
 func (r *record) text(name string) string {
@@ -62,10 +74,15 @@ type table struct {
 	stamps index
 	// refs: place of a reference field → target id → ids of rows that name it.
 	refs map[int]map[string]map[string]struct{}
+	// graves and log are the delete log: by id, and by second of deletion.
+	graves map[string]grave
+	log    index
+	// logFrom is the second before which the log was trimmed.
+	logFrom int64
 }
 
 func newTable(o *Object) *table {
-	return &table{obj: o, rows: map[string]*record{}, refs: map[int]map[string]map[string]struct{}{}}
+	return &table{obj: o, rows: map[string]*record{}, refs: map[int]map[string]map[string]struct{}{}, graves: map[string]grave{}}
 }
 
 // indexed tells which references have a lookup index; those that point to the
@@ -134,6 +151,15 @@ type org struct {
 	hidden        map[string]map[string]bool
 	schemaChanged time.Time
 	journal       func(line any)
+	sharing       sharing
+
+	// open transactions, the rows they have written, and the one whose write is
+	// running under the data lock.
+	open  []*transaction
+	locks map[string]*transaction
+	into  *transaction
+	// due is the moment (Unix nanoseconds) at which catchUp has something to do.
+	due atomic.Int64
 }
 
 func newOrg(id, name, pod string, changed time.Time) *org {
@@ -141,8 +167,9 @@ func newOrg(id, name, pod string, changed time.Time) *org {
 		id: id, name: name, pod: pod,
 		tables: map[string]*table{}, byPrefix: map[string]*table{}, seq: map[string]uint64{},
 		hidden: map[string]map[string]bool{}, schemaChanged: changed,
-		journal: func(any) {},
+		journal: func(any) {}, locks: map[string]*transaction{},
 	}
+	o.due.Store(math.MaxInt64)
 	for _, obj := range standardObjects() {
 		o.addObject(obj)
 	}

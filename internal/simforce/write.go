@@ -21,8 +21,9 @@ type change struct {
 	stamp time.Time
 	// system writes may set read-only fields.
 	system bool
-	// quiet leaves LastModifiedDate alone, as the platform's own jobs do.
-	quiet bool
+	// quiet leaves LastModifiedDate alone, as the platform's own jobs do; still
+	// leaves SystemModstamp alone too.
+	quiet, still bool
 }
 
 // apply carries out a create or update.
@@ -33,7 +34,7 @@ func (o *org) apply(c change) (*record, *apiError) {
 	}
 	obj := t.obj
 	creating := c.id == ""
-	var r *record
+	var r, old *record
 	if creating {
 		r = &record{obj: obj, v: make([]any, len(obj.Fields))}
 		for i, f := range obj.Fields {
@@ -41,14 +42,26 @@ func (o *org) apply(c change) (*record, *apiError) {
 		}
 	} else {
 		id, ok := ID18(c.id)
-		old := t.rows[id]
-		if !ok || old == nil {
+		if ok {
+			old = o.current(id)
+		}
+		if old == nil || old.obj != obj {
 			return nil, errNotFound()
 		}
 		if old.deleted() {
 			return nil, refuse(http.StatusNotFound, "ENTITY_IS_DELETED", "entity is deleted")
 		}
+		if e := o.unlocked(id); e != nil {
+			return nil, e
+		}
 		r = old.with()
+	}
+	var people []junction
+	if creating && obj.Name == "EmailMessage" {
+		var e *apiError
+		if people, e = o.junctions(&c); e != nil {
+			return nil, e
+		}
 	}
 	if err := o.assign(r, c, creating); err != nil {
 		return nil, err
@@ -64,17 +77,36 @@ func (o *org) apply(c change) (*record, *apiError) {
 			return nil, err
 		}
 	}
-	if _, given := c.fields["LastModifiedDate"]; !c.quiet && !given {
+	if _, given := c.fields["LastModifiedDate"]; obj.modified >= 0 && !given && (creating || !c.quiet && !c.still) {
 		r.v[obj.modified] = stamp
 		r.v[obj.modifiedBy] = c.user
 	}
-	if _, given := c.fields["SystemModstamp"]; !given {
+	if _, given := c.fields["SystemModstamp"]; obj.stamp >= 0 && !given && (creating || !c.still) {
 		r.v[obj.stamp] = stamp
 	}
 	o.derive(r, stamp)
-	t.put(r)
-	o.journalPut(r)
+	o.leaveOut(r, people)
+	o.put(r)
+	o.relatePeople(r, people, c)
+	if !creating && obj.Name == "Case" && !c.quiet && !c.still {
+		o.trackCase(old, r, c)
+	}
 	return r, nil
+}
+
+// trackCase writes one CaseHistory row for each tracked field that changed.
+func (o *org) trackCase(old, r *record, c change) {
+	for _, name := range historyFields {
+		field, kind := name, "Text"
+		if name == "Owner" {
+			field, kind = "OwnerId", "EntityId"
+		}
+		if was, is := old.text(field), r.text(field); was != is {
+			o.must(change{object: "CaseHistory", user: c.user, now: c.now, stamp: c.stamp, system: true, fields: Row{
+				"CaseId": r.id(), "Field": name, "DataType": kind, "OldValue": was, "NewValue": is,
+			}})
+		}
+	}
 }
 
 // assign checks the given values and sets them.
@@ -200,80 +232,4 @@ func (o *org) derive(r *record, stamp time.Time) {
 			}
 		}
 	}
-}
-
-// remove deletes a row and, softly, what cascades from it. Hard deletion leaves
-// no trace; soft deletion sets IsDeleted and a new stamp.
-func (o *org) remove(id string, stamp time.Time, hard bool) *apiError {
-	r := o.find(id)
-	if r == nil {
-		return errNotFound()
-	}
-	if r.deleted() && !hard {
-		return refuse(http.StatusNotFound, "ENTITY_IS_DELETED", "entity is deleted")
-	}
-	o.bury(r, stamp.UTC().Truncate(time.Second), hard, "")
-	return nil
-}
-
-func (o *org) bury(r *record, stamp time.Time, hard bool, with string) {
-	t := o.table(r.obj.Name)
-	if r = t.rows[r.id()]; r == nil {
-		return // went with another child
-	}
-	for child, f := range o.childrenOf(r.id()) {
-		if f.Cascade && (hard || !child.deleted()) {
-			o.bury(child, stamp, hard, r.id())
-		}
-	}
-	if hard {
-		t.drop(r)
-		o.journalDrop(r)
-		return
-	}
-	d := r.with()
-	d.v[placeDeleted] = true
-	d.v[d.obj.stamp] = stamp
-	d.deletedWith = with
-	t.put(d)
-	o.journalPut(d)
-}
-
-// undelete brings a soft-deleted row back with what was deleted along with it.
-func (o *org) undelete(id string, stamp time.Time) *apiError {
-	r := o.find(id)
-	if r == nil || !r.deleted() {
-		return refuse(http.StatusBadRequest, "UNDELETE_FAILED", "Entity is not in the recycle bin")
-	}
-	stamp = stamp.UTC().Truncate(time.Second)
-	back := r.with()
-	back.v[placeDeleted] = false
-	back.v[back.obj.stamp] = stamp
-	back.deletedWith = ""
-	o.table(r.obj.Name).put(back)
-	o.journalPut(back)
-	for child, f := range o.childrenOf(id) {
-		if f.Cascade && child.deleted() && child.deletedWith == id {
-			if err := o.undelete(child.id(), stamp); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// childrenOf yields the rows that point to id with the field they do it by,
-// from a copy that survives changes made while walking.
-func (o *org) childrenOf(id string) map[*record]*Field {
-	out := map[*record]*Field{}
-	for _, t := range o.tables {
-		for i, byTarget := range t.refs {
-			for childID := range byTarget[id] {
-				if f := t.obj.Fields[i]; out[t.rows[childID]] == nil || f.Cascade {
-					out[t.rows[childID]] = f
-				}
-			}
-		}
-	}
-	return out
 }

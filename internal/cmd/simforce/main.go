@@ -68,6 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&o.ConsumerSecret, "consumer-secret", "", "consumer `secret` (default simforce-secret)")
 	flags.StringVar(&secretFile, "consumer-secret-file", "", "`file` that holds the consumer secret")
 	flags.IntVar(&o.DailyRequests, "daily-requests", 0, "API requests the org has per day (default 1000000)")
+	flags.BoolVar(&o.MatchRecipients, "match-recipients", false, "outgoing mail names contacts in EmailMessageRelation only, not in ToAddress")
 	flags.Var(&callbacks, "callback", "callback `URL` of the connected app; may be repeated")
 	flags.Usage = func() {
 		_, _ = io.WriteString(stderr, usage)
