@@ -180,7 +180,7 @@ func (s *Server) answer(c *call) *reply {
 }
 
 func (c *call) only(method string, f func(*call) *reply) *reply {
-	if c.method != method && !(c.method == http.MethodHead && method == http.MethodGet) {
+	if c.method != method && (c.method != http.MethodHead || method != http.MethodGet) {
 		return failed(errMethod(c.method, method))
 	}
 	return f(c)

@@ -62,11 +62,9 @@ func (e *soqlError) api(text string) *apiError {
 	line := strings.LastIndexByte(text[:pos], '\n') + 1
 	column := 1 + utf8.RuneCountInString(text[line:pos])
 
-	start, end := 0, len(text)
+	start, end := line, len(text)
 	if column > excerptLead+1 {
 		start = boundaryBefore(text, pos)
-	} else {
-		start = line
 	}
 	if limit := pos + excerptLead; limit < len(text) {
 		for limit < len(text) && text[limit] != ' ' && text[limit] != ',' && text[limit] != '\n' {

@@ -142,7 +142,7 @@ func (s *Server) arrive(l *letter, caseID, replyTo string) {
 	now := s.now()
 	d := s.newDelivery(o)
 	if c := o.find(caseID); c == nil || c.deleted() {
-		caseID = d.open(l, now, uint64(o.seq["Case"]))
+		caseID = d.open(l, now, o.seq["Case"])
 	}
 	l.root = l.id
 	if len(l.references) > 0 {
