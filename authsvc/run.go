@@ -18,10 +18,6 @@ import (
 	"salesforcesync/internal/web"
 )
 
-// waitFor is how long authsvc waits at its start for PostgreSQL. It does not wait for
-// Temporal: reading needs none.
-const waitFor = time.Minute
-
 // What one authsvc asks of PostgreSQL at most. Large pages and counts take no more than
 // 12 of the connections together, so that short questions find one; and an answer is of
 // no use to a browser or a program after half a minute.
@@ -51,19 +47,14 @@ func run(ctx context.Context) error {
 	}
 	defer log.Sync() //nolint:errcheck // standard error cannot always be synced
 
-	var db *store.Store
-	if err := app.WaitFor(ctx, log, "PostgreSQL", waitFor, func(ctx context.Context) (err error) {
-		db, err = store.Open(ctx, cfg.DatabaseURL.Reveal(), store.Options{
-			Keys: cfg.Keys, ApplicationName: "authsvc", MaxConns: maxConns, StatementTimeout: statementTimeout,
-		})
-		return err
-	}); err != nil {
+	db, err := app.OpenDatabase(ctx, log, cfg.DatabaseURL, store.Options{
+		Keys: cfg.Keys, ApplicationName: "authsvc", MaxConns: maxConns, StatementTimeout: statementTimeout,
+	})
+	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := db.CheckSchema(ctx); err != nil {
-		return err
-	}
+	// It does not wait for Temporal: reading needs none.
 	temporalOptions.Logger = app.TemporalLogger(log)
 	temporal, err := client.NewLazyClient(temporalOptions)
 	if err != nil {

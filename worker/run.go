@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"go.temporal.io/sdk/client"
 
@@ -15,10 +14,6 @@ import (
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/transform"
 )
-
-// waitFor is how long the worker waits at its start for PostgreSQL and Temporal:
-// long enough for a machine that boots, short enough to be noticed.
-const waitFor = time.Minute
 
 // maxConns of the pool: the load queue's slots, the waiting watches that look at
 // their row at the same moment, and the listener.
@@ -48,19 +43,13 @@ func run(ctx context.Context) error {
 	}
 	defer log.Sync() //nolint:errcheck // standard error cannot always be synced
 
-	var db *store.Store
-	if err := app.WaitFor(ctx, log, "PostgreSQL", waitFor, func(ctx context.Context) (err error) {
-		db, err = store.Open(ctx, cfg.DatabaseURL.Reveal(), store.Options{Keys: cfg.Keys, ApplicationName: "worker", MaxConns: maxConns})
-		return err
-	}); err != nil {
+	db, err := app.OpenDatabase(ctx, log, cfg.DatabaseURL, store.Options{Keys: cfg.Keys, ApplicationName: "worker", MaxConns: maxConns})
+	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := db.CheckSchema(ctx); err != nil {
-		return err
-	}
 	var temporal client.Client
-	if err := app.WaitFor(ctx, log, "Temporal", waitFor, func(ctx context.Context) (err error) {
+	if err := app.WaitFor(ctx, log, "Temporal", app.WaitAtStart, func(ctx context.Context) (err error) {
 		temporal, err = app.DialTemporal(ctx, log, temporalOptions)
 		return err
 	}); err != nil {

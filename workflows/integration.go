@@ -93,6 +93,7 @@ func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
 		return false, l.setBack(ctx, err)
 	}
 	l.failures = 0
+	known := l.state.Interval > 0 // a Watch has seen the integration before
 	l.state.Interval = result.Interval
 	if nudges == l.nudges {
 		l.paused = result.Outcome == flow.OutcomePaused // what PostgreSQL says
@@ -101,7 +102,7 @@ func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
 	}
 	switch result.Outcome {
 	case flow.OutcomeDeleted:
-		if l.state.LastWatch.IsZero() && result.Reason != "" {
+		if !known && result.Reason != "" {
 			return true, temporal.NewNonRetryableApplicationError(result.Reason+": "+result.Hint, "NotFound", nil)
 		}
 		return true, nil

@@ -651,6 +651,17 @@ func (s *IntegrationSuite) TestAnIntegrationThatWasNeverAppliedFailsAndSaysSo() 
 	s.Contains(app.Error(), "starter apply")
 }
 
+// Its row went while it was parked: that is an end, not a mistake in the input.
+func (s *IntegrationSuite) TestAnIntegrationThatIsGoneEnds() {
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		if n == 1 {
+			return flow.WatchResult{Outcome: flow.OutcomeAwaiting, Interval: 10 * time.Second}, nil
+		}
+		return flow.WatchResult{Outcome: flow.OutcomeDeleted, Reason: "there is no integration support/prod"}, nil
+	}
+	s.Require().NoError(s.run())
+}
+
 func (s *IntegrationSuite) TestInputWithoutNamesIsRefused() {
 	s.env.ExecuteWorkflow(flow.WorkflowIntegration, flow.IntegrationParams{Project: "support"})
 	s.ErrorContains(s.env.GetWorkflowError(), `"integration"`)

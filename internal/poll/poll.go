@@ -126,7 +126,7 @@ func (r *reading) ask(ctx context.Context, q string) (salesforce.Page, error) {
 // last one read, because Ids do not follow time, or a second change of that very row.
 // What lies behind the cursor is read again until it is settled. A row that moves while
 // the batch is read is not settled either.
-func (r *reading) settled(t time.Time) bool { return !t.After(r.seal.ServerTime.Add(-settle)) }
+func (r *reading) settled(t time.Time) bool { return !t.After(r.seal.ServerTime.Add(-store.Settle)) }
 
 // live reads pages behind the cursor until the batch is full or there is no more.
 // It never follows a locator: those die with the session, a keyset does not.

@@ -33,10 +33,6 @@ type Service struct {
 	BatchBytes int64
 }
 
-// settle is how long after a second, by Salesforce's own clock, it is certainly over:
-// the Date of an answer is cut to seconds too.
-const settle = 2 * time.Second
-
 const (
 	defaultWatchFor   = 10 * time.Minute
 	defaultBatchBytes = 16 << 20

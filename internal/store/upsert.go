@@ -11,11 +11,11 @@ import (
 	"salesforcesync/internal/flow"
 )
 
-// settle is how long before Salesforce's clock a stamp must lie for its second
-// to be over for certain when the record was read. Stamps have whole seconds: a
+// Settle is how long before Salesforce's clock a stamp must lie for its second to be
+// over for certain when the record was read: the Date of an answer is cut to seconds too. Stamps have whole seconds: a
 // record read in the second of its stamp can change again without its stamp
 // moving, so it is read once more.
-const settle = 2 * time.Second
+const Settle = 2 * time.Second
 
 // Tail is how long after its stamp a row may become visible: Salesforce gives the stamp
 // before it commits, and transactions last up to about ten minutes. What is older than
@@ -99,7 +99,7 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (flow.Counts, error) {
 	var c flow.Counts
 	args := pgx.NamedArgs{
 		"source": b.SourceID, "integration": b.IntegrationID, "object": b.Object,
-		"stream": b.Stream, "epoch": b.Epoch, "seq": b.Seq, "settle": settle, "tail": Tail,
+		"stream": b.Stream, "epoch": b.Epoch, "seq": b.Seq, "settle": Settle, "tail": Tail,
 	}
 	if err := chooseJoins(ctx, tx, b.Rows); err != nil {
 		return c, translate("choose how to join", err)
