@@ -1,0 +1,2 @@
+-- Completeness: to be filled.
+select 1;
