@@ -42,12 +42,9 @@ func (c *Client) Describe(ctx context.Context, object string) (Object, error) {
 // since an earlier one: since is that Object's LastModified, "" for none. It still
 // counts as a call.
 func (c *Client) DescribeIfModified(ctx context.Context, object, since string) (o Object, modified bool, err error) {
-	if err := soql.CheckName(object); err != nil {
-		return Object{}, false, fault.Wrap(fault.Config, err, "describe an object").WithHint("write the object's API name, such as EmailMessage or Survey_Response__c")
-	}
-	r := request{op: "describe " + object, kind: "describe", path: c.dataPath("/sobjects/" + object + "/describe"), accept304: since != ""}
-	if since != "" {
-		r.header = http.Header{"If-Modified-Since": {since}}
+	r, err := c.describe(object, since)
+	if err != nil {
+		return Object{}, false, err
 	}
 	r.read = func(a *answer) error {
 		if a.status == http.StatusNotModified {
@@ -73,6 +70,17 @@ func (c *Client) DescribeIfModified(ctx context.Context, object, since string) (
 		return Object{}, false, err
 	}
 	return o, modified, nil
+}
+
+func (c *Client) describe(object, since string) (request, error) {
+	if err := soql.CheckName(object); err != nil {
+		return request{}, fault.Wrap(fault.Config, err, "describe an object").WithHint("write the object's API name, such as EmailMessage or Survey_Response__c")
+	}
+	r := request{op: "describe " + object, kind: "describe", path: c.dataPath("/sobjects/" + object + "/describe"), accept304: since != ""}
+	if since != "" {
+		r.header = http.Header{"If-Modified-Since": {since}}
+	}
+	return r, nil
 }
 
 // getJSON is a call whose whole answer is one JSON value.

@@ -1,7 +1,6 @@
 package salesforce
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,9 +18,6 @@ import (
 // longestURI is where a query stops travelling in the URI: Salesforce takes 16,384
 // bytes of URI and headers together, and failures were seen below that.
 const longestURI = 8000
-
-// MaxSubqueries is how many queries Salesforce takes in one composite call.
-const MaxSubqueries = 5
 
 // QueryOptions of one query.
 type QueryOptions struct {
@@ -56,11 +52,11 @@ type Result struct {
 func (c *Client) Query(ctx context.Context, q string, o QueryOptions) (Page, error) {
 	path := c.queryPath(q, o)
 	if len(path) > longestURI {
-		results, err := c.composite(ctx, "query "+objectOf(q), []Subquery{{q, o}})
+		answers, err := c.together(ctx, []Ask{Subquery{q, o}})
 		if err != nil {
 			return Page{}, err
 		}
-		return results[0].Page, results[0].Err
+		return answers[0].Page, answers[0].Err
 	}
 	return c.page(ctx, request{op: "query " + objectOf(q), kind: "query", path: path, header: o.header()})
 }
@@ -99,19 +95,17 @@ func (c *Client) Count(ctx context.Context, q string) (int, error) {
 // QueryMany runs several queries, five to a call, and returns their answers in
 // order. The error is that of a whole call; a query's own error is in its Result.
 func (c *Client) QueryMany(ctx context.Context, queries []Subquery) ([]Result, error) {
-	results := make([]Result, 0, len(queries))
-	for len(queries) > 0 {
-		n := min(len(queries), MaxSubqueries)
-		names := make([]string, n)
-		for i, q := range queries[:n] {
-			names[i] = objectOf(q.SOQL)
-		}
-		part, err := c.composite(ctx, "query "+strings.Join(names, ", "), queries[:n])
-		if err != nil {
-			return nil, err
-		}
-		results = append(results, part...)
-		queries = queries[n:]
+	asks := make([]Ask, len(queries))
+	for i, q := range queries {
+		asks[i] = q
+	}
+	answers, err := c.Together(ctx, asks)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]Result, len(answers))
+	for i, a := range answers {
+		results[i] = Result{Page: a.Page, Err: a.Err}
 	}
 	return results, nil
 }
@@ -164,82 +158,6 @@ func (c *Client) page(ctx context.Context, r request) (Page, error) {
 		return Page{}, err
 	}
 	return page, nil
-}
-
-// composite wire shapes (REST API guide, "Composite").
-type (
-	compositeRequest struct {
-		AllOrNone bool            `json:"allOrNone"`
-		Requests  []compositePart `json:"compositeRequest"`
-	}
-	compositePart struct {
-		Method      string            `json:"method"`
-		URL         string            `json:"url"`
-		ReferenceID string            `json:"referenceId"`
-		Headers     map[string]string `json:"httpHeaders,omitempty"`
-	}
-	compositeResponse struct {
-		Responses []struct {
-			Body           json.RawMessage   `json:"body"`
-			HTTPHeaders    map[string]string `json:"httpHeaders"`
-			HTTPStatusCode int               `json:"httpStatusCode"`
-			ReferenceID    string            `json:"referenceId"`
-		} `json:"compositeResponse"`
-	}
-)
-
-func (c *Client) composite(ctx context.Context, op string, queries []Subquery) ([]Result, error) {
-	ask := compositeRequest{}
-	for i, q := range queries {
-		part := compositePart{Method: http.MethodGet, URL: c.queryPath(q.SOQL, q.QueryOptions), ReferenceID: "q" + strconv.Itoa(i)}
-		if q.BatchSize != 0 {
-			part.Headers = map[string]string{optionsHeader: q.batchSize()}
-		}
-		ask.Requests = append(ask.Requests, part)
-	}
-	body, err := json.Marshal(ask)
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "%s: write the composite call", op)
-	}
-	var results []Result
-	err = c.do(ctx, request{op: op, kind: "composite", path: c.dataPath("/composite"), body: body, read: func(a *answer) error {
-		var got compositeResponse
-		if err := decodeJSON(a, '{', &got); err != nil {
-			return err
-		}
-		results = make([]Result, len(queries))
-		answered := make([]bool, len(queries))
-		for _, r := range got.Responses {
-			number, found := strings.CutPrefix(r.ReferenceID, "q")
-			i, err := strconv.Atoi(number)
-			if !found || err != nil || i < 0 || i >= len(queries) || answered[i] {
-				return fmt.Errorf("part %s was not asked for", excerpt(r.ReferenceID))
-			}
-			answered[i] = true
-			partOp := "query " + objectOf(queries[i].SOQL)
-			if r.HTTPStatusCode < 200 || r.HTTPStatusCode > 299 {
-				h := http.Header{"X-Request-Id": {requestID(a.header)}}
-				results[i].Err = Sort(partOp, r.HTTPStatusCode, h, r.Body)
-				continue
-			}
-			page, err := readPage(bytes.NewReader(r.Body))
-			if err != nil {
-				return err
-			}
-			page.ServerTime, page.Usage = a.serverTime, a.usage
-			results[i].Page = page
-		}
-		for i, there := range answered {
-			if !there {
-				return fmt.Errorf("part q%d has no answer", i)
-			}
-		}
-		return nil
-	}})
-	if err != nil {
-		return nil, err
-	}
-	return results, nil
 }
 
 // readPage reads a query answer row by row, so that a page is in memory once.

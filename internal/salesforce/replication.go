@@ -35,10 +35,7 @@ type DeletedRecord struct {
 // Updated lists the ids created or changed in a window. Salesforce looks at whole
 // minutes, at most 30 days back, and only at replicateable objects.
 func (c *Client) Updated(ctx context.Context, object string, from, to time.Time) (Updated, error) {
-	var got struct {
-		IDs     []string `json:"ids"`
-		Covered stamp    `json:"latestDateCovered"`
-	}
+	var got updatedBody
 	r, err := c.replication("updated", object, from, to)
 	if err != nil {
 		return Updated{}, err
@@ -46,9 +43,18 @@ func (c *Client) Updated(ctx context.Context, object string, from, to time.Time)
 	if err := c.getJSON(ctx, r, '{', &got); err != nil {
 		return Updated{}, err
 	}
+	return got.updated(r.op)
+}
+
+type updatedBody struct {
+	IDs     []string `json:"ids"`
+	Covered stamp    `json:"latestDateCovered"`
+}
+
+func (got updatedBody) updated(op string) (Updated, error) {
 	for i, id := range got.IDs {
 		if got.IDs[i] = To18(id); got.IDs[i] == "" {
-			return Updated{}, fault.New(fault.Transient, "%s: the answer holds the id %s, which is none", r.op, excerpt(id))
+			return Updated{}, fault.New(fault.Transient, "%s: the answer holds the id %s, which is none", op, excerpt(id))
 		}
 	}
 	return Updated{got.IDs, time.Time(got.Covered)}, nil
@@ -57,14 +63,7 @@ func (c *Client) Updated(ctx context.Context, object string, from, to time.Time)
 // Deleted lists the ids deleted in a window, with the bounds of [Client.Updated] and
 // about 15 days of memory.
 func (c *Client) Deleted(ctx context.Context, object string, from, to time.Time) (Deleted, error) {
-	var got struct {
-		Records []struct {
-			ID string `json:"id"`
-			At stamp  `json:"deletedDate"`
-		} `json:"deletedRecords"`
-		Covered  stamp `json:"latestDateCovered"`
-		Earliest stamp `json:"earliestDateAvailable"`
-	}
+	var got deletedBody
 	r, err := c.replication("deleted", object, from, to)
 	if err != nil {
 		return Deleted{}, err
@@ -72,11 +71,24 @@ func (c *Client) Deleted(ctx context.Context, object string, from, to time.Time)
 	if err := c.getJSON(ctx, r, '{', &got); err != nil {
 		return Deleted{}, err
 	}
+	return got.deleted(r.op)
+}
+
+type deletedBody struct {
+	Records []struct {
+		ID string `json:"id"`
+		At stamp  `json:"deletedDate"`
+	} `json:"deletedRecords"`
+	Covered  stamp `json:"latestDateCovered"`
+	Earliest stamp `json:"earliestDateAvailable"`
+}
+
+func (got deletedBody) deleted(op string) (Deleted, error) {
 	d := Deleted{Covered: time.Time(got.Covered), Earliest: time.Time(got.Earliest)}
 	for _, row := range got.Records {
 		id := To18(row.ID)
 		if id == "" {
-			return Deleted{}, fault.New(fault.Transient, "%s: the answer holds the id %s, which is none", r.op, excerpt(row.ID))
+			return Deleted{}, fault.New(fault.Transient, "%s: the answer holds the id %s, which is none", op, excerpt(row.ID))
 		}
 		d.Records = append(d.Records, DeletedRecord{id, time.Time(row.At)})
 	}
