@@ -146,8 +146,8 @@ var (
 )
 
 func (r *fileReader) integration(root *yaml.Node) Integration {
-	i := Integration{PollInterval: DefaultPollInterval}
-	keys := r.mapping(root, "", []string{"project", "integration", "source", "connection", "poll_interval", "start_from", "objects"})
+	i := Integration{PollInterval: DefaultPollInterval, VerifyInterval: DefaultVerifyInterval}
+	keys := r.mapping(root, "", []string{"project", "integration", "source", "connection", "poll_interval", "verify_interval", "start_from", "objects"})
 	i.Project = r.name(root, keys, "project", projectName, "letters, digits, dot, - and _")
 	if i.Project == "." || i.Project == ".." {
 		r.problem(keys["project"], "project: %q would be lost in an address: choose another name", i.Project)
@@ -160,7 +160,10 @@ func (r *fileReader) integration(root *yaml.Node) Integration {
 		r.problem(root, "connection is missing: it says how to reach Salesforce")
 	}
 	if n, ok := keys["poll_interval"]; ok {
-		i.PollInterval = r.pollInterval(n)
+		i.PollInterval = r.duration(n, "poll_interval", MinPollInterval, MaxPollInterval, DefaultPollInterval)
+	}
+	if n, ok := keys["verify_interval"]; ok {
+		i.VerifyInterval = r.duration(n, "verify_interval", MinVerifyInterval, MaxVerifyInterval, DefaultVerifyInterval)
 	}
 	if n, ok := keys["start_from"]; ok {
 		i.StartFrom = r.startFrom(n)
@@ -184,25 +187,26 @@ func (r *fileReader) name(parent *yaml.Node, keys map[string]*yaml.Node, key str
 	return value
 }
 
-func (r *fileReader) pollInterval(n *yaml.Node) Duration {
+// duration reads a length of time between least and most.
+func (r *fileReader) duration(n *yaml.Node, key string, least, most, otherwise Duration) Duration {
 	if n.Kind == yaml.ScalarNode && (n.ShortTag() == "!!int" || n.ShortTag() == "!!float") {
-		r.problem(n, "poll_interval: %s has no unit: write %ss for seconds", clip(n.Value), clip(n.Value))
-		return DefaultPollInterval
+		r.problem(n, "%s: %s has no unit: write %ss for seconds", key, clip(n.Value), clip(n.Value))
+		return otherwise
 	}
-	value := r.text(n, "poll_interval")
+	value := r.text(n, key)
 	if value == "" {
-		return DefaultPollInterval
+		return otherwise
 	}
 	d, err := time.ParseDuration(value)
 	switch {
 	case err != nil:
-		r.problem(n, "poll_interval: %q is not a duration: write it as 10s, 5m or 1h", clip(value))
-	case Duration(d) < MinPollInterval || Duration(d) > MaxPollInterval:
-		r.problem(n, "poll_interval: %s is not between 1s and 24h", clip(value))
+		r.problem(n, "%s: %q is not a duration: write it as 10s, 5m or 1h", key, clip(value))
+	case Duration(d) < least || Duration(d) > most:
+		r.problem(n, "%s: %s is not between %s and %s", key, clip(value), least, most)
 	default:
 		return Duration(d)
 	}
-	return DefaultPollInterval
+	return otherwise
 }
 
 func (r *fileReader) startFrom(n *yaml.Node) *time.Time {

@@ -84,7 +84,7 @@ func TestReadIntegration(t *testing.T) {
 			InstanceURL: "https://acme.my.salesforce.com", LoginURL: "https://login.salesforce.com",
 			ConsumerKey: "3MVG9.abc_DEF", ConsumerSecret: "hunter2",
 		},
-		PollInterval: config.Duration(10 * time.Second), StartFrom: &start,
+		PollInterval: config.Duration(10 * time.Second), VerifyInterval: config.DefaultVerifyInterval, StartFrom: &start,
 		Objects: []config.Object{
 			{Object: "EmailMessage", Preset: "email", Where: "Incoming = true", Deleted: "tombstone",
 				Properties: []config.Property{{Name: "Case Number", Path: "Parent.CaseNumber"}, {Name: "Case Priority", Path: "Parent.Priority"}}},
@@ -162,6 +162,7 @@ func TestProblemsNameLineAndKey(t *testing.T) {
 		"interval no unit":    {connection + "poll_interval: 10\n", "line 5: poll_interval: 10 has no unit: write 10s"},
 		"interval short":      {connection + "poll_interval: 900ms\n", "line 5: poll_interval: 900ms is not between 1s and 24h"},
 		"interval long":       {connection + "poll_interval: 25h\n", "line 5: poll_interval: 25h is not between 1s and 24h"},
+		"verify too often":    {connection + "verify_interval: 10s\n", "line 5: verify_interval: 10s is not between 1m and 24h"},
 		"interval text":       {connection + "poll_interval: often\n", `line 5: poll_interval: "often" is not a duration`},
 		"start date only":     {connection + "start_from: 2024-01-01\n", `line 5: start_from: "2024-01-01" is not a time with a zone`},
 		"host refused":        {strings.Replace(connection, "acme.my.salesforce.com", "evil.example", 1), "line 4: instance_url: is not Salesforce (do better)"},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -19,8 +20,11 @@ type Integration struct {
 	Source       string     `json:"source"`
 	Connection   Connection `json:"connection"`
 	PollInterval Duration   `json:"poll_interval"`
-	StartFrom    *time.Time `json:"start_from,omitempty"` // UTC; nil = from the beginning
-	Objects      []Object   `json:"objects"`
+	// VerifyInterval is within which deletes and other differences are found; zero in
+	// what a release before it had stored.
+	VerifyInterval Duration   `json:"verify_interval,omitempty"`
+	StartFrom      *time.Time `json:"start_from,omitempty"` // UTC; nil = from the beginning
+	Objects        []Object   `json:"objects"`
 }
 
 // Connection is how the integration reaches its Salesforce org.
@@ -76,6 +80,13 @@ const (
 	MinPollInterval     = Duration(time.Second)
 	MaxPollInterval     = Duration(24 * time.Hour)
 	DefaultPollInterval = Duration(10 * time.Second)
+)
+
+// Limits of verify_interval.
+const (
+	MinVerifyInterval     = Duration(time.Minute)
+	MaxVerifyInterval     = Duration(24 * time.Hour)
+	DefaultVerifyInterval = Duration(10 * time.Minute)
 )
 
 // Duration is a time.Duration that reads and writes as "10s".
@@ -166,6 +177,7 @@ func (i Integration) flat() map[string]string {
 		"project": i.Project, "integration": i.Integration, "source": i.Source,
 		"connection.instance_url": i.Connection.InstanceURL, "connection.login_url": i.Connection.LoginURL,
 		"connection.consumer_key": i.Connection.ConsumerKey, "poll_interval": i.PollInterval.String(),
+		"verify_interval": cmp.Or(i.VerifyInterval, DefaultVerifyInterval).String(),
 	}
 	if i.StartFrom != nil {
 		m["start_from"] = i.StartFrom.UTC().Format(time.RFC3339Nano)

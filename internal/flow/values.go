@@ -54,6 +54,8 @@ type Counts struct {
 	Stale           int64 `json:"stale"`
 	SetAside        int64 `json:"set_aside"`
 	Deleted         int64 `json:"deleted"`
+	Filtered        int64 `json:"filtered,omitempty"`  // there, but outside the object's condition
+	Invisible       int64 `json:"invisible,omitempty"` // no longer visible, and not known to be deleted
 	Units           int64 `json:"units"`
 }
 
@@ -67,12 +69,15 @@ func (c *Counts) Add(o Counts) {
 	c.Stale += o.Stale
 	c.SetAside += o.SetAside
 	c.Deleted += o.Deleted
+	c.Filtered += o.Filtered
+	c.Invisible += o.Invisible
 	c.Units += o.Units
 }
 
 // Sum is the number of rows that have an outcome.
 func (c Counts) Sum() int64 {
-	return c.Created + c.TextChanged + c.MetadataChanged + c.Unchanged + c.Stale + c.SetAside + c.Deleted
+	return c.Created + c.TextChanged + c.MetadataChanged + c.Unchanged + c.Stale + c.SetAside + c.Deleted +
+		c.Filtered + c.Invisible
 }
 
 // Status is the answer of the status query.

@@ -127,7 +127,7 @@ func compile(want config.Object, startFrom *time.Time, describe salesforce.Descr
 		return nil, fault.New(fault.Config, "%s has no SystemModstamp to follow its changes by", object.Name).
 			WithHint("this release syncs objects that have SystemModstamp")
 	}
-	plan := &Plan{Object: object.Name, Recipe: transform.Recipe{Stamp: stamp.Name, Types: transform.Types{stamp.Name: stamp.Type}}}
+	plan := &Plan{Object: object.Name, Replicateable: object.Replicateable, Recipe: transform.Recipe{Stamp: stamp.Name, Types: transform.Types{stamp.Name: stamp.Type}}}
 	c := compiler{plan: plan, describe: describe}
 	if err := c.mapping(want); err != nil {
 		return nil, err

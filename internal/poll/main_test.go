@@ -109,10 +109,12 @@ func (a asking) Query(ctx context.Context, q string, o salesforce.QueryOptions) 
 	return page, err
 }
 
-func (a asking) QueryMany(ctx context.Context, queries []salesforce.Subquery) ([]salesforce.Result, error) {
-	out, err := a.Client.QueryMany(ctx, queries)
-	for _, q := range queries {
-		a.orgs.note(q.SOQL)
+func (a asking) Together(ctx context.Context, asks []salesforce.Ask) ([]salesforce.Answer, error) {
+	out, err := a.Client.Together(ctx, asks)
+	for _, ask := range asks {
+		if q, ok := ask.(salesforce.Subquery); ok {
+			a.orgs.note(q.SOQL)
+		}
 	}
 	return out, err
 }
@@ -288,7 +290,9 @@ func (b *bench) settle() flow.Counts {
 		total.Add(counts)
 		b.clock.add(3 * time.Second)
 		later := b.seed.Strings(`update rechecks set not_before = now() where not_before > now() returning record_id`)
-		if quiet && len(later) == 0 {
+		undone := b.seed.Strings(`select object from streams where lane = 'live' and verified_to is not null and compare_after <= now()
+			union all select object from streams where lane = 'resync' and finished_at is null`)
+		if quiet && len(later)+len(undone) == 0 {
 			return total
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/soql"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/transform"
@@ -18,6 +19,31 @@ type Plan struct {
 	Recipe       transform.Recipe `json:"recipe"`
 	Dependencies []Dependency     `json:"dependencies,omitempty"`
 	Left         []string         `json:"left,omitempty"` // preset fields that are not visible and were left out
+	// Replicateable objects have a log of deletes and a mark of what is settled (getDeleted, getUpdated).
+	Replicateable bool `json:"replicateable,omitempty"`
+}
+
+// scanFields are what a scan selects: enough to tell whether the store has a row.
+func (p *Plan) scanFields() []string {
+	fields := []string{transform.PathID, p.Recipe.Stamp}
+	if _, ok := p.Recipe.Types[transform.PathDeleted]; ok {
+		fields = append(fields, transform.PathDeleted)
+	}
+	return fields
+}
+
+// seen reads a row that has at least the fields of a scan.
+func (p *Plan) seen(row json.RawMessage) (store.Seen, error) {
+	at, err := positionOf(row, p.Recipe.Stamp)
+	if err != nil {
+		return store.Seen{}, err
+	}
+	rec, err := salesforce.Decode(row, salesforce.Fields{transform.PathDeleted: salesforce.TypeBoolean})
+	if err != nil {
+		return store.Seen{}, fault.Wrap(fault.Transient, err, "read a row")
+	}
+	deleted, _ := rec.Bool(transform.PathDeleted)
+	return store.Seen{Position: at, Deleted: deleted}, nil
 }
 
 // Dependency is a parent object on a property path: when it changes, children are read again.

@@ -6,16 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"hash"
-	"slices"
 	"time"
 
 	"salesforcesync/internal/crashpoint"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/salesforce"
-	"salesforcesync/internal/soql"
 	"salesforcesync/internal/store"
-	"salesforcesync/internal/transform"
 )
 
 // Poll reads the batch ref: children of changed parents are noted for re-reading,
@@ -43,11 +40,14 @@ func (s *Service) Poll(ctx context.Context, ref flow.BatchRef) (flow.PollResult,
 	}
 	r := &reading{service: s, target: t, object: o, plan: plan, batch: b, ref: ref, org: s.Orgs.Org(t.IntegrationID),
 		sum: sha256.New(), seen: map[string]bool{}}
+	if lane := o.Resync; lane != nil && lane.Stream == ref.Stream {
+		r.lane = lane
+	}
 	if err := r.all(ctx); err != nil {
 		return flow.PollResult{Calls: r.calls}, err
 	}
 	result := flow.PollResult{Rows: r.seal.Rows, Bytes: r.seal.Bytes, More: r.seal.More, Calls: r.calls}
-	if r.seal.Rows == 0 && len(r.seal.Rechecked) == 0 && r.seal.To.IsZero() {
+	if r.seal.Rows == 0 && len(r.seal.Rechecked) == 0 && r.seal.To.IsZero() && !r.seal.Final {
 		return result, nil // nothing after all: the number stays free for the next poll
 	}
 	if t.Status != flow.StateSyncing {
@@ -71,6 +71,7 @@ type reading struct {
 	plan    *Plan
 	batch   *store.Batch
 	ref     flow.BatchRef
+	lane    *store.Resync // nil: the live lane
 	org     Salesforce
 
 	calls int
@@ -82,24 +83,22 @@ type reading struct {
 }
 
 func (r *reading) all(ctx context.Context) error {
-	if err := r.dependencies(ctx); err != nil {
-		return err
+	steps := []func(context.Context) error{r.dependencies, r.renumber, r.live, r.rechecks}
+	if r.lane != nil {
+		steps = []func(context.Context) error{r.again}
 	}
-	// The reading that answers rechecks begins here: the children just noted are among them.
-	if err := r.service.Store.RenumberBatch(ctx, r.batch); err != nil {
-		return err
-	}
-	if err := r.live(ctx); err != nil {
-		return err
-	}
-	if err := r.rechecks(ctx); err != nil {
-		return err
-	}
-	if err := r.flush(ctx); err != nil {
-		return err
+	for _, step := range append(steps, r.flush) {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
 	r.seal.Checksum = r.sum.Sum(nil)
 	return nil
+}
+
+// renumber begins the reading that answers rechecks: the children just noted are among them.
+func (r *reading) renumber(ctx context.Context) error {
+	return r.service.Store.RenumberBatch(ctx, r.batch)
 }
 
 // ask runs one query, if it still may.
@@ -110,15 +109,46 @@ func (r *reading) ask(ctx context.Context, q string) (salesforce.Page, error) {
 	r.calls++
 	began := time.Now()
 	page, err := r.org.Query(ctx, q, salesforce.QueryOptions{All: true})
-	if err == nil && page.ServerTime.IsZero() {
-		err = fault.New(fault.Transient, "query %s: the answer has no Date", r.plan.Object)
+	if err != nil {
+		return page, err
 	}
-	if err == nil && r.seal.ServerTime.IsZero() {
-		// Salesforce dates the answer when it has run the query, the rows are from when it
-		// began: that was at the earliest so much before.
-		r.seal.ServerTime = page.ServerTime.Add(-time.Since(began))
+	return page, r.dated(began, page.ServerTime)
+}
+
+// together asks several questions in as few calls as they fit in, if it still may. The
+// error of a part is returned like that of the whole.
+func (r *reading) together(ctx context.Context, asks ...salesforce.Ask) ([]salesforce.Answer, error) {
+	if err := r.service.Store.Gate(ctx, r.ref.Stream, r.ref.Epoch); err != nil {
+		return nil, err
 	}
-	return page, err
+	r.calls++
+	began := time.Now()
+	answers, err := r.org.Together(ctx, asks)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range answers {
+		if a.Err != nil {
+			return nil, a.Err
+		}
+		if err := r.dated(began, a.ServerTime); err != nil {
+			return nil, err
+		}
+	}
+	return answers, nil
+}
+
+// dated keeps Salesforce's clock at the beginning of the batch. Salesforce dates an
+// answer when it has run the query, the rows are from when it began: that was at the
+// earliest so much before.
+func (r *reading) dated(began, server time.Time) error {
+	if server.IsZero() {
+		return fault.New(fault.Transient, "query %s: the answer has no Date", r.plan.Object)
+	}
+	if r.seal.ServerTime.IsZero() {
+		r.seal.ServerTime = server.Add(-time.Since(began))
+	}
+	return nil
 }
 
 // settled reports whether the second t was over before this reading began. A cursor
@@ -162,124 +192,6 @@ func (r *reading) live(ctx context.Context) error {
 				// Nothing, or nothing that is settled: from here on there is something to watch behind.
 				r.seal.To = store.Position{Stamp: r.seal.ServerTime.Add(-tail)}
 			}
-			return nil
-		}
-	}
-}
-
-// rechecks reads by Id what was asked to be read again. Ids that do not come back are
-// not visible or have left the condition; asking was the answer.
-func (r *reading) rechecks(ctx context.Context) error {
-	ids, err := r.service.Store.DueRechecks(ctx, r.target.IntegrationID, r.object.Name, maxRechecks)
-	if err != nil {
-		return err
-	}
-	r.seal.More = r.seal.More || len(ids) == maxRechecks
-	r.seal.Rechecked = ids
-	unread := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return r.seen[id] })
-	for part := range slices.Chunk(unread, recheckIDs) {
-		for len(part) > 0 {
-			q, err := r.plan.query(r.plan.Fields, soql.OneOf(transform.PathID, part...), []soql.Order{{Field: transform.PathID}}, 0)
-			if err != nil {
-				return fault.Wrap(fault.Internal, err, "build the query of %s", r.plan.Object)
-			}
-			page, err := r.ask(ctx, q)
-			if err != nil {
-				return err
-			}
-			last := ""
-			for _, row := range page.Rows {
-				p, err := r.add(ctx, row)
-				if err != nil {
-					return err
-				}
-				last = p.ID
-			}
-			if page.Done || last == "" {
-				break
-			}
-			// A page smaller than the list: go on behind its last Id.
-			part = slices.DeleteFunc(slices.Clone(part), func(id string) bool { return salesforce.CompareIDs(id, last) <= 0 })
-		}
-	}
-	return nil
-}
-
-// dependencies follows changed parents: their children are noted to be read again, then
-// the parent's cursor moves. A crash between the two notes them again.
-func (r *reading) dependencies(ctx context.Context) error {
-	for _, d := range r.object.Dependencies {
-		i := slices.IndexFunc(r.plan.Dependencies, func(p Dependency) bool { return p.Path == d.Path && p.Parent == d.Parent })
-		if i < 0 {
-			continue // the plan changed; the next check removes it
-		}
-		q, err := soql.Select{Fields: []string{transform.PathID, stampField}, From: d.Parent,
-			Where: after(stampField, d.Hi), OrderBy: byKeyset(stampField), Limit: maxParents}.Build()
-		if err != nil {
-			return fault.Wrap(fault.Internal, err, "build the query of %s", d.Parent)
-		}
-		page, err := r.ask(ctx, q)
-		if err != nil {
-			return err
-		}
-		if len(page.Rows) == 0 {
-			continue
-		}
-		var parents []string
-		hi := d.Hi
-		for _, row := range page.Rows {
-			p, err := positionOf(row, stampField)
-			if err != nil {
-				return err
-			}
-			parents = append(parents, p.ID)
-			if r.settled(p.Stamp) {
-				hi = p
-			}
-		}
-		if err := r.children(ctx, r.plan.Dependencies[i].IDPath, parents); err != nil {
-			return err
-		}
-		if err := r.service.Store.FollowDependency(ctx, r.ref, r.target.IntegrationID, d, hi); err != nil {
-			return err
-		}
-		// Without a step forward the next look does it: by then its second is over.
-		r.seal.More = r.seal.More || hi != d.Hi && (!page.Done || len(page.Rows) == maxParents)
-	}
-	return nil
-}
-
-// children notes the object's records below the parents to be read again, page by page.
-func (r *reading) children(ctx context.Context, idPath string, parents []string) error {
-	last := ""
-	for {
-		below := soql.OneOf(idPath, parents...)
-		if last != "" {
-			below = soql.AllOf(below, soql.Compare(transform.PathID, soql.Greater, soql.StringLiteral(last)))
-		}
-		q, err := r.plan.query([]string{transform.PathID}, below, []soql.Order{{Field: transform.PathID}}, pageRows)
-		if err != nil {
-			return fault.Wrap(fault.Internal, err, "build the query of the children")
-		}
-		page, err := r.ask(ctx, q)
-		if err != nil {
-			return err
-		}
-		ids := make([]string, 0, len(page.Rows))
-		for _, row := range page.Rows {
-			var rec struct {
-				ID string `json:"Id"`
-			}
-			if err := json.Unmarshal(row, &rec); err != nil || !salesforce.ValidID(rec.ID) {
-				return fault.Wrap(fault.Transient, err, "query %s: a row has no Id", r.plan.Object)
-			}
-			last = salesforce.To18(rec.ID)
-			ids = append(ids, last)
-		}
-		if err := r.service.Store.AddRechecks(ctx, r.target.IntegrationID, r.object.Name, "parent", ids); err != nil {
-			return err
-		}
-		if len(page.Rows) == 0 || page.Done && page.TotalSize < pageRows {
 			return nil
 		}
 	}

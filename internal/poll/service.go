@@ -1,9 +1,13 @@
 package poll
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"sync"
 	"time"
 
+	"salesforcesync/internal/config"
 	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/store"
 )
@@ -11,7 +15,7 @@ import (
 // Salesforce is what this package asks of an org.
 type Salesforce interface {
 	Query(ctx context.Context, q string, o salesforce.QueryOptions) (salesforce.Page, error)
-	QueryMany(ctx context.Context, queries []salesforce.Subquery) ([]salesforce.Result, error)
+	Together(ctx context.Context, asks []salesforce.Ask) ([]salesforce.Answer, error)
 	Describe(ctx context.Context, object string) (salesforce.Object, error)
 }
 
@@ -31,6 +35,8 @@ type Service struct {
 	// BatchBytes is about how much JSON one batch holds; default 16 MiB, where the
 	// cost of a batch's three activities no longer counts.
 	BatchBytes int64
+
+	clocks sync.Map // integration id → time.Duration: how far Salesforce's clock is ahead of ours
 }
 
 const (
@@ -39,10 +45,28 @@ const (
 	chunkBytes        = 1 << 20
 	pageRows          = 2000 // the most Salesforce gives in one page
 	maxBatchRows      = 20000
-	maxParents        = 200 // changed parents followed in one query of children
-	maxRechecks       = 400 // Ids read again in one batch
-	recheckIDs        = 200 // Ids in one query: 18 characters each keep the URI short
+	maxParents        = 200  // changed parents followed in one query of children
+	maxRechecks       = 2000 // Ids read again in one batch
+	recheckIDs        = 200  // Ids in one query: 18 characters each keep the URI short
 )
+
+// spec is the part of the integration file that the loop goes by.
+type spec config.Integration
+
+// specOf reads the stored file; what cannot be read has the defaults.
+func specOf(t *store.Target) spec {
+	var i config.Integration
+	_ = json.Unmarshal(t.Spec, &i)
+	return spec(i)
+}
+
+func (i spec) interval() time.Duration {
+	return time.Duration(cmp.Or(i.PollInterval, config.DefaultPollInterval))
+}
+
+func (i spec) verifyInterval() time.Duration {
+	return time.Duration(cmp.Or(i.VerifyInterval, config.DefaultVerifyInterval))
+}
 
 func (s *Service) watchFor() time.Duration {
 	if s.WatchFor > 0 {

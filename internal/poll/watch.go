@@ -2,17 +2,11 @@ package poll
 
 import (
 	"context"
-	"encoding/json"
-	"slices"
 	"time"
 
-	"salesforcesync/internal/config"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
-	"salesforcesync/internal/salesforce"
-	"salesforcesync/internal/soql"
 	"salesforcesync/internal/store"
-	"salesforcesync/internal/transform"
 )
 
 // longInterval is where ticking inside one Watch stops paying: the workflow's
@@ -74,11 +68,7 @@ func (s *Service) Watch(ctx context.Context, p flow.WatchParams) (flow.WatchResu
 // verdict is what the row alone decides: "" when Salesforce may be asked.
 func verdict(t *store.Target) (time.Duration, flow.WatchResult) {
 	result := flow.WatchResult{Objects: len(t.Objects)}
-	var spec config.Integration
-	if err := json.Unmarshal(t.Spec, &spec); err != nil {
-		spec.PollInterval = config.DefaultPollInterval
-	}
-	result.Interval = time.Duration(spec.PollInterval)
+	result.Interval = specOf(t).interval()
 	for _, o := range t.Objects {
 		if o.State == "config_invalid" {
 			result.Invalid = append(result.Invalid, flow.ObjectFault{Object: o.Name, Kind: string(fault.Config), Message: o.Problem, Hint: o.Hint})
@@ -135,88 +125,6 @@ func (s *Service) sleep(ctx context.Context, p flow.WatchParams, interval time.D
 	}
 }
 
-// probe is one question of a tick.
-type probe struct {
-	object *store.TargetObject
-	query  string
-}
-
-// tick asks once, for all objects together, and fills the result's news and faults.
-func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, result *flow.WatchResult) error {
-	var probes []probe
-	news := func(o *store.TargetObject) {
-		ref := flow.BatchRef{Stream: o.Stream, Epoch: o.Epoch, Seq: o.Seq + 1, Object: o.Name}
-		if !slices.ContainsFunc(result.News, func(n flow.News) bool { return n.Object == o.Name }) {
-			result.News = append(result.News, flow.News{Object: o.Name, Batch: ref})
-		}
-	}
-	for i := range t.Objects {
-		o := &t.Objects[i]
-		if o.State != "ok" || slices.Contains(skip, o.Name) {
-			continue
-		}
-		if o.Hi.IsZero() || o.DueRechecks {
-			news(o) // nothing read yet, or something to read again: no need to ask
-			continue
-		}
-		more, err := probesOf(o)
-		if err != nil {
-			result.Faults = append(result.Faults, flow.ObjectFault{Object: o.Name, Kind: string(fault.KindOf(err)), Message: err.Error()})
-			continue
-		}
-		probes = append(probes, more...)
-	}
-	if len(probes) > 0 {
-		queries := make([]salesforce.Subquery, len(probes))
-		for i, p := range probes {
-			queries[i] = salesforce.Subquery{SOQL: p.query, QueryOptions: salesforce.QueryOptions{All: true}}
-		}
-		answers, err := s.Orgs.Org(t.IntegrationID).QueryMany(ctx, queries)
-		if err != nil {
-			return err
-		}
-		for i, a := range answers {
-			o := probes[i].object
-			switch {
-			case a.Err == nil && len(a.Page.Rows) > 0:
-				news(o)
-			case a.Err == nil:
-			default:
-				if err := blame(result, o, a.Err); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	for i := range t.Objects {
-		o := &t.Objects[i]
-		if o.State != "ok" || slices.Contains(skip, o.Name) || o.Hi.IsZero() || o.Behind || !o.VerifyDue {
-			continue
-		}
-		late, err := s.verify(ctx, t, o)
-		if err != nil {
-			if err := blame(result, o, err); err != nil {
-				return err
-			}
-			continue
-		}
-		if late > 0 {
-			news(o)
-		}
-	}
-	if err := s.Store.SetWatched(ctx, t.IntegrationID); err != nil {
-		return err
-	}
-	if len(result.News)+len(result.Faults) > 0 {
-		result.Outcome = flow.OutcomeNews
-		return nil
-	}
-	if len(skip) == 0 && !refused(t, result) && t.Status != flow.StateIdle {
-		return s.Store.SetStatus(ctx, t.Project, t.Integration, flow.StateIdle, "", "", time.Time{})
-	}
-	return nil
-}
-
 // refused reports whether there are objects and the last check refused them all.
 func refused(t *store.Target, result *flow.WatchResult) bool {
 	return len(t.Objects) > 0 && len(result.Invalid) == len(t.Objects)
@@ -232,28 +140,4 @@ func blame(result *flow.WatchResult, o *store.TargetObject, err error) error {
 		return nil
 	}
 	return err
-}
-
-// probesOf asks for the first row behind the object's cursor and behind each of its
-// dependencies'. IsDeleted rows count: a delete is news.
-func probesOf(o *store.TargetObject) ([]probe, error) {
-	plan, err := decodePlan(o)
-	if err != nil {
-		return nil, err
-	}
-	stamp := plan.Recipe.Stamp
-	q, err := plan.query([]string{transform.PathID, stamp}, after(stamp, o.Hi), byKeyset(stamp), 1)
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "build the probe of %s", plan.Object)
-	}
-	probes := []probe{{o, q}}
-	for _, d := range o.Dependencies {
-		q, err := soql.Select{Fields: []string{transform.PathID, stampField}, From: d.Parent,
-			Where: after(stampField, d.Hi), OrderBy: byKeyset(stampField), Limit: 1}.Build()
-		if err != nil {
-			return nil, fault.Wrap(fault.Internal, err, "build the probe of %s", d.Parent)
-		}
-		probes = append(probes, probe{o, q})
-	}
-	return probes, nil
 }

@@ -152,6 +152,9 @@ func canonicalNumber(s string) (string, error) {
 // fraction of a second is read by any of them.
 var dateTimeLayouts = []string{"2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07:00"}
 
+// DateTimeLayout is how the REST API writes an instant.
+const DateTimeLayout = "2006-01-02T15:04:05.000-0700"
+
 // stampLayout is the canonical spelling of an instant.
 const stampLayout = "2006-01-02T15:04:05Z"
 

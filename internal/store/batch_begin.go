@@ -136,12 +136,14 @@ func readBatch(ctx context.Context, q querier, ref flow.BatchRef) (*Batch, error
 	c := &b.Counts
 	err := q.QueryRow(ctx, `
 		select st.integration_id, i.source_id, st.object, b.state, b.attempt, b.chunks, b.rows, b.bytes, b.more, b.read_begin, b.checksum,
-		       b.created, b.text_changed, b.metadata_changed, b.unchanged, b.stale, b.set_aside, b.deleted, b.units
+		       b.created, b.text_changed, b.metadata_changed, b.unchanged, b.stale, b.set_aside, b.deleted,
+		       b.filtered, b.invisible, b.units
 		from batches b join streams st on st.id = b.stream_id join integrations i on i.id = st.integration_id
 		where (b.stream_id, b.epoch, b.seq) = ($1, $2, $3)`,
 		ref.Stream, ref.Epoch, ref.Seq).Scan(
 		&b.IntegrationID, &b.SourceID, &b.Object, &b.State, &b.Attempt, &b.Chunks, &b.Rows, &b.Bytes, &b.More, &b.ReadBegin, &b.Checksum,
-		&c.Created, &c.TextChanged, &c.MetadataChanged, &c.Unchanged, &c.Stale, &c.SetAside, &c.Deleted, &c.Units)
+		&c.Created, &c.TextChanged, &c.MetadataChanged, &c.Unchanged, &c.Stale, &c.SetAside, &c.Deleted,
+		&c.Filtered, &c.Invisible, &c.Units)
 	c.Rows = b.Rows
 	return b, err
 }
@@ -155,7 +157,8 @@ type Seal struct {
 	More       bool
 	ServerTime time.Time // Salesforce's Date of the first answer
 	To         Position  // where the live cursor goes; zero = stays
-	Rechecked  []string  // Ids that were asked for by name
+	Rechecked  []string  // Ids that were asked for by name and are answered
+	Final      bool      // the lane ends with this batch (resync)
 }
 
 // SealBatch ends the reading, once. fault.Fenced when another attempt has taken
@@ -171,10 +174,10 @@ func (s *Store) SealBatch(ctx context.Context, b *Batch, seal Seal) error {
 	}
 	tag, err := s.pool.Exec(ctx, `
 		update batches set state = 'sealed', chunks = $5, rows = $6, bytes = $7, checksum = $8, more = $9,
-			server_time = $10, to_stamp = $11, to_id = $12, rechecked = $13, read_end = nextval('read_order')
+			server_time = $10, to_stamp = $11, to_id = $12, rechecked = $13, final = $14, read_end = nextval('read_order')
 		where (stream_id, epoch, seq) = ($1, $2, $3) and attempt = $4 and state = 'reading'`,
 		b.Stream, b.Epoch, b.Seq, b.Attempt, seal.Chunks, seal.Rows, seal.Bytes, seal.Checksum, seal.More,
-		nullTime(seal.ServerTime), nullTime(seal.To.Stamp), toID, rechecked)
+		nullTime(seal.ServerTime), nullTime(seal.To.Stamp), toID, rechecked, seal.Final)
 	if err != nil {
 		return translate("seal the batch", err)
 	}

@@ -20,6 +20,7 @@ type StagedRow struct {
 	TextDigest   []byte
 	Deleted      bool             // in Salesforce
 	Reason       string           // why it cannot become a comment; Comment is nil then
+	Verdict      string           // RecordFiltered or RecordInvisible: what reading by Id proved; Comment is nil then
 	Comment      *comment.Comment // nil for a deleted record or with Reason
 	Chunk        int              // where its raw copy is
 }
@@ -71,13 +72,16 @@ func (s *Store) StageRows(ctx context.Context, b *Batch, cleaningVersion int, ro
 }
 
 var stagedColumns = []string{"stream_id", "epoch", "seq", "record_id", "stamp", "record_digest", "text_digest", "is_deleted", "reason",
-	"comment_id", "ts", "thread_id", "envelope", "properties", "texts", "text_hash", "content_hash", "chunk"}
+	"comment_id", "ts", "thread_id", "envelope", "properties", "texts", "text_hash", "content_hash", "chunk", "verdict"}
 
 func stagedValues(b *Batch, r StagedRow) (values []any, size int, err error) {
 	values = []any{b.Stream, b.Epoch, b.Seq, r.RecordID, r.Stamp, r.RecordDigest, r.TextDigest, r.Deleted, nil,
-		nil, nil, nil, nil, nil, nil, nil, nil, r.Chunk}
+		nil, nil, nil, nil, nil, nil, nil, nil, r.Chunk, nil}
 	if r.Reason != "" {
 		values[8] = r.Reason
+	}
+	if r.Verdict != "" {
+		values[18] = r.Verdict
 	}
 	c := r.Comment
 	if c == nil {

@@ -112,11 +112,17 @@ func (a *applying) putObject(ctx context.Context, o keptObject) error {
 	if err := a.removeStreams(ctx, o.name, "live"); err != nil {
 		return err
 	}
+	if _, err := a.tx.Exec(ctx, `delete from completeness where stream_id in
+		(select id from streams where integration_id = $1 and object = $2)`, id, o.name); err != nil {
+		return err
+	}
 	_, err = a.tx.Exec(ctx, `
 		insert into streams (integration_id, object, lane, epoch) values ($1, $2, 'live', $3)
 		on conflict (integration_id, object, lane, part) do update set
 			epoch = excluded.epoch, hi_stamp = null, hi_id = null,
-			verify_from = null, verified_to = null, verify_after = now(), salesforce_rows = null, counted_at = null`,
+			verify_from = null, verified_to = null, verify_after = now(), salesforce_rows = null, counted_at = null,
+			compare_after = now(), deletes_to = null, sweep_stamp = null, sweep_id = null, swept_at = null,
+			stored_rows = null, counted_to = null`,
 		id, o.name, a.result.Epoch)
 	return err
 }
@@ -125,7 +131,7 @@ func (a *applying) removeObject(ctx context.Context, name string) error {
 	if err := a.removeStreams(ctx, name, ""); err != nil {
 		return err
 	}
-	for _, table := range []string{"rechecks", "dependencies"} {
+	for _, table := range []string{"rechecks", "dependencies", "deletions"} {
 		if _, err := a.tx.Exec(ctx, `delete from `+table+` where integration_id = $1 and object = $2`, a.result.IntegrationID, name); err != nil {
 			return err
 		}

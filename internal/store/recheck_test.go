@@ -68,6 +68,14 @@ func TestRecheckThatIsStillUnsettledWaitsAgain(t *testing.T) {
 	require.Equal(t, []string{idA + " unsettled"}, l.rechecks(), "it must not be due at once, or a record that keeps changing is read without a pause")
 }
 
+func idsOf(due []store.Recheck) []string {
+	var ids []string
+	for _, d := range due {
+		ids = append(ids, d.ID)
+	}
+	return ids
+}
+
 func TestDueRechecks(t *testing.T) {
 	t.Parallel()
 	l := newLane(t, config.DeletedTombstone)
@@ -78,11 +86,11 @@ func TestDueRechecks(t *testing.T) {
 	due, err := l.db.DueRechecks(ctx, l.id, l.ref.Object, 2)
 	require.NoError(t, err)
 	require.Len(t, due, 2)
-	require.Equal(t, idC, due[0], "who was asked for first is first: what is asked for again and again must not keep others waiting")
+	require.Equal(t, idC, due[0].ID, "who was asked for first is first: what is asked for again and again must not keep others waiting")
 	l.seed.Exec(`update rechecks set not_before = now() + interval '1 hour' where record_id = $1`, idB)
 	due, err = l.db.DueRechecks(ctx, l.id, l.ref.Object, 10)
 	require.NoError(t, err)
-	require.ElementsMatch(t, []string{idA, idC}, due)
+	require.ElementsMatch(t, []string{idA, idC}, idsOf(due))
 	other, err := l.db.DueRechecks(ctx, l.id, "Case", 10)
 	require.NoError(t, err)
 	require.Empty(t, other)
@@ -94,7 +102,7 @@ func TestDueRechecks(t *testing.T) {
 	require.NoError(t, l.db.AddRechecks(ctx, l.id, l.ref.Object, "late", []string{idB}))
 	due, err = l.db.DueRechecks(ctx, l.id, l.ref.Object, 10)
 	require.NoError(t, err)
-	require.ElementsMatch(t, []string{idA, idB, idC}, due)
+	require.ElementsMatch(t, []string{idA, idB, idC}, idsOf(due))
 }
 
 func TestFollowDependency(t *testing.T) {
@@ -104,14 +112,14 @@ func TestFollowDependency(t *testing.T) {
 	d := store.Dependency{Path: "Parent", Parent: "Case", Hi: store.Position{Stamp: at(0), ID: ""}}
 	require.NoError(t, l.db.SaveCheck(ctx, l.id, 1, time.Now(), []store.CheckedObject{{Name: l.ref.Object, Plan: []byte(`{}`), Dependencies: []store.Dependency{d}}}))
 	hi := store.Position{Stamp: at(60), ID: idC}
-	require.NoError(t, l.db.FollowDependency(ctx, l.ref, l.id, d, hi))
+	require.NoError(t, l.db.FollowDependency(ctx, l.ref, l.id, d, hi, nil))
 	target, err := l.db.LoadTarget(ctx, "support", "salesforce-prod")
 	require.NoError(t, err)
 	require.Len(t, target.Objects[0].Dependencies, 1)
 	require.True(t, hi.Stamp.Equal(target.Objects[0].Dependencies[0].Hi.Stamp))
 	require.Equal(t, hi.ID, target.Objects[0].Dependencies[0].Hi.ID)
 	hi = store.Position{Stamp: at(120), ID: idC}
-	require.NoError(t, l.db.FollowDependency(ctx, l.ref, l.id, d, hi))
+	require.NoError(t, l.db.FollowDependency(ctx, l.ref, l.id, d, hi, nil))
 	require.Equal(t, at(120).Format(time.RFC3339), l.one(`select to_char(hi_stamp at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') from dependencies`))
 }
 
@@ -120,11 +128,11 @@ func TestFollowDependencyIsFenced(t *testing.T) {
 	l := newLane(t, config.DeletedTombstone)
 	d := store.Dependency{Path: "Parent", Parent: "Case", Hi: store.Position{Stamp: at(0), ID: ""}}
 	hi := store.Position{Stamp: at(60), ID: idC}
-	requireKind(t, fault.Fenced, l.db.FollowDependency(t.Context(), l.ref, l.id, d, hi))
+	requireKind(t, fault.Fenced, l.db.FollowDependency(t.Context(), l.ref, l.id, d, hi, nil))
 	// Another epoch.
 	require.NoError(t, l.db.SaveCheck(t.Context(), l.id, 1, time.Now(), []store.CheckedObject{{Name: l.ref.Object, Plan: []byte(`{}`), Dependencies: []store.Dependency{d}}}))
 	l.seed.Exec(`update streams set epoch = epoch + 1`)
-	requireKind(t, fault.Fenced, l.db.FollowDependency(t.Context(), l.ref, l.id, d, hi))
+	requireKind(t, fault.Fenced, l.db.FollowDependency(t.Context(), l.ref, l.id, d, hi, nil))
 	require.Equal(t, "", l.one(`select hi_id from dependencies`))
 }
 

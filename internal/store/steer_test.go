@@ -145,7 +145,7 @@ func TestSaveCheck(t *testing.T) {
 	require.Equal(t, map[string]time.Time{"Parent Case": at(0), "Parent Account": at(0)}, positions(target))
 
 	// What was followed stays followed, what is new starts where the check says, what is gone goes.
-	require.NoError(t, l.db.FollowDependency(ctx, l.ref, l.id, dependency("Case", 0), store.Position{Stamp: at(50), ID: idA}))
+	require.NoError(t, l.db.FollowDependency(ctx, l.ref, l.id, dependency("Case", 0), store.Position{Stamp: at(50), ID: idA}, nil))
 	target = save(1, store.CheckedObject{Plan: []byte(`{}`), Dependencies: []store.Dependency{dependency("Case", 900), dependency("Contact", 900)}})
 	require.Equal(t, map[string]time.Time{"Parent Case": at(50), "Parent Contact": at(900)}, positions(target))
 

@@ -48,6 +48,7 @@ type CheckedObject struct {
 	Plan         []byte // JSON; nil when there is a problem
 	Problem      string
 	Hint         string
+	ViewAll      ViewAll      // "" is unknown
 	Dependencies []Dependency // Hi is where a new dependency starts
 }
 
@@ -74,11 +75,11 @@ func (s *Store) SaveCheck(ctx context.Context, integrationID string, version int
 				state = "config_invalid"
 			}
 			if _, err := tx.Exec(ctx, `
-				update objects set state = $3, problem = $4, hint = $5,
+				update objects set state = $3, problem = $4, hint = $5, view_all = coalesce(nullif($7, ''), 'unknown'),
 					plan = case when $3 = 'ok' then $6::jsonb else plan end,
 					fault_kind = '', fault_message = '', fault_hint = '', fault_since = null, retry_at = null
 				where integration_id = $1 and name = $2`,
-				integrationID, o.Name, state, o.Problem, o.Hint, nullBytes(o.Plan)); err != nil {
+				integrationID, o.Name, state, o.Problem, o.Hint, nullBytes(o.Plan), string(o.ViewAll)); err != nil {
 				return err
 			}
 			if state != "ok" {

@@ -25,6 +25,7 @@ type Target struct {
 	Epoch          int64
 	SyncRequests   int64
 	Status         string
+	WatchedAt      time.Time // last time Salesforce was asked for news
 	ReadAt         time.Time // the database's time when all this was so
 
 	ConnectionState string // none, granted, lost, disconnected
@@ -43,7 +44,8 @@ type TargetObject struct {
 	State        string          // unchecked, ok, config_invalid
 	Problem      string
 	Hint         string
-	Plan         json.RawMessage // poll.Plan; null unless State is ok
+	Plan         json.RawMessage // poll.Plan of the last good check, also when State is config_invalid now; null before one
+	ViewAll      ViewAll         // as of the last check
 	Stream       int64
 	Epoch        int64
 	Seq          int64 // last applied
@@ -54,11 +56,25 @@ type TargetObject struct {
 	Behind     bool      // there is more to poll before the stream has caught up
 	VerifyFrom time.Time // where the next scan for late rows begins; zero before the first batch
 	VerifyDue  bool
-	CountDue   bool // Salesforce was not asked for its number of rows for a while
+
+	VerifiedTo time.Time // complete up to here; zero before the first scan
+	CompareDue bool      // the comparison with Salesforce is due
+	DeletesTo  time.Time // the log of deletes was read up to here; zero = never
+	SweepAt    Position  // where the rolling comparison by Id stands
+	Resync     *Resync   // rows are to be read again; nil = none
 }
 
-// countEvery is how often Salesforce is asked how many rows it has.
-const countEvery = 10 * time.Minute
+// ViewAll says whether the integration user sees every record of an object, whoever owns
+// it: by View All Records on the object, or View All Data. Only then does a record that
+// no query finds not exist.
+type ViewAll string
+
+// The values of ViewAll. Unknown is what the check could not find out.
+const (
+	ViewAllYes     ViewAll = "yes"
+	ViewAllNo      ViewAll = "no"
+	ViewAllUnknown ViewAll = "unknown"
+)
 
 // Position is a place in the order (SystemModstamp, Id). The zero value is before everything.
 type Position struct {
@@ -71,9 +87,10 @@ func (p Position) IsZero() bool { return p.Stamp.IsZero() }
 
 // Dependency is a parent object on a property path and how far its changes were followed.
 type Dependency struct {
-	Path   string // relation path from the child, e.g. "Parent.Account"
-	Parent string // Salesforce API name
-	Hi     Position
+	Path       string // relation path from the child, e.g. "Parent.Account"
+	Parent     string // Salesforce API name
+	Hi         Position
+	VerifiedTo time.Time // no change up to here can have been missed; zero = not scanned yet
 }
 
 // LoadTarget reads the integration named project/integration. fault.NotFound when
@@ -88,7 +105,8 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `
 			select i.id, i.source_id, p.name, i.name, i.spec, i.spec_version, coalesce(i.checked_version, 0),
-			       coalesce(i.checked_at, 'epoch'), i.desired, i.epoch, i.sync_requests, i.status, clock_timestamp(),
+			       coalesce(i.checked_at, 'epoch'), i.desired, i.epoch, i.sync_requests, i.status,
+			       coalesce(i.watched_at, 'epoch'), clock_timestamp(),
 			       coalesce(c.state, 'none'), coalesce(c.lost_reason, ''), coalesce(c.lost_hint, ''),
 			       coalesce(c.granted_at, 'epoch'), coalesce(c.generation, 0)
 			from integrations i
@@ -96,45 +114,53 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 			left join connections c on c.integration_id = i.id
 			where `+where, args...).Scan(
 			&t.IntegrationID, &t.SourceID, &t.Project, &t.Integration, &t.Spec, &t.SpecVersion, &t.CheckedVersion,
-			&t.CheckedAt, &t.Desired, &t.Epoch, &t.SyncRequests, &t.Status, &t.ReadAt,
+			&t.CheckedAt, &t.Desired, &t.Epoch, &t.SyncRequests, &t.Status, &t.WatchedAt, &t.ReadAt,
 			&t.ConnectionState, &t.LostReason, &t.LostHint, &t.GrantedAt, &t.Generation)
 		if err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, `
-			select o.name, o.spec, o.state, o.problem, o.hint, coalesce(o.plan, 'null'),
+			select o.name, o.spec, o.state, o.problem, o.hint, coalesce(o.plan, 'null'), o.view_all,
 			       s.id, s.epoch, s.seq, coalesce(s.hi_stamp, '0001-01-01Z'), coalesce(s.hi_id, ''),
 			       exists (select 1 from rechecks r
-			         where r.integration_id = o.integration_id and r.object = o.name and r.not_before <= now()),
+			         where r.integration_id = o.integration_id and r.object = o.name and r.not_before <= now())
+			       or exists (select 1 from followed f where f.integration_id = o.integration_id and f.object = o.name and f.pending),
 			       coalesce((select b.more from batches b where (b.stream_id, b.epoch, b.seq) = (s.id, s.epoch, s.seq)), true),
 			       coalesce(s.verified_to, s.verify_from, '0001-01-01Z'), s.verify_after <= now(),
-			       coalesce(s.counted_at < now() - $2::interval, true)
+			       coalesce(s.verified_to, '0001-01-01Z'), s.compare_after <= now(), coalesce(s.deletes_to, '0001-01-01Z'),
+			       coalesce(s.sweep_stamp, '0001-01-01Z'), coalesce(s.sweep_id, ''),
+			       re.id, re.epoch, re.seq, re.hi_stamp, re.hi_id, re.from_stamp, re.until_stamp, re.reason
 			from objects o
 			join streams s on s.integration_id = o.integration_id and s.object = o.name and s.lane = 'live' and s.part = ''
+			left join streams re on re.integration_id = o.integration_id and re.object = o.name and re.lane = 'resync' and re.part = ''
+				and re.finished_at is null
 			where o.integration_id = $1
-			order by o.position`, t.IntegrationID, countEvery)
+			order by o.position`, t.IntegrationID)
 		if err != nil {
 			return err
 		}
 		t.Objects, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (TargetObject, error) {
 			var o TargetObject
-			err := row.Scan(&o.Name, &o.Spec, &o.State, &o.Problem, &o.Hint, &o.Plan,
+			var re resyncRow
+			err := row.Scan(&o.Name, &o.Spec, &o.State, &o.Problem, &o.Hint, &o.Plan, &o.ViewAll,
 				&o.Stream, &o.Epoch, &o.Seq, &o.Hi.Stamp, &o.Hi.ID, &o.DueRechecks,
-				&o.Behind, &o.VerifyFrom, &o.VerifyDue, &o.CountDue)
+				&o.Behind, &o.VerifyFrom, &o.VerifyDue, &o.VerifiedTo, &o.CompareDue, &o.DeletesTo,
+				&o.SweepAt.Stamp, &o.SweepAt.ID, &re.id, &re.epoch, &re.seq, &re.hiStamp, &re.hiID, &re.from, &re.until, &re.reason)
+			o.Resync = re.lane()
 			return o, err
 		})
 		if err != nil {
 			return err
 		}
 		rows, err = tx.Query(ctx, `
-			select object, path, parent, hi_stamp, hi_id from dependencies
+			select object, path, parent, hi_stamp, hi_id, coalesce(verified_to, '0001-01-01Z') from dependencies
 			where integration_id = $1 order by object, path, parent`, t.IntegrationID)
 		if err != nil {
 			return err
 		}
 		var object string
 		var d Dependency
-		_, err = pgx.ForEachRow(rows, []any{&object, &d.Path, &d.Parent, &d.Hi.Stamp, &d.Hi.ID}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&object, &d.Path, &d.Parent, &d.Hi.Stamp, &d.Hi.ID, &d.VerifiedTo}, func() error {
 			for i := range t.Objects {
 				if t.Objects[i].Name == object {
 					t.Objects[i].Dependencies = append(t.Objects[i].Dependencies, d)
@@ -162,8 +188,8 @@ func (t *Target) Object(name string) (*TargetObject, bool) {
 }
 
 // LoadStreamTarget reads the integration that a stream belongs to, and the
-// stream's object. fault.Fenced when the stream is gone: its object was taken out
-// of the file.
+// stream's object: the stream is its live one or its open Resync. fault.Fenced when the
+// stream is gone, because its object was taken out of the file, or a resync has ended.
 func (s *Store) LoadStreamTarget(ctx context.Context, stream int64) (*Target, *TargetObject, error) {
 	t, err := s.loadTarget(ctx, `i.id = (select integration_id from streams where id = $1)`, stream)
 	if fault.Is(err, fault.NotFound) {
@@ -173,8 +199,8 @@ func (s *Store) LoadStreamTarget(ctx context.Context, stream int64) (*Target, *T
 		return nil, nil, err
 	}
 	for i := range t.Objects {
-		if t.Objects[i].Stream == stream {
-			return t, &t.Objects[i], nil
+		if o := &t.Objects[i]; o.Stream == stream || o.Resync != nil && o.Resync.Stream == stream {
+			return t, o, nil
 		}
 	}
 	return nil, nil, fault.New(fault.Fenced, "stream %d is gone", stream)

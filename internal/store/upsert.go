@@ -11,6 +11,16 @@ import (
 	"salesforcesync/internal/flow"
 )
 
+// States of a record.
+const (
+	RecordLive      = "live"      // it is a comment
+	RecordSetAside  = "set_aside" // it cannot become one; the reason is kept
+	RecordFiltered  = "filtered"  // it is there, but outside the object's condition; its comment stays
+	RecordInvisible = "invisible" // it is no longer visible and not known to be deleted; its comment stays
+	RecordDeleted   = "deleted"
+	RecordErased    = "erased"
+)
+
 // Settle is how long before Salesforce's clock a stamp must lie for its second to be
 // over for certain when the record was read: the Date of an answer is cut to seconds too. Stamps have whole seconds: a
 // record read in the second of its stamp can change again without its stamp
@@ -129,7 +139,7 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (flow.Counts, error) {
 	// The counts are those of the rows; units are those of the ledger. The table's
 	// CHECKs refuse the transaction if they do not add up.
 	err := tx.QueryRow(ctx, closeBatch, args).Scan(&c.Rows, &c.Created, &c.TextChanged, &c.MetadataChanged,
-		&c.Unchanged, &c.Stale, &c.SetAside, &c.Deleted, &c.Units)
+		&c.Unchanged, &c.Stale, &c.SetAside, &c.Deleted, &c.Filtered, &c.Invisible, &c.Units)
 	return c, err
 }
 
@@ -167,8 +177,11 @@ const decideOutcomes = `
 	from (
 		select n.record_id, c.revision, c.text_hash, coalesce(c.erased, false) as erased,
 			case
+				when n.verdict is not null and r.record_id is null then 'stale' -- nothing is known that it could change
 				when r.record_id is not null and n.stamp < r.stamp then 'stale'
 				when r.stamp = n.stamp and not same.same and b.read_begin <= r.read_end then 'stale'
+				when n.verdict = r.state or n.verdict = 'invisible' and r.state in ('deleted', 'erased') then 'unchanged'
+				when n.verdict is not null then n.verdict
 				when n.is_deleted and r.state in ('deleted', 'erased') then 'unchanged'
 				when n.is_deleted then 'deleted'
 				when n.reason is not null and r.stamp = n.stamp and same.same and r.state = 'set_aside' then 'unchanged'
@@ -228,21 +241,29 @@ const writeRecords = `
 	insert into records as r (source_id, object, record_id, stamp, read_begin, read_end, record_digest, text_digest,
 		state, comment_id, raw_stream, raw_epoch, raw_seq, raw_chunk)
 	select @source, @object, s.record_id, s.stamp, b.read_begin, b.read_end, s.record_digest, s.text_digest,
-	       case when s.is_deleted then 'deleted' when s.reason is not null then 'set_aside' else 'live' end,
+	       case when s.is_deleted then 'deleted' when s.reason is not null then 'set_aside' else coalesce(s.verdict, 'live') end,
 	       s.comment_id, s.stream_id, s.epoch, s.seq, s.chunk
 	from staged s
 	join batches b on (b.stream_id, b.epoch, b.seq) = (s.stream_id, s.epoch, s.seq)
 	where` + thisBatch + `and s.outcome <> 'stale'
+	  and not (s.verdict is not null and s.outcome = 'unchanged')
 	on conflict (source_id, object, record_id) do update set
 		stamp = excluded.stamp, read_begin = excluded.read_begin, read_end = excluded.read_end,
 		record_digest = excluded.record_digest, state = excluded.state,
 		text_digest = case when excluded.state = 'live' then excluded.text_digest else r.text_digest end,
 		comment_id = coalesce(excluded.comment_id, r.comment_id),
-		raw_stream = excluded.raw_stream, raw_epoch = excluded.raw_epoch, raw_seq = excluded.raw_seq, raw_chunk = excluded.raw_chunk,
+		-- A verdict is no copy of the record: the last one stays.
+		raw_stream = case when excluded.state in ('filtered', 'invisible') then r.raw_stream else excluded.raw_stream end,
+		raw_epoch = case when excluded.state in ('filtered', 'invisible') then r.raw_epoch else excluded.raw_epoch end,
+		raw_seq = case when excluded.state in ('filtered', 'invisible') then r.raw_seq else excluded.raw_seq end,
+		raw_chunk = case when excluded.state in ('filtered', 'invisible') then r.raw_chunk else excluded.raw_chunk end,
 		updated_at = now()
-	-- A row that is the stored one to the letter leaves no new version behind.
+	-- A row that is the stored one to the letter leaves no new version behind, unless a
+	-- second version with its stamp may still turn up: then it counts when this one was read.
 	where (r.stamp, r.record_digest, r.state) is distinct from (excluded.stamp, excluded.record_digest, excluded.state)
-	   or (excluded.state = 'live' and r.text_digest <> excluded.text_digest)`
+	   or (excluded.state = 'live' and r.text_digest <> excluded.text_digest)
+	   or (excluded.read_begin > r.read_begin and excluded.stamp > (
+	       select b.server_time - @tail::interval from batches b where (b.stream_id, b.epoch, b.seq) = (@stream, @epoch, @seq)))`
 
 const addRechecks = `
 	insert into rechecks as k (integration_id, object, record_id, reason, not_before)
@@ -285,12 +306,15 @@ const closeBatch = `
 		       count(*) filter (where outcome = 'unchanged')        as unchanged,
 		       count(*) filter (where outcome = 'stale')            as stale,
 		       count(*) filter (where outcome = 'set_aside')        as set_aside,
-		       count(*) filter (where outcome = 'deleted')          as deleted
+		       count(*) filter (where outcome = 'deleted')          as deleted,
+		       count(*) filter (where outcome = 'filtered')         as filtered,
+		       count(*) filter (where outcome = 'invisible')        as invisible
 		from staged s where` + thisBatch + `
 	), closed as (
 		update batches b set state = 'applied', applied_at = now(),
 			created = counts.created, text_changed = counts.text_changed, metadata_changed = counts.metadata_changed,
 			unchanged = counts.unchanged, stale = counts.stale, set_aside = counts.set_aside, deleted = counts.deleted,
+			filtered = counts.filtered, invisible = counts.invisible,
 			units = @units
 		from counts
 		where (b.stream_id, b.epoch, b.seq) = (@stream, @epoch, @seq)
@@ -298,7 +322,8 @@ const closeBatch = `
 	), moved as (
 		update streams st set seq = @seq, rows_applied = st.rows_applied + closed.rows, applied_at = now(),
 			hi_stamp = coalesce(closed.to_stamp, st.hi_stamp), hi_id = coalesce(closed.to_id, st.hi_id),
-			verify_from = coalesce(st.verify_from, closed.server_time - @tail::interval)
+			verify_from = coalesce(st.verify_from, closed.server_time - @tail::interval),
+			finished_at = case when closed.final then now() else st.finished_at end
 		from closed where st.id = @stream
 	), swept as (
 		delete from staged s where` + thisBatch + `
@@ -306,5 +331,5 @@ const closeBatch = `
 		select pg_notify('comments_changed', @source) from closed
 		where created + text_changed + metadata_changed + deleted > 0
 	)
-	select rows, created, text_changed, metadata_changed, unchanged, stale, set_aside, deleted, units
+	select rows, created, text_changed, metadata_changed, unchanged, stale, set_aside, deleted, filtered, invisible, units
 	from closed left join told on true`

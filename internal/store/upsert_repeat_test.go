@@ -174,7 +174,7 @@ func TestNewEpochFencesTheWorkOfTheOld(t *testing.T) {
 	requireKind(t, fault.Fenced, err)
 	_, err = l.db.BeginBatch(t.Context(), old)
 	requireKind(t, fault.Fenced, err)
-	requireKind(t, fault.Fenced, l.db.FollowDependency(t.Context(), old, l.id, store.Dependency{Path: "Parent", Parent: "Case"}, store.Position{Stamp: at(0)}))
+	requireKind(t, fault.Fenced, l.db.FollowDependency(t.Context(), old, l.id, store.Dependency{Path: "Parent", Parent: "Case"}, store.Position{Stamp: at(0)}, nil))
 	require.Equal(t, "one", l.text(idA))
 
 	now, err := l.db.LoadTarget(t.Context(), "support", "salesforce-prod")

@@ -19,6 +19,11 @@ const (
 	PathDeleted = "IsDeleted"
 )
 
+// PathVerdict is set in a staged line that is no record of Salesforce but what reading
+// one by Id proved: "deleted", "filtered" or "invisible". No field of Salesforce can have
+// this name.
+const PathVerdict = "_verdict"
+
 // Recipe is what is needed to read the records of one object and to make comments
 // of them. It is stored with the object (in its plan) as JSON.
 type Recipe struct {
@@ -30,6 +35,9 @@ type Recipe struct {
 // Row makes the staged row of one record as Salesforce gave it. The record's
 // stamp must be there; anything else that is wrong becomes the row's reason.
 func (r Recipe) Row(raw []byte) (store.StagedRow, error) {
+	if bytes.Contains(raw, verdictKey) {
+		return r.verdict(raw)
+	}
 	rec, err := salesforce.Decode(raw, r.Types)
 	if err != nil {
 		return r.unreadable(raw, err)
@@ -50,6 +58,38 @@ func (r Recipe) Row(raw []byte) (store.StagedRow, error) {
 		return row, nil //nolint:nilerr // set aside with its reason
 	}
 	row.Comment = c
+	return row, nil
+}
+
+// verdictKey cannot stand inside a value: there its quotes would be escaped.
+var verdictKey = []byte(`"` + PathVerdict + `":`)
+
+// verdict makes the row of a line that tells what became of a record.
+func (r Recipe) verdict(raw []byte) (store.StagedRow, error) {
+	var line struct {
+		Verdict string `json:"_verdict"`
+	}
+	if err := json.Unmarshal(raw, &line); err != nil {
+		return store.StagedRow{}, fault.Wrap(fault.Internal, err, "read a staged verdict")
+	}
+	rec, err := salesforce.Decode(raw, Types{r.Stamp: salesforce.TypeDateTime})
+	if err != nil {
+		return store.StagedRow{}, fault.Wrap(fault.Internal, err, "read a staged verdict")
+	}
+	stamp, ok := rec.Time(r.Stamp)
+	if !ok {
+		return store.StagedRow{}, fault.New(fault.Internal, "the verdict on record %s has no %s", rec.ID, r.Stamp)
+	}
+	digest := sha256.Sum256(raw)
+	row := store.StagedRow{RecordID: rec.ID, Stamp: stamp, RecordDigest: digest[:], TextDigest: digest[:]}
+	switch line.Verdict {
+	case store.RecordDeleted:
+		row.Deleted = true
+	case store.RecordFiltered, store.RecordInvisible:
+		row.Verdict = line.Verdict
+	default:
+		return row, fault.New(fault.Internal, "the verdict %q on record %s is unknown", line.Verdict, rec.ID)
+	}
 	return row, nil
 }
 

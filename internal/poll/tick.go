@@ -1,0 +1,259 @@
+package poll
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/flow"
+	"salesforcesync/internal/salesforce"
+	"salesforcesync/internal/store"
+	"salesforcesync/internal/transform"
+)
+
+// tick is one look at Salesforce for all objects together, in as few calls as the
+// questions fit in.
+type tick struct {
+	service *Service
+	target  *store.Target
+	result  *flow.WatchResult
+	began   time.Time
+	again   map[string]bool // objects with records that became visible late
+
+	asks  []salesforce.Ask
+	reads []func(context.Context, salesforce.Answer) error // one per ask
+}
+
+// tick asks once, for all objects together, and fills the result's news and faults.
+func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, result *flow.WatchResult) error {
+	k := &tick{service: s, target: t, result: result, again: map[string]bool{}}
+	var watched []*store.TargetObject
+	for i := range t.Objects {
+		o := &t.Objects[i]
+		if o.State != "ok" || slices.Contains(skip, o.Name) {
+			continue
+		}
+		watched = append(watched, o)
+		if o.Hi.IsZero() || o.DueRechecks {
+			k.news(o) // nothing read yet, or something to read again: no need to ask
+		}
+		if o.Hi.IsZero() || o.DueRechecks && !o.VerifyDue {
+			continue
+		}
+		if err := k.ask(o); err != nil {
+			k.blame(o, err) //nolint:errcheck // a plan that cannot be read is the object's own trouble
+		}
+	}
+	if err := k.answer(ctx); err != nil {
+		return err
+	}
+	for _, o := range watched {
+		if !o.CompareDue || o.Behind || o.VerifiedTo.IsZero() {
+			continue
+		}
+		differs, err := s.compare(ctx, t, o)
+		if err != nil {
+			if err := k.blame(o, err); err != nil {
+				return err
+			}
+			continue
+		}
+		if differs {
+			k.news(o)
+		}
+	}
+	// Reading again is of use to nobody who waits: it comes when there is nothing else.
+	for _, o := range watched {
+		if o.Resync != nil && !o.Behind && !k.hasNews(o) {
+			result.News = append(result.News, flow.News{Object: o.Name, Batch: flow.BatchRef{
+				Stream: o.Resync.Stream, Epoch: o.Resync.Epoch, Seq: o.Resync.Seq + 1, Object: o.Name}})
+		}
+	}
+	if err := s.Store.SetWatched(ctx, t.IntegrationID); err != nil {
+		return err
+	}
+	if len(result.News)+len(result.Faults) > 0 {
+		result.Outcome = flow.OutcomeNews
+		return nil
+	}
+	if len(skip) == 0 && !refused(t, result) && t.Status != flow.StateIdle {
+		return s.Store.SetStatus(ctx, t.Project, t.Integration, flow.StateIdle, "", "", time.Time{})
+	}
+	return nil
+}
+
+func (k *tick) hasNews(o *store.TargetObject) bool {
+	return slices.ContainsFunc(k.result.News, func(n flow.News) bool { return n.Object == o.Name })
+}
+
+func (k *tick) news(o *store.TargetObject) {
+	if !k.hasNews(o) {
+		k.result.News = append(k.result.News, flow.News{Object: o.Name, Batch: flow.BatchRef{
+			Stream: o.Stream, Epoch: o.Epoch, Seq: o.Seq + 1, Object: o.Name}})
+	}
+}
+
+// blame puts a failed question into the object's faults, or returns it when it is not
+// this object's own trouble.
+func (k *tick) blame(o *store.TargetObject, err error) error {
+	if slices.ContainsFunc(k.result.Faults, func(f flow.ObjectFault) bool { return f.Object == o.Name }) {
+		return nil
+	}
+	return blame(k.result, o, err)
+}
+
+// add puts a question on the list. A fault of its answer is the object's.
+func (k *tick) add(o *store.TargetObject, ask salesforce.Ask, read func(context.Context, salesforce.Answer) error) {
+	k.asks = append(k.asks, ask)
+	k.reads = append(k.reads, func(ctx context.Context, a salesforce.Answer) error {
+		err := a.Err
+		if err == nil {
+			err = read(ctx, a)
+		}
+		if err != nil {
+			return k.blame(o, err)
+		}
+		return nil
+	})
+}
+
+// ask puts the object's questions on the list: is there a row behind its cursor, and
+// behind those of its parents? When a scan of the tail is due it takes their place: it
+// gives the same rows, and those that became visible late. IsDeleted rows count: a delete
+// is news.
+func (k *tick) ask(o *store.TargetObject) error {
+	plan, err := decodePlan(o)
+	if err != nil {
+		return err
+	}
+	scan := o.VerifyDue && !o.Behind
+	settled := k.settled(o, plan, scan)
+	stamp := plan.Recipe.Stamp
+	query := salesforce.QueryOptions{All: true}
+	if scan {
+		tail := k.service.scanOf(k.target, o, plan, func(n int) { k.late(o, n) })
+		q, err := tail.query(tail.at)
+		if err != nil {
+			return fault.Wrap(fault.Internal, err, "build the scan of %s", plan.Object)
+		}
+		k.add(o, salesforce.Subquery{SOQL: q, QueryOptions: query}, func(ctx context.Context, a salesforce.Answer) error {
+			return k.scanned(ctx, o, tail, a, *settled)
+		})
+	} else {
+		q, err := plan.query([]string{transform.PathID, stamp}, after(stamp, o.Hi), byKeyset(stamp), 1)
+		if err != nil {
+			return fault.Wrap(fault.Internal, err, "build the probe of %s", plan.Object)
+		}
+		k.add(o, salesforce.Subquery{SOQL: q, QueryOptions: query}, func(_ context.Context, a salesforce.Answer) error {
+			if len(a.Page.Rows) > 0 {
+				k.news(o)
+			}
+			return nil
+		})
+	}
+	for _, d := range o.Dependencies {
+		if err := k.askParents(o, d, scan, settled); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *tick) askParents(o *store.TargetObject, d store.Dependency, scan bool, settled *mark) error {
+	at, limit := d.Hi, 1
+	var tail *tailScan
+	if scan {
+		tail = k.service.parentScanOf(k.target, o, d, func(n int) { k.late(o, n) })
+		at, limit = tail.at, pageRows
+	}
+	q, err := parentQuery(d, at, limit)
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "build the probe of %s", d.Parent)
+	}
+	ask := salesforce.Subquery{SOQL: q, QueryOptions: salesforce.QueryOptions{All: true}}
+	k.add(o, ask, func(ctx context.Context, a salesforce.Answer) error {
+		if tail == nil {
+			if len(a.Page.Rows) > 0 {
+				k.news(o)
+			}
+			return nil
+		}
+		if err := k.service.finish(ctx, k.target, o, tail, a.Page, k.began, *settled); err != nil {
+			return err
+		}
+		if tail.beyond(d.Hi) {
+			k.news(o)
+		}
+		return k.service.Store.SaveDependencyVerified(ctx, k.target.IntegrationID, o.Name, d, tail.complete)
+	})
+	return nil
+}
+
+// late makes news of records that a scan found behind the cursor.
+func (k *tick) late(o *store.TargetObject, n int) {
+	if n > 0 {
+		k.news(o)
+		k.again[o.Name] = true
+	}
+}
+
+// scanned ends the scan of the object's tail, and makes news of what it saw.
+func (k *tick) scanned(ctx context.Context, o *store.TargetObject, tail *tailScan, a salesforce.Answer, settled mark) error {
+	if err := k.service.finish(ctx, k.target, o, tail, a.Page, k.began, settled); err != nil {
+		return err
+	}
+	if tail.beyond(o.Hi) {
+		k.news(o)
+	}
+	v := store.Verified{After: max(verifyEvery, time.Duration(tail.pages)*verifyEvery)}
+	if !tail.complete.Before(o.VerifyFrom) {
+		v.To = tail.complete
+	}
+	if k.again[o.Name] {
+		v.After = 0 // see soon whether they are there
+	}
+	return k.service.Store.SaveVerified(ctx, o.Stream, o.Epoch, v)
+}
+
+// settled asks, before a scan, up to where everything has settled by the platform's own
+// account. The mark stays empty when the object has no such account, or nobody knows yet
+// what time it is in Salesforce.
+func (k *tick) settled(o *store.TargetObject, plan *Plan, scan bool) *mark {
+	var m mark
+	now, known := k.service.clock(k.target.IntegrationID)
+	if !scan || !plan.Replicateable || !known {
+		return &m
+	}
+	// The rows of the window are of no interest, and minutes are all it knows.
+	k.asks = append(k.asks, salesforce.AskUpdated{Object: plan.Object, From: now.Add(-2 * time.Minute), To: now})
+	k.reads = append(k.reads, func(_ context.Context, a salesforce.Answer) error {
+		if covered := a.Updated.Covered; a.Err == nil { // else the scan is of use all the same
+			m = mark{at: covered, open: covered.Before(now.Truncate(time.Minute))}
+		}
+		return nil
+	})
+	return &m
+}
+
+// answer asks what is on the list and reads the answers, in order.
+func (k *tick) answer(ctx context.Context) error {
+	if len(k.asks) == 0 {
+		return nil
+	}
+	k.began = time.Now()
+	answers, err := k.service.Orgs.Org(k.target.IntegrationID).Together(ctx, k.asks)
+	if err != nil {
+		return err
+	}
+	for i, a := range answers {
+		if a.ServerTime.IsZero() {
+			return fault.New(fault.Transient, "look for news: the answer has no Date")
+		}
+		k.service.clocks.Store(k.target.IntegrationID, time.Until(a.ServerTime))
+		if err := k.reads[i](ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
