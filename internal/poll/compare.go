@@ -15,6 +15,7 @@ import (
 
 // Bounds of one comparison.
 const (
+	manyMissing      = 500              // rows of one page: more are read again as a stretch
 	monthsPerCompare = 3                // months of the ledger counted anew each time
 	compareCalls     = 25               // calls spent on finding a difference; the rest waits for the next time
 	differsAgain     = 30 * time.Second // when to see whether a difference is gone
@@ -50,18 +51,8 @@ func (s *Service) compare(ctx context.Context, t *store.Target, o *store.TargetO
 	if err := c.count(ctx); err != nil {
 		return false, err
 	}
-	// A difference that the page of the sweep did not explain is looked for.
-	if c.result.Salesforce != c.result.Stored && !c.whole {
-		if err := c.narrow(ctx, time.Time{}, c.upTo, c.result.Salesforce, c.result.Stored); err != nil {
-			return false, err
-		}
-	}
-	for _, m := range c.result.Months {
-		if m.Differs() && !c.whole {
-			if err := c.narrow(ctx, m.Month, c.endOf(m.Month), m.Salesforce, m.Stored); err != nil {
-				return false, err
-			}
-		}
+	if err := c.explain(ctx); err != nil {
+		return false, err
 	}
 	c.result.To, c.result.Repaired = c.upTo, c.found
 	c.result.After = specOf(t).verifyInterval()
@@ -69,6 +60,30 @@ func (s *Service) compare(ctx context.Context, t *store.Target, o *store.TargetO
 		c.result.After = min(c.result.After, differsAgain)
 	}
 	return c.found > 0, s.Store.SaveComparison(ctx, o.Stream, o.Epoch, c.result)
+}
+
+// explain looks for what makes the counts differ, unless the sweep has found it, or
+// records that are about to be read again may be the reason.
+func (c *comparison) explain(ctx context.Context) error {
+	waiting, err := c.service.Store.WaitingRechecks(ctx, c.target.IntegrationID, c.object.Name)
+	if err != nil {
+		return err
+	}
+	look := func(from, to time.Time, theirs, ours int64) error {
+		if off := max(theirs-ours, ours-theirs); c.whole || off <= waiting {
+			return nil
+		}
+		return c.narrow(ctx, from, to, theirs, ours)
+	}
+	if err := look(time.Time{}, c.upTo, c.result.Salesforce, c.result.Stored); err != nil {
+		return err
+	}
+	for _, m := range c.result.Months {
+		if err := look(m.Month, c.endOf(m.Month), m.Salesforce, m.Stored); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // count asks for the counts and the next page of the sweep, and compares them.
@@ -121,7 +136,7 @@ func (c *comparison) count(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.whole = at.IsZero() && !more
+	c.whole = c.whole || at.IsZero() && !more
 	if c.result.Swept = !more; more {
 		c.result.SweepAt = last
 	}
@@ -182,10 +197,7 @@ func (c *comparison) narrow(ctx context.Context, from, to time.Time, theirs, our
 		return nil
 	}
 	if theirs-ours > pageRows {
-		// Many are missing, revealed by a change of rights perhaps: reading the whole stretch is
-		// cheaper than reading them one by one.
-		c.found++
-		return c.service.Store.RequestResync(ctx, c.target.IntegrationID, c.object.Name, from, to, "rows are missing")
+		return c.readAgain(ctx, from, to)
 	}
 	if max(theirs, ours) <= pageRows || from.Equal(to) {
 		return c.rows(ctx, from, to)
@@ -224,6 +236,15 @@ func (c *comparison) narrow(ctx context.Context, from, to time.Time, theirs, our
 		}
 	}
 	return nil
+}
+
+// readAgain has a stretch read again of which many rows are missing, revealed by a change
+// of rights perhaps: that is cheaper than reading them one by one. Records that are gone are
+// found on the way.
+func (c *comparison) readAgain(ctx context.Context, from, to time.Time) error {
+	c.found++
+	c.whole = true // there is nothing else to look for
+	return c.service.Store.RequestResync(ctx, c.target.IntegrationID, c.object.Name, from, to, "rows are missing")
 }
 
 // rows compares a stretch Id by Id.
@@ -268,6 +289,9 @@ func (c *comparison) page(ctx context.Context, from, end store.Position, page sa
 		return last, false, err
 	}
 	ids := difference.Gone
+	if len(difference.Unseen) > manyMissing {
+		return last, more, c.readAgain(ctx, from.Stamp, end.Stamp)
+	}
 	for _, p := range difference.Unseen {
 		ids = append(ids, p.ID)
 	}

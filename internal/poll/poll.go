@@ -48,7 +48,11 @@ func (s *Service) Poll(ctx context.Context, ref flow.BatchRef) (flow.PollResult,
 	}
 	result := flow.PollResult{Rows: r.seal.Rows, Bytes: r.seal.Bytes, More: r.seal.More, Calls: r.calls}
 	if r.seal.Rows == 0 && len(r.seal.Rechecked) == 0 && r.seal.To.IsZero() && !r.seal.Final {
-		return result, nil // nothing after all: the number stays free for the next poll
+		// Nothing after all: the number stays free for the next poll.
+		if o.Behind && !r.seal.More {
+			return result, s.Store.CaughtUp(ctx, ref)
+		}
+		return result, nil
 	}
 	if t.Status != flow.StateSyncing {
 		if err := s.Store.SetStatus(ctx, t.Project, t.Integration, flow.StateSyncing, "", "", time.Time{}); err != nil {

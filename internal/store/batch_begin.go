@@ -148,6 +148,13 @@ func readBatch(ctx context.Context, q querier, ref flow.BatchRef) (*Batch, error
 	return b, err
 }
 
+// CaughtUp notes that there is nothing behind the batch before ref, although it said so.
+func (s *Store) CaughtUp(ctx context.Context, ref flow.BatchRef) error {
+	_, err := s.pool.Exec(ctx, `update batches set more = false where (stream_id, epoch, seq) = ($1, $2, $3) and state = 'applied'`,
+		ref.Stream, ref.Epoch, ref.Seq-1)
+	return translate("note that the stream has caught up", err)
+}
+
 // Seal is what Poll knows when it has read everything of a batch.
 type Seal struct {
 	Chunks     int

@@ -30,6 +30,13 @@ func (s *Store) DueRechecks(ctx context.Context, integrationID, object string, l
 	return due, translate("read the rechecks", err)
 }
 
+// WaitingRechecks is how many records of the object are to be read again, now or later.
+func (s *Store) WaitingRechecks(ctx context.Context, integrationID, object string) (int64, error) {
+	var n int64
+	err := s.pool.QueryRow(ctx, `select count(*) from rechecks where integration_id = $1 and object = $2`, integrationID, object).Scan(&n)
+	return n, translate("count the rechecks", err)
+}
+
 // AddRechecks asks for records to be read again as soon as possible.
 func (s *Store) AddRechecks(ctx context.Context, integrationID, object, reason string, ids []string) error {
 	_, err := s.pool.Exec(ctx, addRecheckRows, integrationID, object, reason, ids)
