@@ -122,16 +122,16 @@ func (a *app) printStatus(v statusView) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(a.out, 2, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "  OBJECT\tSTATE\tCOMMENTS\tIN SALESFORCE\tAI UNITS\tSET ASIDE\tTO READ AGAIN\tCOMPLETE TO\tLAST BATCH")
+	fmt.Fprintln(w, "  OBJECT\tSTATE\tCOMMENTS\tIN SALESFORCE\tHERE\tMISSING\tAI UNITS\tSET ASIDE\tTO READ AGAIN\tCOMPLETE TO\tLAST BATCH")
 	for _, o := range v.Objects {
-		count, last := "-", "-"
-		if o.SalesforceRows != nil {
-			count = fmt.Sprint(*o.SalesforceRows)
+		count, here, missing, last := "-", "-", "-", "-"
+		if o.SalesforceRows != nil && o.StoredRows != nil {
+			count, here, missing = fmt.Sprint(*o.SalesforceRows), fmt.Sprint(*o.StoredRows), fmt.Sprint(o.Missing)
 		}
 		if b := o.LastBatch; b != nil {
 			last = fmt.Sprintf("%s: %d rows, %d new, %d units", when(&b.AppliedAt), b.Rows, b.Created, b.Units)
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%d\t%s\t%d\t%d\t%d\t%s\t%s\n", o.Object, o.State, o.Comments, count, o.Units, o.SetAside, o.Rechecks, when(o.CompleteTo), last)
+		fmt.Fprintf(w, "  %s\t%s\t%d\t%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\n", o.Object, o.State, o.Comments, count, here, missing, o.Units, o.SetAside, o.Rechecks, when(o.CompleteTo), last)
 	}
 	if err := w.Flush(); err != nil {
 		return fault.Wrap(fault.Internal, err, "write the table")
@@ -139,8 +139,33 @@ func (a *app) printStatus(v statusView) error {
 	for _, o := range v.Objects {
 		a.printTrouble(o.Object, o.Problem, o.Hint, nil)
 		a.printTrouble(o.Object, o.Fault, o.FaultHint, o.RetryAt)
+		a.printCompleteness(o)
 	}
 	return nil
+}
+
+// printCompleteness says what the counts of an object do not tell at a glance.
+func (a *app) printCompleteness(o objectView) {
+	for _, m := range o.Completeness {
+		if m.SalesforceRows != m.StoredRows {
+			a.print("  %s: %s differs: Salesforce has %d, here are %d; counted %s, it is being looked for",
+				o.Object, m.Month, m.SalesforceRows, m.StoredRows, when(&m.CheckedAt))
+		}
+	}
+	if o.Invisible > 0 {
+		a.print("  %s: %d records are no longer visible and not known to be deleted; their comments stay", o.Object, o.Invisible)
+		a.print("    next: give the integration user View All on %s, then it can be told; starter check says whether it has it", o.Object)
+	}
+	if o.Filtered > 0 {
+		a.print("  %s: %d records have left the condition of the file; their comments stay", o.Object, o.Filtered)
+	}
+	if r := o.Resync; r != nil {
+		line := "begins"
+		if r.At != nil {
+			line = "has come to " + when(r.At)
+		}
+		a.print("  %s: a resync %s (%s, asked for %s)", o.Object, line, r.Reason, when(&r.RequestedAt))
+	}
 }
 
 func (a *app) printTrouble(object, problem, hint string, retry *time.Time) {

@@ -43,26 +43,52 @@ type statusView struct {
 }
 
 type objectView struct {
-	Object         string     `json:"object"`
-	State          string     `json:"state"`
-	Problem        string     `json:"problem"`
-	Hint           string     `json:"hint"`
-	Fault          string     `json:"fault"`
-	FaultKind      string     `json:"fault_kind"`
-	FaultHint      string     `json:"fault_hint"`
-	FaultSince     *time.Time `json:"fault_since"`
-	RetryAt        *time.Time `json:"retry_at"`
-	Comments       int64      `json:"comments"`
-	Units          int64      `json:"units"`
-	RowsApplied    int64      `json:"rows_applied"`
-	SalesforceRows *int64     `json:"salesforce_rows"`
-	CountedAt      *time.Time `json:"counted_at"`
-	CompleteTo     *time.Time `json:"complete_to"`
-	NewestApplied  *time.Time `json:"newest_applied"`
-	NewestID       string     `json:"newest_id"`
-	SetAside       int64      `json:"set_aside"`
-	Rechecks       int64      `json:"rechecks"`
-	LastBatch      *batchView `json:"last_batch"`
+	Object         string      `json:"object"`
+	State          string      `json:"state"`
+	Problem        string      `json:"problem"`
+	Hint           string      `json:"hint"`
+	Fault          string      `json:"fault"`
+	FaultKind      string      `json:"fault_kind"`
+	FaultHint      string      `json:"fault_hint"`
+	FaultSince     *time.Time  `json:"fault_since"`
+	RetryAt        *time.Time  `json:"retry_at"`
+	Comments       int64       `json:"comments"`
+	Units          int64       `json:"units"`
+	RowsApplied    int64       `json:"rows_applied"`
+	SalesforceRows *int64      `json:"salesforce_rows"`
+	StoredRows     *int64      `json:"stored_rows"`
+	Missing        int64       `json:"missing"`
+	CountedTo      *time.Time  `json:"counted_to"`
+	CountedAt      *time.Time  `json:"counted_at"`
+	SweptAt        *time.Time  `json:"swept_at"`
+	Repaired       int64       `json:"repaired"`
+	CompleteTo     *time.Time  `json:"complete_to"`
+	NewestApplied  *time.Time  `json:"newest_applied"`
+	NewestID       string      `json:"newest_id"`
+	SetAside       int64       `json:"set_aside"`
+	Filtered       int64       `json:"filtered"`
+	Invisible      int64       `json:"invisible"`
+	Rechecks       int64       `json:"rechecks"`
+	LastBatch      *batchView  `json:"last_batch"`
+	Resync         *resyncView `json:"resync"` // one that has not ended
+	Completeness   []monthView `json:"completeness"`
+}
+
+type resyncView struct {
+	Reason      string     `json:"reason"`
+	RequestedAt time.Time  `json:"requested_at"`
+	From        *time.Time `json:"from"`
+	Until       *time.Time `json:"until"`
+	At          *time.Time `json:"at"`
+	Rows        int64      `json:"rows"`
+}
+
+// monthView is a line of the ledger of completeness.
+type monthView struct {
+	Month          string    `json:"month"` // 2026-11
+	SalesforceRows int64     `json:"salesforce_rows"`
+	StoredRows     int64     `json:"stored_rows"`
+	CheckedAt      time.Time `json:"checked_at"`
 }
 
 type batchView struct {
@@ -113,11 +139,19 @@ func viewStatus(s store.IntegrationStatus) statusView {
 		w := objectView{
 			Object: o.Name, State: o.State, Problem: o.Problem, Hint: o.Hint,
 			Fault: o.FaultMessage, FaultKind: o.FaultKind, FaultHint: o.FaultHint, FaultSince: o.FaultSince, RetryAt: o.RetryAt,
-			Comments: o.Comments, Units: o.Units, RowsApplied: o.RowsApplied, SalesforceRows: o.SalesforceRows, CountedAt: o.CountedAt,
+			Comments: o.Comments, Units: o.Units, RowsApplied: o.RowsApplied, SalesforceRows: o.SalesforceRows, StoredRows: o.StoredRows, Missing: o.Missing(),
+			CountedTo: o.CountedTo, CountedAt: o.CountedAt, SweptAt: o.SweptAt, Repaired: o.Repaired,
+			Filtered: o.Filtered, Invisible: o.Invisible, Completeness: []monthView{},
 			CompleteTo: o.VerifiedTo, NewestApplied: o.HiStamp, NewestID: o.HiID, SetAside: o.SetAside, Rechecks: o.Rechecks,
 		}
 		if b := o.LastBatch; b != nil {
 			w.LastBatch = &batchView{Seq: b.Seq, AppliedAt: b.AppliedAt, Counts: b.Counts}
+		}
+		if r := o.Resync; r != nil {
+			w.Resync = &resyncView{Reason: r.Reason, RequestedAt: r.RequestedAt, From: r.From, Until: r.Until, At: r.At, Rows: r.Rows}
+		}
+		for _, m := range o.Months {
+			w.Completeness = append(w.Completeness, monthView{Month: m.Month.UTC().Format("2006-01"), SalesforceRows: m.Salesforce, StoredRows: m.Stored, CheckedAt: m.CheckedAt})
 		}
 		v.Objects = append(v.Objects, w)
 	}

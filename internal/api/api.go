@@ -26,6 +26,8 @@ type Store interface {
 	Comments(ctx context.Context, q store.CommentQuery) ([]store.StoredComment, bool, error)
 	Comment(ctx context.Context, sourceID, id string) (*store.StoredComment, error)
 	CountComments(ctx context.Context, sourceID string, from, to *time.Time) (int64, error)
+	ListIntegrations(ctx context.Context, project string) ([]store.Integration, error)
+	IntegrationStatus(ctx context.Context, project, name string) (store.IntegrationStatus, error)
 }
 
 // Access tells who is asking; *access.Service is one.

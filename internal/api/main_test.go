@@ -41,10 +41,11 @@ func setup(t *testing.T, o Options) *bench {
 	b := &bench{t: t, db: db, seed: seed, access: access.New(db), tokens: map[string]string{"bad": "sfsync_" + strings.Repeat("A", 43)}}
 	project := seed.Project("support")
 	b.source = seed.Source(project, "emails")
+	seed.Integration(project, b.source, "prod", "idle", "", "")
 	seed.Source(seed.Project("sales"), "calls")
 	b.user("reader", store.Grant{Project: "support", Permission: access.SourcesRead})
 	b.user("sensitive", store.Grant{Project: "support", Permission: access.SourcesReadSensitive})
-	b.user("everywhere", store.Grant{Permission: access.SourcesRead})
+	b.user("everywhere", store.Grant{Permission: access.SourcesRead}, store.Grant{Permission: access.IntegrationsRead})
 	b.user("elsewhere", store.Grant{Project: "sales", Permission: access.SourcesRead})
 	b.user("editor", store.Grant{Project: "support", Permission: access.SourcesAddComments})
 	b.user("nothing")

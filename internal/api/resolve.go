@@ -38,6 +38,9 @@ func (a *API) resolve(ctx context.Context, c *call, route route) error {
 			return a.resolveProject(ctx, c, route, project)
 		}
 	}
+	if c.r.PathValue("integration") != "" {
+		return a.resolveProject(ctx, c, route, project)
+	}
 	missing := fault.New(fault.NotFound, "there is no source %.200q", project+"/"+source)
 	if !validName(projectName, project, maxProjectName) || !validName(sourceName, source, maxSourceName) {
 		return missing

@@ -43,6 +43,9 @@ var routes = []route{
 	{http.MethodGet, []string{"/api/v1/projects", "/api/_private/projects"}, onListed, "", (*API).listProjects, small},
 	{http.MethodGet, []string{"/api/_private/buckets"}, onNobody, "", (*API).listBuckets, small},
 
+	{http.MethodGet, []string{"/api/v1/integrations"}, onListed, access.IntegrationsRead, (*API).listIntegrations, small},
+	{http.MethodGet, []string{"/api/v1/integrations/{project}/{integration}"}, onProject, access.IntegrationsRead, (*API).getIntegration, small},
+
 	{http.MethodGet, []string{"/api/v1/sources"}, onListed, access.SourcesRead, (*API).listSources, small},
 	{http.MethodGet, []string{"/api/v1/sources/{name}"}, onProject, access.SourcesRead, (*API).getProjectOrSource, small},
 	{http.MethodGet, []string{"/api/v1/sources/{project}/{source}"}, onSource, access.SourcesRead, (*API).getProjectOrSource, small},

@@ -17,7 +17,7 @@ import (
 func paths(b *bench, r route) []string {
 	var out []string
 	for _, pattern := range r.patterns {
-		p := strings.NewReplacer("{project}", "support", "{source}", "emails", "{id}", "0a").Replace(pattern)
+		p := strings.NewReplacer("{project}", "support", "{source}", "emails", "{integration}", "prod", "{id}", "0a").Replace(pattern)
 		if !strings.Contains(p, "{name}") {
 			out = append(out, p)
 			continue

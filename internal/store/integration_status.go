@@ -35,11 +35,37 @@ type ObjectStatus struct {
 	HiStamp        *time.Time // newest row applied
 	HiID           string
 	VerifiedTo     *time.Time // complete up to here
-	SalesforceRows *int64     // last count asked of Salesforce
+	SalesforceRows *int64     // last count asked of Salesforce, of rows up to CountedTo
+	StoredRows     *int64     // what the store had of them then
+	CountedTo      *time.Time
 	CountedAt      *time.Time
-	SetAside       int64 // records that cannot become a comment
-	Rechecks       int64 // records waiting to be read again
+	SweptAt        *time.Time // when all rows had last been compared Id by Id
+	Repaired       int64      // differences found by comparing, ever
+	SetAside       int64      // records that cannot become a comment
+	Filtered       int64      // records outside the condition that were inside it before
+	Invisible      int64      // records that are no longer visible and not known to be deleted
+	Rechecks       int64      // records waiting to be read again
 	LastBatch      *LastBatch
+	Resync         *ResyncStatus
+	Months         []Month // the ledger of completeness, oldest first
+}
+
+// Missing is by how many rows Salesforce has more than the store, as of the last count;
+// never negative.
+func (o ObjectStatus) Missing() int64 {
+	if o.SalesforceRows == nil || o.StoredRows == nil {
+		return 0
+	}
+	return max(*o.SalesforceRows-*o.StoredRows, 0)
+}
+
+// ResyncStatus is a resync that has not ended.
+type ResyncStatus struct {
+	Reason      string
+	RequestedAt time.Time
+	From, Until *time.Time // the stretch, by stamp; nil = unbounded
+	At          *time.Time // how far it has come
+	Rows        int64      // read in this lane, ever
 }
 
 // LastBatch is the receipt of the newest applied batch of an object's live stream.
@@ -54,14 +80,21 @@ const selectObjectStatus = `
 	       (select count(*) from records r where r.source_id = i.source_id and r.object = o.name and r.state = 'live'),
 	       (select coalesce(sum(b.units), 0)::bigint from batches b join streams t on t.id = b.stream_id
 	         where t.integration_id = i.id and t.object = o.name and b.state = 'applied'),
-	       coalesce(st.rows_applied, 0), st.hi_stamp, coalesce(st.hi_id, ''), st.verified_to, st.salesforce_rows, st.counted_at,
+	       coalesce(st.rows_applied, 0), st.hi_stamp, coalesce(st.hi_id, ''), st.verified_to,
+	       st.salesforce_rows, st.stored_rows, st.counted_to, st.counted_at, st.swept_at, coalesce(st.repaired, 0),
 	       (select count(*) from set_aside a where a.source_id = i.source_id and a.object = o.name),
+	       (select count(*) from records r where r.source_id = i.source_id and r.object = o.name and r.state = 'filtered'),
+	       (select count(*) from records r where r.source_id = i.source_id and r.object = o.name and r.state = 'invisible'),
 	       (select count(*) from rechecks c where c.integration_id = i.id and c.object = o.name),
 	       lb.seq, lb.applied_at, lb.rows, lb.created, lb.text_changed, lb.metadata_changed, lb.unchanged, lb.stale,
-	       lb.set_aside, lb.deleted, lb.units
+	       lb.set_aside, lb.deleted, lb.filtered, lb.invisible, lb.units,
+	       re.reason, re.requested_at, re.from_stamp, re.until_stamp, re.hi_stamp, re.rows_applied,
+	       (select coalesce(jsonb_agg(jsonb_build_object('Month', m.month::timestamp at time zone 'UTC', 'Salesforce', m.salesforce_rows,
+	           'Stored', m.rows, 'CheckedAt', m.checked_at) order by m.month), '[]') from completeness m where m.stream_id = st.id)
 	  from objects o
 	  join integrations i on i.id = o.integration_id
 	  left join streams st on st.integration_id = i.id and st.object = o.name and st.lane = 'live'
+	  left join streams re on re.integration_id = i.id and re.object = o.name and re.lane = 'resync' and re.finished_at is null
 	  left join lateral (
 	       select * from batches b where b.stream_id = st.id and b.state = 'applied' order by b.epoch desc, b.seq desc limit 1) lb on true
 	 where i.id = $1
@@ -102,16 +135,27 @@ func scanObjectStatus(row pgx.CollectableRow) (ObjectStatus, error) {
 	var o ObjectStatus
 	var seq *int64
 	var applied *time.Time
-	var c [9]*int64
+	var c [11]*int64
+	var reason *string
+	var requested *time.Time
+	var rows *int64
+	var re ResyncStatus
 	if err := row.Scan(&o.Name, &o.State, &o.Problem, &o.Hint, &o.FaultKind, &o.FaultMessage, &o.FaultHint, &o.FaultSince, &o.RetryAt,
-		&o.Comments, &o.Units, &o.RowsApplied, &o.HiStamp, &o.HiID, &o.VerifiedTo, &o.SalesforceRows, &o.CountedAt,
-		&o.SetAside, &o.Rechecks, &seq, &applied, &c[0], &c[1], &c[2], &c[3], &c[4], &c[5], &c[6], &c[7], &c[8]); err != nil {
+		&o.Comments, &o.Units, &o.RowsApplied, &o.HiStamp, &o.HiID, &o.VerifiedTo,
+		&o.SalesforceRows, &o.StoredRows, &o.CountedTo, &o.CountedAt, &o.SweptAt, &o.Repaired,
+		&o.SetAside, &o.Filtered, &o.Invisible, &o.Rechecks, &seq, &applied,
+		&c[0], &c[1], &c[2], &c[3], &c[4], &c[5], &c[6], &c[7], &c[8], &c[9], &c[10],
+		&reason, &requested, &re.From, &re.Until, &re.At, &rows, &o.Months); err != nil {
 		return o, err
 	}
 	if seq != nil && applied != nil {
 		o.LastBatch = &LastBatch{Seq: *seq, AppliedAt: *applied, Counts: flow.Counts{
 			Rows: *c[0], Created: *c[1], TextChanged: *c[2], MetadataChanged: *c[3], Unchanged: *c[4], Stale: *c[5],
-			SetAside: *c[6], Deleted: *c[7], Units: *c[8]}}
+			SetAside: *c[6], Deleted: *c[7], Filtered: *c[8], Invisible: *c[9], Units: *c[10]}}
+	}
+	if requested != nil && reason != nil && rows != nil {
+		re.Reason, re.RequestedAt, re.Rows = *reason, *requested, *rows
+		o.Resync = &re
 	}
 	return o, nil
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -89,4 +91,29 @@ func (r resyncRow) lane() *Resync {
 		lane.Until = *r.until
 	}
 	return lane
+}
+
+// ObjectNames gives the integration's objects in file order, or, when some are wanted,
+// those in the stored spelling. fault.NotFound names one that it has not got.
+func (s *Store) ObjectNames(ctx context.Context, integrationID string, wanted []string) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `select name from objects where integration_id = $1 order by position`, integrationID)
+	if err != nil {
+		return nil, translate("read the objects", err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(wanted) == 0 {
+		return all, translate("read the objects", err)
+	}
+	var out []string
+	for _, want := range wanted {
+		i := slices.IndexFunc(all, func(name string) bool { return strings.EqualFold(name, want) })
+		if i < 0 {
+			return nil, fault.New(fault.NotFound, "the integration has no object %s", want).
+				WithHint("it has %s", strings.Join(all, ", "))
+		}
+		if !slices.Contains(out, all[i]) {
+			out = append(out, all[i])
+		}
+	}
+	return out, nil
 }
