@@ -25,6 +25,7 @@ var controlHelp = map[string]string{
 	"POST /_sim/transactions/{id}/commit":       `{"after":30} seconds of the clock, or at once; …/rollback forgets it`,
 	"POST /_sim/sharing":                        `{"org":"","user":"*","id":"…","visible":false}, or "owner" and "object" instead of "id"`,
 	"POST /_sim/view_all":                       `{"org":"","user":"…","object":"Case","on":true}`,
+	"POST /_sim/permission":                     `{"org":"","user":"*","permission":"ViewSetup|ApiEnabled|ViewAllData","on":false}`,
 	"POST /_sim/bump":                           `{"org":"","object":"Case","ids":[],"stamp":"…"}: new SystemModstamp, same content; no ids = all rows`,
 	"POST /_sim/picklists/rename":               `{"org":"","object":"Case","field":"Status","from":"New","to":"Fresh","stamp":false}`,
 	"POST /_sim/bin/empty":                      `{"org":"","object":""}: purge all deleted rows`,

@@ -58,6 +58,19 @@ var controlActions = map[string]func(*Server, func(any) error) (any, error){
 		}
 		return done, err
 	},
+	"POST permission": func(s *Server, read func(any) error) (any, error) {
+		var in struct {
+			Org        string `json:"org"`
+			User       string `json:"user"`
+			Permission string `json:"permission"`
+			On         bool   `json:"on"`
+		}
+		err := read(&in)
+		if err == nil {
+			err = s.SetPermission(in.Org, in.User, in.Permission, in.On)
+		}
+		return done, err
+	},
 	"POST bump": func(s *Server, read func(any) error) (any, error) {
 		var in struct {
 			Org    string    `json:"org"`

@@ -123,9 +123,9 @@ func (s *Server) retrieve(c *call) *reply {
 	} else {
 		for i, f := range t.obj.Fields {
 			if c.view.sees(t.obj, f) {
-				paths = append(paths, &boundPath{org: c.view.org, obj: t.obj, field: f, place: i, name: f.Name})
+				paths = append(paths, &boundPath{view: c.view, obj: t.obj, field: f, place: i, name: f.Name, full: f.Name})
 			}
 		}
 	}
-	return ok(newTree(paths).append(nil, c.view.org, r, c.version))
+	return ok(newTree(paths).append(nil, c.view, r, c.version))
 }

@@ -92,9 +92,20 @@
 //
 // SetVisible hides objects and fields from a user, SetRowVisible and
 // SetOwnerVisible rows; no stamp moves. Mails, comments, feed items and history
-// are hidden with their case. SetViewAll lifts all of it for an object. Parent
-// fields of a visible row show whatever they hold, and the org has no
-// UserRecordAccess.
+// are hidden with their case. SetViewAll lifts all of it for an object, and for
+// every object as View All Data. Whether a visible row shows the fields of a
+// parent the user may not see is Knobs.HiddenParents. The org has no
+// UserRecordAccess. Visible, Select and Count tell what a user sees without a
+// request.
+//
+// Every user has a permission set of a profile, with Read on the objects that are
+// not hidden, and one of their own, with what SetViewAll gave. PermissionSet,
+// PermissionSetAssignment and ObjectPermissions follow every change. As on the
+// platform ObjectPermissions has rows only for objects with permissions of their
+// own: none for EmailMessage, CaseComment and whatever else goes with its parent,
+// none for activities and users (View All on such an object, which the platform
+// does not have, makes one). SetPermission takes ViewSetup, without which these
+// three and limits cannot be read, and ApiEnabled.
 //
 // # Failures
 //
@@ -125,6 +136,7 @@
 //	POST   /_sim/transactions/{id}/commit         {after}; also …/rollback
 //	POST   /_sim/sharing {org,user,id|owner,object,visible}
 //	POST   /_sim/view_all {org,user,object,on}
+//	POST   /_sim/permission {org,user,permission,on}
 //	POST   /_sim/bump {org,object,ids,stamp}      SystemModstamp moves, content stays
 //	POST   /_sim/picklists/rename {org,object,field,from,to,stamp}
 //	POST   /_sim/bin/empty {org,object}

@@ -58,6 +58,9 @@ type Knobs struct {
 	CascadeDelete string `json:"cascade_delete"`
 	// HardDeletesLogged enters hard deletions into the log of getDeleted.
 	HardDeletesLogged bool `json:"hard_deletes_logged"`
+	// HiddenParents is what a visible row shows of a parent the user may not see:
+	// "show" (all of its fields) or "null" (no parent). Formulas see it all the same.
+	HiddenParents string `json:"hidden_parents"`
 	// QuietMerge re-points the children of merged rows without a new stamp.
 	QuietMerge bool `json:"quiet_merge"`
 	// MatchRecipients makes outgoing mail of the loader and the writer keep only
@@ -101,6 +104,8 @@ func (k Knobs) check() error {
 		return fmt.Errorf("page_max, concurrent_max, concurrent_others and refresh_idle_seconds must not be negative")
 	case !slices.Contains([]string{"stamp", "keep", "drop"}, k.CascadeDelete):
 		return fmt.Errorf("cascade_delete must be stamp, keep or drop, not %q", k.CascadeDelete)
+	case !slices.Contains([]string{"show", "null"}, k.HiddenParents):
+		return fmt.Errorf("hidden_parents must be show or null, not %q", k.HiddenParents)
 	case k.SessionTTLSeconds < 1, k.LatencyMS < 0, k.QuotaMax < 0, k.WriterRate < 0:
 		return fmt.Errorf("session_ttl_seconds must be positive; latency_ms, quota_max and writer_rate must not be negative")
 	}
@@ -115,7 +120,7 @@ type knobs struct {
 func (k *knobs) init(o Options) {
 	k.k = Knobs{
 		Rotation: "off", ReuseRevokes: true, RefreshKillsSession: "auto", SessionTTLSeconds: 7200, ForeignLocator: "locator",
-		QuotaMax: o.DailyRequests, WriterRate: o.Rate, CascadeDelete: "stamp",
+		QuotaMax: o.DailyRequests, WriterRate: o.Rate, CascadeDelete: "stamp", HiddenParents: "show",
 		LocatorTTLSeconds: 48 * 3600, URIMax: maxHead, ReplicationMax: maxReplicated, WrongHost: "serve", MatchRecipients: o.MatchRecipients,
 	}
 }

@@ -68,6 +68,12 @@ func (q *quota) info(s *Server, org string) string {
 }
 
 func (s *Server) limits(c *call) *reply {
+	s.mu.RLock()
+	blind := c.view.lacks(ViewSetup)
+	s.mu.RUnlock()
+	if blind {
+		return failed(refuse(http.StatusForbidden, "FORBIDDEN", "You don't have the View Setup and Configuration permission."))
+	}
 	limit := s.Knobs().QuotaMax
 	left := max(limit-s.quota.count(c.view.id, s.now()), 0)
 	type entry struct {

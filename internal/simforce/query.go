@@ -106,9 +106,13 @@ func (s *Server) query(c *call) *reply {
 	if e := s.heavy(p); e != nil {
 		return failed(e)
 	}
-	ids := p.run(s.opts.Seed, text)
 	if p.query.Count {
-		return ok([]byte(fmt.Sprintf(`{"totalSize":%d,"done":true,"records":[]}`, len(ids))))
+		return ok([]byte(fmt.Sprintf(`{"totalSize":%d,"done":true,"records":[]}`, p.count())))
+	}
+	rows := p.run(s.opts.Seed, text)
+	ids := make([]string, len(rows))
+	for i, r := range rows {
+		ids[i] = r.id()
 	}
 	switch {
 	case p.long >= 2:
@@ -184,7 +188,7 @@ func (c *cursor) render(from int) []byte {
 			b = append(b, ',')
 		}
 		first = false
-		b = tree.append(b, c.plan.view.org, r, c.version)
+		b = tree.append(b, c.plan.view, r, c.version)
 	}
 	return append(b, "]}"...)
 }
@@ -216,11 +220,14 @@ func newTree(paths []*boundPath) *tree {
 }
 
 func appendAttributes(b []byte, r *record, version string) []byte {
-	return fmt.Appendf(b, `"attributes":{"type":"%s","url":"/services/data/%s/sobjects/%s/%s"}`,
-		r.obj.Name, version, r.obj.Name, r.id())
+	b = append(append(b, `"attributes":{"type":"`...), r.obj.Name...)
+	b = append(append(b, `","url":"/services/data/`...), version...)
+	b = append(append(b, `/sobjects/`...), r.obj.Name...)
+	b = append(append(append(b, '/'), r.id()...), `"}`...)
+	return b
 }
 
-func (t *tree) append(b []byte, o *org, r *record, version string) []byte {
+func (t *tree) append(b []byte, v view, r *record, version string) []byte {
 	b = append(b, '{')
 	b = appendAttributes(b, r, version)
 	for _, kid := range t.kids {
@@ -228,24 +235,23 @@ func (t *tree) append(b []byte, o *org, r *record, version string) []byte {
 		if kid.leaf != nil {
 			b = appendString(b, kid.leaf.name)
 			b = append(b, ':')
-			var v any
+			var value any
 			if kid.leaf.obj == nil {
-				v = nameValue(r, kid.leaf.name)
+				value = nameValue(r, kid.leaf.name)
 			} else {
-				v = o.value(r, kid.leaf.place)
+				value = v.value(r, kid.leaf.place)
 			}
-			b = appendValue(b, kid.leaf.field, v)
+			b = appendValue(b, kid.leaf.field, value)
 			continue
 		}
 		b = appendString(b, kid.rel)
 		b = append(b, ':')
-		id, _ := r.get(kid.place).(string)
-		parent := o.find(id)
+		parent := v.parent(r, kid.place)
 		if parent == nil {
 			b = append(b, "null"...)
 			continue
 		}
-		b = kid.append(b, o, parent, version)
+		b = kid.append(b, v, parent, version)
 	}
 	return append(b, '}')
 }

@@ -95,6 +95,10 @@ func (s *Server) serveData(w http.ResponseWriter, r *http.Request) {
 		send(w, r, failed(refuse(http.StatusNotAcceptable, "NOT_ACCEPTABLE", "The simulator answers in JSON only")))
 		return
 	}
+	if e := s.enabled(sess); e != nil {
+		send(w, r, failed(e))
+		return
+	}
 	if e := s.quota.take(s, sess.org); e != nil {
 		send(w, r, failed(e))
 		return
@@ -105,7 +109,7 @@ func (s *Server) serveData(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &call{
-		view: view{s.org(sess.org), sess.user}, session: sess, version: parts[0],
+		view: s.view(s.org(sess.org), sess.user), session: sess, version: parts[0],
 		method: r.Method, path: trimPath(parts[1:]), query: r.URL.Query(), header: r.Header, body: body,
 	}
 	rep := s.answer(c)

@@ -59,6 +59,8 @@ type Field struct {
 	ReadOnly   bool `json:"readOnly,omitempty"`   // neither createable nor updateable
 	CreateOnly bool `json:"createOnly,omitempty"` // createable, not updateable
 	System     bool `json:"system,omitempty"`     // no field-level security: always visible
+	// Absent fields are there for the simulator's own sake: no user sees them.
+	Absent     bool `json:"absent,omitempty"`
 	NameField  bool `json:"nameField,omitempty"`
 	AutoNumber bool `json:"autoNumber,omitempty"`
 	NoFilter   bool `json:"noFilter,omitempty"` // sortable yet not filterable, as Case.Comments
@@ -168,6 +170,13 @@ func (o *Object) prepare() {
 	if o.Name == "Task" || o.Name == "Event" {
 		o.archived = o.field("IsArchived")
 	}
+}
+
+// withoutBin hides IsDeleted, which objects without a recycle bin of any kind
+// do not have.
+func (o *Object) withoutBin() *Object {
+	o.Fields[placeDeleted].Absent = true
+	return o
 }
 
 func (o *Object) custom() bool { return strings.HasSuffix(o.Name, "__c") }

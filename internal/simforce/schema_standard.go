@@ -330,8 +330,8 @@ func standardObjects() []*Object {
 		picklist("RowCause", "Row Cause", []string{"Owner", "Manual", "Rule"}, restricted, createOnly, withDefault("Manual")),
 	)
 	share.NoUndelete, share.NoStamp, share.NoCreated = true, true, true
-	return []*Object{
+	return append([]*Object{
 		account, cases, comment, contact, message, relation, feed, group, chat, organization, survey, task, user,
 		event, history.audited(), share.audited(),
-	}
+	}, permissionObjects()...)
 }

@@ -104,6 +104,10 @@ func New(o Options) (*Server, error) {
 			return nil, errors.Join(err, s.Close())
 		}
 	}
+	for _, org := range s.orgs {
+		org.permitted = true
+		org.permit(s.now())
+	}
 	if err := s.startJournal(); err != nil {
 		return nil, err
 	}

@@ -10,12 +10,13 @@ import (
 type sharing struct {
 	rows    map[string]map[string]bool // row id
 	owners  map[string]map[string]bool // object/owner id; object "" is every object
-	viewAll map[string]map[string]bool // object
+	viewAll map[string]map[string]bool // object; "" is every object, View All Data
+	lacking map[string]map[string]bool // permission taken away
 }
 
 // shareLine is one entry of sharing in the state file.
 type shareLine struct {
-	Kind string `json:"kind"` // row, owner, view_all
+	Kind string `json:"kind"` // row, owner, view_all, lacking
 	User string `json:"user"`
 	What string `json:"what"`
 	On   bool   `json:"on"`
@@ -27,6 +28,8 @@ func (s *sharing) kind(name string) *map[string]map[string]bool {
 		return &s.rows
 	case "owner":
 		return &s.owners
+	case "lacking":
+		return &s.lacking
 	}
 	return &s.viewAll
 }
@@ -51,7 +54,7 @@ func (s *sharing) set(l shareLine) {
 // lines spreads the entries for the state file.
 func (s *sharing) lines() []shareLine {
 	var out []shareLine
-	for _, kind := range []string{"row", "owner", "view_all"} {
+	for _, kind := range []string{"row", "owner", "view_all", "lacking"} {
 		for user, list := range *s.kind(kind) {
 			for what := range list {
 				out = append(out, shareLine{kind, user, what, true})
@@ -82,8 +85,7 @@ func (v view) reads(r *record) bool {
 	if !v.sharing.narrowed() {
 		return true
 	}
-	object := r.obj.lower
-	if v.sharing.viewAll["*"][object] || v.sharing.viewAll[v.user][object] {
+	if v.viewsAll(r.obj.lower) {
 		return true
 	}
 	if v.sharing.hides(v.user, r) {
@@ -120,6 +122,13 @@ func (s *Server) share(orgName, user, kind string, on bool, what func(*org) (str
 		l := shareLine{kind, who, name, on}
 		o.sharing.set(l)
 		o.journal(stateLine{Org: o.id, Share: &l})
+		if kind == "view_all" || kind == "lacking" {
+			o.permit(s.now())
+		}
+		if kind == "lacking" {
+			o.schemaMoved(s.now()) // objects come and go with it
+			o.journal(o.hiddenLine())
+		}
 		return nil
 	})
 }
@@ -157,10 +166,11 @@ func (s *Server) SetOwnerVisible(orgName, user, object, owner string, visible bo
 }
 
 // SetViewAll gives a user the View All permission on an object or takes it away:
-// with it no row of the object is hidden. Field-level security stays.
+// with it no row of the object is hidden. Field-level security stays. object ""
+// is View All Data, the same for every object. user "" or "*" means everyone.
 func (s *Server) SetViewAll(orgName, user, object string, on bool) error {
 	return s.share(orgName, user, "view_all", on, func(o *org) (string, error) {
-		if o.table(object) == nil {
+		if object != "" && o.table(object) == nil {
 			return "", fmt.Errorf("no object %q in org %s", object, o.name)
 		}
 		return strings.ToLower(object), nil

@@ -240,6 +240,9 @@ func (s *Server) SetVisible(orgName, user, what string, visible bool) error {
 	o.hide(who, what, !visible)
 	o.schemaMoved(s.now())
 	o.journal(o.hiddenLine())
+	if !dotted {
+		o.permit(s.now())
+	}
 	return nil
 }
 
@@ -338,6 +341,9 @@ func (o *org) extend(def Object, now time.Time) error {
 	o.schemaMoved(now)
 	o.setObject(next, o.schemaChanged)
 	o.journal(stateLine{Org: o.id, Schema: next, Changed: o.schemaChanged})
+	if t == nil && o.permitted {
+		o.permit(now)
+	}
 	return nil
 }
 

@@ -19,27 +19,38 @@ var nameFields = map[string]string{
 
 // boundPath is a path resolved against the schema a user sees.
 type boundPath struct {
-	org   *org
+	view  view
 	steps []int    // places of the reference fields to follow
 	rels  []string // their relationship names in canonical case
 	obj   *Object  // owner of the field; nil behind a polymorphic relationship
 	field *Field
 	place int
 	name  string // canonical name of the field
+	full  string // the path in canonical case
+}
+
+// parent is the row the reference at a place points to, nil when there is none,
+// or when the user may not see it and hidden parents are hidden.
+func (v view) parent(r *record, place int) *record {
+	id, _ := r.get(place).(string)
+	p := v.find(id)
+	if p != nil && v.blind && !v.reads(p) {
+		return nil
+	}
+	return p
 }
 
 // value follows the path from r; a missing parent gives nil.
 func (p *boundPath) value(r *record) any {
 	for _, step := range p.steps {
-		id, _ := r.get(step).(string)
-		if r = p.org.find(id); r == nil {
+		if r = p.view.parent(r, step); r == nil {
 			return nil
 		}
 	}
 	if p.obj == nil {
 		return nameValue(r, p.name)
 	}
-	return p.org.value(r, p.place)
+	return p.view.value(r, p.place)
 }
 
 // value is the field at place i, computed when it is a formula.
@@ -82,7 +93,7 @@ func noColumn(pos int, name, entity string) *soqlError {
 
 // bind resolves a path that starts at obj.
 func (v view) bind(obj *Object, p Path) (*boundPath, *soqlError) {
-	b := &boundPath{org: v.org, obj: obj}
+	b := &boundPath{view: v, obj: obj}
 	last := len(p.Parts) - 1
 	if last > maxParents {
 		return nil, &soqlError{"INVALID_FIELD", p.pos, "SOQL relationships can not go more than 5 levels up: " + p.String()}
@@ -117,6 +128,7 @@ func (v view) bind(obj *Object, p Path) (*boundPath, *soqlError) {
 		if name == "Id" {
 			b.field.Type = TypeID
 		}
+		b.full = strings.Join(append(slices.Clone(b.rels), name), ".")
 		return b, nil
 	}
 	name := p.Parts[last]
@@ -126,6 +138,10 @@ func (v view) bind(obj *Object, p Path) (*boundPath, *soqlError) {
 	}
 	b.field = b.obj.Fields[b.place]
 	b.name = b.field.Name
+	b.full = b.name
+	if len(b.rels) > 0 {
+		b.full = strings.Join(b.rels, ".") + "." + b.name
+	}
 	return b, nil
 }
 
@@ -164,11 +180,10 @@ func (s *Server) prepare(v view, q *Query, all bool) (*plan, *soqlError) {
 		if err != nil {
 			return nil, err
 		}
-		full := strings.Join(append(slices.Clone(b.rels), b.name), ".")
-		if seen[full] {
-			return nil, &soqlError{"INVALID_FIELD", -1, "duplicate field selected: " + full}
+		if seen[b.full] {
+			return nil, &soqlError{"INVALID_FIELD", -1, "duplicate field selected: " + b.full}
 		}
-		seen[full] = true
+		seen[b.full] = true
 		if b.field.long() {
 			p.long++
 		}

@@ -1,6 +1,7 @@
 package simforce
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,6 +83,17 @@ func (c compiler) cond(e *Cond) (matcher, bounds, *soqlError) {
 		}
 		values = append(values, o)
 		tests = append(tests, o.test(op))
+	}
+	if len(tests) > 1 && !slices.ContainsFunc(values, func(o operand) bool { return !o.exact }) {
+		// A list of ids is looked up, not gone through.
+		ids := make(map[string]bool, len(values))
+		for _, o := range values {
+			ids[o.text] = true
+		}
+		tests = []func(any) bool{func(v any) bool {
+			id, ok := v.(string)
+			return ok && ids[id]
+		}}
 	}
 	match := func(r *record) bool {
 		v := p.value(r)

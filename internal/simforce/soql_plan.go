@@ -1,6 +1,7 @@
 package simforce
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 	"strings"
@@ -194,59 +195,96 @@ func mix(seed uint64, text string) uint64 {
 	return h ^ h>>29
 }
 
-// hit is a matching row during a run.
+// hit is a matching row that has yet to find its place in the order.
 type hit struct {
-	id   string
+	r    *record
 	tie  uint64
 	keys []any
 }
 
-// run executes the plan and returns the ids of the result in order, after
-// OFFSET and LIMIT. The caller holds the data lock for reading.
-func (p *plan) run(seed uint64, text string) []string {
-	q := p.query
-	want := -1 // how many rows are enough
-	if q.Limit >= 0 {
-		want = q.Offset + q.Limit
+// want is how many matches are enough before OFFSET is taken off; -1 is all.
+func (p *plan) want() int {
+	if p.query.Limit < 0 {
+		return -1
 	}
+	return p.query.Offset + p.query.Limit
+}
+
+// count is how many rows the result has, after OFFSET and LIMIT. The caller holds
+// the data lock for reading.
+func (p *plan) count() int {
+	n, want := 0, p.want()
+	if want != 0 {
+		p.scan(false, false, false, func(k key) bool {
+			if r := p.table.rows[k.id]; r != nil && p.where(r) {
+				n++
+			}
+			return n != want
+		})
+	}
+	return max(n-p.query.Offset, 0)
+}
+
+// run executes the plan and returns the rows of the result in order, after
+// OFFSET and LIMIT. The caller holds the data lock for reading.
+func (p *plan) run(seed uint64, text string) []*record {
 	byStamp, byID, desc := p.natural()
 	if byID && p.narrow() {
 		byID = false
 	}
+	var out []*record
+	if byID || byStamp && len(p.order) == 2 {
+		out = p.inOrder(byStamp, byID, desc)
+	} else {
+		out = p.sorted(byStamp, desc, seed, text)
+	}
+	return out[min(p.query.Offset, len(out)):]
+}
+
+// inOrder reads the rows off an index that has them in the order asked for, and
+// no more of them than are wanted.
+func (p *plan) inOrder(byStamp, byID, desc bool) []*record {
+	out := []*record{}
+	want := p.want()
+	if want == 0 {
+		return out
+	}
+	p.scan(byStamp, byID, desc, func(k key) bool {
+		if r := p.table.rows[k.id]; r != nil && p.where(r) {
+			out = append(out, r)
+		}
+		return len(out) != want
+	})
+	return out
+}
+
+// sorted reads every match and sorts; by stamp it stops behind the tie in which
+// there are enough.
+func (p *plan) sorted(byStamp, desc bool, seed uint64, text string) []*record {
 	var hits []hit
-	var last key
-	visit := func(k key) bool {
+	var last int64
+	want := p.want()
+	p.scan(byStamp, false, desc, func(k key) bool {
 		r := p.table.rows[k.id]
 		if r == nil {
 			return true
 		}
-		if want >= 0 && len(hits) >= want && (byID || byStamp && r.stamp() != last.stamp) {
+		if byStamp && want >= 0 && len(hits) >= want && r.stamp() != last {
 			return false
 		}
-		if !p.where(r) {
-			return true
-		}
-		last = key{r.stamp(), k.id}
-		if q.Count {
-			hits = append(hits, hit{id: k.id})
-		} else {
+		if p.where(r) {
+			last = r.stamp()
 			hits = append(hits, p.hit(r))
 		}
 		return true
+	})
+	p.sort(hits, seed, text)
+	if want >= 0 && want < len(hits) {
+		hits = hits[:want]
 	}
-	p.scan(byStamp, byID, desc, visit)
-	if !q.Count {
-		p.sort(hits, seed, text)
-	}
-
-	from := min(q.Offset, len(hits))
-	to := len(hits)
-	if want >= 0 {
-		to = min(want, to)
-	}
-	out := make([]string, 0, to-from)
-	for _, h := range hits[from:to] {
-		out = append(out, h.id)
+	out := make([]*record, len(hits))
+	for i, h := range hits {
+		out[i] = h.r
 	}
 	return out
 }
@@ -370,7 +408,7 @@ func (p *plan) lookup(desc, ordered bool, visit func(key) bool) {
 }
 
 func (p *plan) hit(r *record) hit {
-	h := hit{id: r.id()}
+	h := hit{r: r}
 	if len(p.order) > 0 {
 		h.keys = make([]any, len(p.order))
 		for i, o := range p.order {
@@ -389,23 +427,19 @@ func (p *plan) hit(r *record) hit {
 // query with neither WHERE nor ORDER BY comes in Id order.
 func (p *plan) sort(hits []hit, seed uint64, text string) {
 	unique := slices.ContainsFunc(p.order, func(o orderKey) bool { return o.path.name == "Id" && len(o.path.steps) == 0 })
-	if len(p.order) == 0 && p.query.Where == nil {
-		sort.Slice(hits, func(i, j int) bool { return hits[i].id < hits[j].id })
-		return
-	}
-	if !unique {
+	if !unique && (len(p.order) > 0 || p.query.Where != nil) {
 		statement := mix(seed, text)
 		for i := range hits {
-			hits[i].tie = mix(statement, hits[i].id)
+			hits[i].tie = mix(statement, hits[i].r.id())
 		}
 	}
-	sort.SliceStable(hits, func(i, j int) bool {
+	slices.SortFunc(hits, func(a, b hit) int {
 		for n, o := range p.order {
-			if c := compareKeys(hits[i].keys[n], hits[j].keys[n], o.Order); c != 0 {
-				return c < 0
+			if c := compareKeys(a.keys[n], b.keys[n], o.Order); c != 0 {
+				return c
 			}
 		}
-		return hits[i].tie < hits[j].tie
+		return cmp.Or(cmp.Compare(a.tie, b.tie), strings.Compare(a.r.id(), b.r.id()))
 	})
 }
 

@@ -152,6 +152,7 @@ type org struct {
 	schemaChanged time.Time
 	journal       func(line any)
 	sharing       sharing
+	permitted     bool // permission sets are kept in step from now on
 
 	// open transactions, the rows they have written, and the one whose write is
 	// running under the data lock.
@@ -225,17 +226,26 @@ func (o *org) newID(obj *Object) string {
 type view struct {
 	*org
 	user string
+	// blind hides the fields of parents the user may not see.
+	blind bool
+}
+
+func (s *Server) view(o *org, user string) view {
+	return view{org: o, user: user, blind: s.Knobs().HiddenParents == "null"}
 }
 
 // visible reports whether the user sees the object ("Case") or field
 // ("Case.Subject").
 func (v view) visible(what string) bool {
 	what = strings.ToLower(what)
+	if setupObjects[what] && v.lacks(ViewSetup) {
+		return false
+	}
 	return !v.hidden["*"][what] && !v.hidden[v.user][what]
 }
 
 func (v view) sees(obj *Object, f *Field) bool {
-	return f.System || v.visible(obj.Name+"."+f.Name)
+	return !f.Absent && (f.System || v.visible(obj.Name+"."+f.Name))
 }
 
 // object returns the table of an object the user may read.

@@ -88,6 +88,9 @@ func (o *org) apply(c change) (*record, *apiError) {
 	o.leaveOut(r, people)
 	o.put(r)
 	o.relatePeople(r, people, c)
+	if creating && obj.Name == "User" && o.into == nil && o.permitted {
+		o.permit(c.now)
+	}
 	if !creating && obj.Name == "Case" && !c.quiet && !c.still {
 		o.trackCase(old, r, c)
 	}
