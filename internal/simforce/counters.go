@@ -64,7 +64,7 @@ func (cs *counters) unfault(class string) {
 	}
 }
 
-func (cs *counters) add(kind string, status int, r *http.Request, at time.Time) {
+func (cs *counters) add(kind string, status int, r *http.Request, at time.Time, soql string) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	cs.c.Total++
@@ -75,7 +75,6 @@ func (cs *counters) add(kind string, status int, r *http.Request, at time.Time) 
 	if len(cs.log) >= 2*keptRequests {
 		cs.log = slices.Clone(cs.log[keptRequests:])
 	}
-	soql := ""
 	if strings.HasPrefix(kind, "query") {
 		q, _ := url.ParseQuery(r.URL.RawQuery)
 		soql = q.Get("q")
@@ -85,7 +84,8 @@ func (cs *counters) add(kind string, status int, r *http.Request, at time.Time) 
 
 // kindOf names what a request is for: query, query_more, describe,
 // describe_global, retrieve, create, update, delete, updated, deleted, limits,
-// composite, batch, versions, authorize, token_code, token_refresh, token,
+// composite, batch, bulk_create, bulk_list, bulk_get, bulk_abort, bulk_delete,
+// bulk_results, bulk_pages, versions, authorize, token_code, token_refresh, token,
 // revoke, introspect, userinfo, identity, other.
 func kindOf(r *http.Request) string {
 	path := r.URL.Path
@@ -124,6 +124,8 @@ func kindOf(r *http.Request) string {
 		return "query"
 	case head == "composite" && n == 3:
 		return parts[2]
+	case head == "jobs":
+		return jobKind(r.Method, parts)
 	case head != "sobjects":
 		return head
 	case n == 2:
@@ -140,6 +142,25 @@ func kindOf(r *http.Request) string {
 		return "delete"
 	}
 	return "retrieve"
+}
+
+// jobKind is kindOf for /jobs/query/….
+func jobKind(method string, parts []string) string {
+	switch n := len(parts); {
+	case n == 5 && parts[4] == "results":
+		return "bulk_results"
+	case n == 5:
+		return "bulk_pages"
+	case n == 3 && method == http.MethodPost:
+		return "bulk_create"
+	case n == 3:
+		return "bulk_list"
+	case method == http.MethodPatch:
+		return "bulk_abort"
+	case method == http.MethodDelete:
+		return "bulk_delete"
+	}
+	return "bulk_get"
 }
 
 // Counters returns a copy of the counts since the start or the last reset.

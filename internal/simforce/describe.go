@@ -183,6 +183,10 @@ func soapType(t FieldType) string {
 		return "xsd:int"
 	case TypeAny:
 		return "xsd:anyType"
+	case TypeAddress:
+		return "urn:address"
+	case TypeBase64:
+		return "xsd:base64Binary"
 	}
 	return "xsd:string"
 }
@@ -191,7 +195,7 @@ func describeOne(f *Field) describeField {
 	d := describeField{
 		Aggregatable: f.aggregatable(), AutoNumber: f.AutoNumber,
 		Calculated: f.Formula != "", CalculatedFormula: textOrNull(f.Formula),
-		CascadeDelete: f.Cascade, Createable: f.createable(), Custom: f.custom(),
+		CascadeDelete: f.Cascade, CompoundFieldName: textOrNull(f.Compound), Createable: f.createable(), Custom: f.custom(),
 		DefaultedOnCreate: f.Default != nil || f.ReadOnly && f.Required,
 		Digits:            f.Digits, Filterable: f.filterable(), Groupable: f.groupable(),
 		HTMLFormatted: f.HTML, IDLookup: f.IDLookup || f.Type == TypeID, Label: f.Label,

@@ -2,6 +2,7 @@ package simforce
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -93,6 +94,26 @@ func (s *Server) deleteRecord(c *call) *reply {
 		return failed(e)
 	}
 	return &reply{status: http.StatusNoContent}
+}
+
+// blob answers the bytes of a file.
+func (s *Server) blob(c *call) *reply {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	t := c.view.object(c.path[1])
+	if t == nil {
+		return failed(errNotFound())
+	}
+	id, _ := ID18(c.path[2])
+	r, i := t.rows[id], t.obj.field(c.path[3])
+	if r == nil || r.deleted() || !c.view.reads(r) || i < 0 || t.obj.Fields[i].Type != TypeBase64 || !c.view.sees(t.obj, t.obj.Fields[i]) {
+		return failed(errNotFound())
+	}
+	text, _ := r.get(i).(string)
+	body, _ := base64.StdEncoding.DecodeString(text) // checked when it was written
+	h := http.Header{}
+	h.Set("Content-Type", "application/octet-stream")
+	return &reply{status: http.StatusOK, header: h, body: body}
 }
 
 // retrieve answers one record with all fields the user sees, or those asked for.

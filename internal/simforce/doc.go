@@ -34,8 +34,8 @@
 //
 // Versions 31.0 to 68.0: limits, describe (global and per object, conditional),
 // query, queryAll and their cursors, retrieve, create, update, delete, updated,
-// deleted, composite (no references between parts) and composite/batch. Bulk API
-// and collections answer 404 as yet.
+// deleted, composite (no references between parts), composite/batch and the query
+// jobs of Bulk API 2.0. Bulk ingest, Bulk API 1.0 and collections answer 404.
 //
 // SOQL: a field list with parent paths of up to five levels, or COUNT(); FROM one
 // object; WHERE with AND, OR, NOT and parentheses (which may not be mixed without
@@ -43,6 +43,23 @@
 // datetimes and named dates; ORDER BY with ASC, DESC, NULLS; LIMIT; OFFSET. Every
 // other clause is a MALFORMED_QUERY that names it. Null compares two-valued: !=
 // and NOT IN take rows that are null, an order comparison never does.
+//
+// # Bulk API 2.0
+//
+//	POST   /jobs/query                 {operation, query, contentType, columnDelimiter, lineEnding}
+//	GET    /jobs/query                 the user's jobs, newest first
+//	GET    /jobs/query/{id}            PATCH {"state":"Aborted"}, DELETE when it has ended
+//	GET    /jobs/query/{id}/results    ?maxRecords=&locator=, CSV
+//	GET    /jobs/query/{id}/resultPages
+//
+// A job moves from UploadComplete to InProgress to its end by the org's clock, at
+// once unless Knobs.Bulk says otherwise. Its rows and the parents they show are
+// those of the second it became InProgress, whoever asks when. It belongs to its
+// user, not to a session, for seven days; a restart or a move of the instance
+// forgets it. Without ORDER BY the rows come in Id order. A result is written
+// while it is sent and takes no memory worth the name; what it adds to the day's
+// allowance is an estimate. COUNT(), OFFSET, addresses, files and objects such as
+// CaseStatus are refused when the job is made, FLS lost later fails it.
 //
 // # Data
 //
@@ -160,9 +177,9 @@
 //
 // Each has a Server method of the same meaning. A restart with a StateFile keeps
 // rows, recycle bin, delete log, visibility, grants and sessions; it forgets
-// knobs, faults, cursors, open transactions and how far a log was trimmed.
+// knobs, faults, cursors, jobs, open transactions and how far a log was trimmed.
 //
 // Read next: server.go (routing), query.go and soql_plan.go (how a query runs),
-// oauth_token.go, write.go, transaction.go and recycle.go (what a write does),
+// bulk.go, oauth_token.go, write.go, transaction.go and recycle.go (what a write does),
 // fault_class.go, control.go.
 package simforce

@@ -44,6 +44,7 @@ func array(code, message string) string { return string(refuse(0, code, "%s", me
 
 var (
 	onQueries = []string{"query", "query_more"}
+	onResults = []string{"bulk_results"}
 	onToken   = []string{"token_code", "token_refresh", "token"}
 )
 
@@ -99,6 +100,15 @@ var faultClasses = []*FaultClass{
 	{Name: "no_answer", do: func(*Server, http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 	{Name: "endless_body", Heavy: true, do: endless},
 	{Name: "stalled_body", Heavy: true, do: stall},
+
+	// A CSV result that ends too soon, inside a row or behind one, or has a NUL.
+	{Name: "cut_csv", On: onResults, bend: cutJSON},
+	{Name: "cut_csv_rows", On: onResults, bend: cutRows},
+	{Name: "nul_csv", On: onResults, bend: nulCell},
+	{Name: "results_early", On: onResults, status: 400, body: array("JOB_NOT_COMPLETE", "The job is not complete: it is InProgress")},
+	{Name: "job_lost", On: []string{"bulk_get", "bulk_results", "bulk_pages"}, Lasting: true, status: 404, body: string(errNotFound().body())},
+	{Name: "bulk_jobs_limit", On: []string{"bulk_create"}, Lasting: true, status: 400, body: array("LIMIT_EXCEEDED", "Max bulk v2 query jobs (10000) per 24 hrs has been reached")},
+	{Name: "bulk_not_enabled", On: []string{"bulk_create"}, Lasting: true, status: 400, body: array("FeatureNotEnabled", "Bulk API is not enabled for this user")},
 
 	// Refusals of the token endpoint.
 	{Name: "token_unavailable", On: onToken, status: 503, body: `{"error":"temporarily_unavailable","error_description":"try again later"}`},
@@ -214,6 +224,49 @@ func cutJSON(w http.ResponseWriter, _ *http.Request, full *captured) bool {
 	half := full.body.Bytes()[:full.body.Len()/2]
 	full.head(w, len(half))
 	_, _ = w.Write(half)
+	return true
+}
+
+// cutRows leaves out the last rows of a CSV result and nothing else: only the
+// count in the header tells.
+func cutRows(w http.ResponseWriter, _ *http.Request, full *captured) bool {
+	if !full.whole() {
+		return false
+	}
+	body := full.body.Bytes()
+	quoted := false
+	var ends []int // behind each line
+	for i, c := range body {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case c == '\n' && !quoted:
+			ends = append(ends, i+1)
+		}
+	}
+	if len(ends) < 2 {
+		return false
+	}
+	part := body[:ends[(len(ends)-1)/2]]
+	full.head(w, len(part))
+	_, _ = w.Write(part)
+	return true
+}
+
+// nulCell puts a NUL at the front of the last cell that has text.
+func nulCell(w http.ResponseWriter, _ *http.Request, full *captured) bool {
+	body := full.body.String()
+	header := strings.IndexByte(body, '\n')
+	i := strings.LastIndex(body, `,"`)
+	for i > header && strings.HasPrefix(body[i+2:], `"`) {
+		i = strings.LastIndex(body[:i], `,"`)
+	}
+	if !full.whole() || i <= header {
+		return false
+	}
+	body = body[:i+2] + "\x00" + body[i+2:]
+	full.head(w, len(body))
+	_, _ = w.Write([]byte(body))
 	return true
 }
 

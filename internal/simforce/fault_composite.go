@@ -11,8 +11,8 @@ import (
 )
 
 // faultText is what Fault.Contains is looked for in: the decoded query string
-// and, of a composite request, the decoded URLs of its parts. The body stays
-// readable.
+// and, of a composite request, the decoded URLs of its parts, of a bulk job its
+// query. The body stays readable.
 func faultText(r *http.Request, kind string) string {
 	text, err := url.QueryUnescape(r.URL.RawQuery)
 	if err != nil {
@@ -21,7 +21,24 @@ func faultText(r *http.Request, kind string) string {
 	for _, p := range partsOf(r, kind) {
 		text += "\n" + p.URL
 	}
-	return text
+	return text + "\n" + jobQuery(r, kind)
+}
+
+// jobQuery is the statement of a request for a bulk job, "" of any other; the
+// body stays readable.
+func jobQuery(r *http.Request, kind string) string {
+	if kind != "bulk_create" || r.Header.Get("Content-Encoding") != "" {
+		return ""
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var in struct {
+		Query string `json:"query"`
+	}
+	if err != nil || json.Unmarshal(body, &in) != nil {
+		return ""
+	}
+	return in.Query
 }
 
 // partsOf reads the parts of a composite request, with decoded URLs, and puts

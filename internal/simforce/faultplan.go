@@ -12,8 +12,9 @@ import (
 // Fault is a broken answer for coming requests.
 type Fault struct {
 	// Method, PathPrefix and Contains select requests; empty ones match all.
-	// Contains is looked for in the decoded query string and in the URLs of the
-	// parts of a composite request, so "FROM Case" selects the queries of one object.
+	// Contains is looked for in the decoded query string, in the URLs of the parts of
+	// a composite request and in the query of a new bulk job, so "FROM Case" selects
+	// the queries of one object.
 	Method     string `json:"method,omitempty"`
 	PathPrefix string `json:"path_prefix,omitempty"`
 	Contains   string `json:"contains,omitempty"`

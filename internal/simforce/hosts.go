@@ -73,7 +73,7 @@ func (s *Server) astray(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // MoveInstance moves the org to another address, as an instance refresh does:
-// token answers carry it from now on, sessions and cursors end. Requests to other
+// token answers carry it from now on, sessions, cursors and bulk jobs end. Requests to other
 // hosts get what Knobs.WrongHost says, a redirect unless it was set before. The
 // login host stays.
 func (s *Server) MoveInstance(address string) error {
@@ -92,6 +92,7 @@ func (s *Server) MoveInstance(address string) error {
 	}
 	s.KillSessions("")
 	s.KillCursors()
+	s.dropJobs()
 	return nil
 }
 

@@ -30,6 +30,8 @@ type Knobs struct {
 	PageMax int `json:"page_max"`
 	// QueryLimits make queries time out or be too large.
 	QueryLimits QueryLimits `json:"query_limits"`
+	// Bulk are those of Bulk API 2.0.
+	Bulk BulkKnobs `json:"bulk"`
 	// URIMax is the longest request URI in bytes; longer ones get 414.
 	URIMax int `json:"uri_max"`
 	// ReplicationMax is the most ids getUpdated and getDeleted give.
@@ -104,6 +106,8 @@ func (k Knobs) check() error {
 		return fmt.Errorf("page_max, concurrent_max, concurrent_others and refresh_idle_seconds must not be negative")
 	case !slices.Contains([]string{"stamp", "keep", "drop"}, k.CascadeDelete):
 		return fmt.Errorf("cascade_delete must be stamp, keep or drop, not %q", k.CascadeDelete)
+	case k.Bulk.check() != nil:
+		return k.Bulk.check()
 	case !slices.Contains([]string{"show", "null"}, k.HiddenParents):
 		return fmt.Errorf("hidden_parents must be show or null, not %q", k.HiddenParents)
 	case k.SessionTTLSeconds < 1, k.LatencyMS < 0, k.QuotaMax < 0, k.WriterRate < 0:
@@ -120,7 +124,7 @@ type knobs struct {
 func (k *knobs) init(o Options) {
 	k.k = Knobs{
 		Rotation: "off", ReuseRevokes: true, RefreshKillsSession: "auto", SessionTTLSeconds: 7200, ForeignLocator: "locator",
-		QuotaMax: o.DailyRequests, WriterRate: o.Rate, CascadeDelete: "stamp", HiddenParents: "show",
+		QuotaMax: o.DailyRequests, WriterRate: o.Rate, CascadeDelete: "stamp", HiddenParents: "show", Bulk: defaultBulk,
 		LocatorTTLSeconds: 48 * 3600, URIMax: maxHead, ReplicationMax: maxReplicated, WrongHost: "serve", MatchRecipients: o.MatchRecipients,
 	}
 }
@@ -144,7 +148,11 @@ func (s *Server) SetKnobs(change func(*Knobs)) error {
 			*f = &c
 		}
 	}
-	next.QueryLimits.Objects = slices.Clone(next.QueryLimits.Objects)
+	next.QueryLimits.Objects, next.Bulk.Refused = slices.Clone(next.QueryLimits.Objects), slices.Clone(next.Bulk.Refused)
+	if f := next.Bulk.Fail; f != nil {
+		c := *f
+		next.Bulk.Fail = &c
+	}
 	change(&next)
 	if err := next.check(); err != nil {
 		return err

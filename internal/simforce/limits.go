@@ -7,24 +7,49 @@ import (
 	"time"
 )
 
-// quota counts API requests per org over a rolling day, in hours.
-type quota struct {
+// tally counts something per org over a rolling day, in hours.
+type tally struct {
 	mu   sync.Mutex
-	used map[string]map[int64]int // org → hour → calls
+	used map[string]map[int64]int // org → hour → count
 }
 
-func (q *quota) sum(org string, now time.Time) int {
+func (t *tally) sum(org string, now time.Time) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.total(org, now)
+}
+
+func (t *tally) total(org string, now time.Time) int {
 	n := 0
 	hour := now.Unix() / 3600
-	for h, calls := range q.used[org] {
+	for h, count := range t.used[org] {
 		if h <= hour-24 {
-			delete(q.used[org], h)
+			delete(t.used[org], h)
 			continue
 		}
-		n += calls
+		n += count
 	}
 	return n
 }
+
+func (t *tally) add(org string, n int, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.put(org, n, now)
+}
+
+func (t *tally) put(org string, n int, now time.Time) {
+	if t.used == nil {
+		t.used = map[string]map[int64]int{}
+	}
+	if t.used[org] == nil {
+		t.used[org] = map[int64]int{}
+	}
+	t.used[org][now.Unix()/3600] += n
+}
+
+// quota counts API requests.
+type quota struct{ tally }
 
 // take counts one call, or refuses it at the limit.
 func (q *quota) take(s *Server, org string) *apiError {
@@ -32,16 +57,10 @@ func (q *quota) take(s *Server, org string) *apiError {
 	now := s.now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.sum(org, now) >= limit {
+	if q.total(org, now) >= limit {
 		return refuse(http.StatusForbidden, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
 	}
-	if q.used == nil {
-		q.used = map[string]map[int64]int{}
-	}
-	if q.used[org] == nil {
-		q.used[org] = map[int64]int{}
-	}
-	q.used[org][now.Unix()/3600]++
+	q.put(org, 1, now)
 	return nil
 }
 
@@ -50,17 +69,11 @@ func (q *quota) take(s *Server, org string) *apiError {
 func (q *quota) set(org string, n int, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.used == nil {
-		q.used = map[string]map[int64]int{}
-	}
-	q.used[org] = map[int64]int{now.Unix() / 3600: n}
+	delete(q.used, org)
+	q.put(org, n, now)
 }
 
-func (q *quota) count(org string, now time.Time) int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.sum(org, now)
-}
+func (q *quota) count(org string, now time.Time) int { return q.sum(org, now) }
 
 // info is the value of Sforce-Limit-Info.
 func (q *quota) info(s *Server, org string) string {
@@ -81,11 +94,14 @@ func (s *Server) limits(c *call) *reply {
 		Remaining int `json:"Remaining"`
 	}
 	full := func(n int) entry { return entry{n, n} }
+	k, now := s.Knobs().Bulk, s.now()
+	const kilo = 1024
+	storedMB := k.StoredKB / kilo
 	return okJSON(map[string]entry{
 		"DailyApiRequests":                  {limit, left},
 		"DailyBulkApiBatches":               full(15_000),
-		"DailyBulkV2QueryJobs":              full(10_000),
-		"DailyBulkV2QueryFileStorageMB":     full(976_562),
+		"DailyBulkV2QueryJobs":              {k.JobsPerDay, max(k.JobsPerDay-s.bulk.made.sum(c.view.id, now), 0)},
+		"DailyBulkV2QueryFileStorageMB":     {storedMB, max(storedMB-s.bulk.stored.sum(c.view.id, now)/kilo, 0)},
 		"DailyDeliveredPlatformEvents":      full(10_000),
 		"DailyStreamingApiEvents":           full(10_000),
 		"DailyAsyncApexExecutions":          full(250_000),

@@ -65,7 +65,7 @@ var setupObjects = map[string]bool{"permissionset": true, "permissionsetassignme
 // ObjectPermissions has no rows about any of these.
 func (o *Object) ownAccess() bool {
 	switch o.Name {
-	case "User", "Group", "Organization", "Task", "Event":
+	case "User", "Group", "Organization", "Task", "Event", "CaseStatus":
 		return false
 	}
 	for _, f := range o.Fields {

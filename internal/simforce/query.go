@@ -241,6 +241,9 @@ func (t *tree) append(b []byte, v view, r *record, version string) []byte {
 			} else {
 				value = v.value(r, kid.leaf.place)
 			}
+			if kid.leaf.field.Type == TypeBase64 && value != nil {
+				value = "/services/data/" + version + "/sobjects/" + r.obj.Name + "/" + r.id() + "/" + kid.leaf.name
+			}
 			b = appendValue(b, kid.leaf.field, value)
 			continue
 		}

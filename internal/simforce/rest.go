@@ -1,7 +1,6 @@
 package simforce
 
 import (
-	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Versions the simulator answers; below oldestVersion they are retired.
@@ -39,6 +39,8 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
+	// stream writes a body that is too long to be held, instead of body.
+	stream func(io.Writer) error
 }
 
 func ok(body []byte) *reply { return &reply{status: http.StatusOK, body: body} }
@@ -175,6 +177,8 @@ func (s *Server) answer(c *call) *reply {
 		return c.only(http.MethodGet, s.queryMore)
 	case head == "sobjects":
 		return s.sobjects(c)
+	case head == "jobs" && n >= 2 && c.path[1] == "query" && !c.inner:
+		return s.bulkQuery(c)
 	case head == "composite" && n == 1 && !c.inner:
 		return c.only(http.MethodPost, s.composite)
 	case head == "composite" && n == 2 && c.path[1] == "batch" && !c.inner:
@@ -192,7 +196,7 @@ func (c *call) only(method string, f func(*call) *reply) *reply {
 
 func (s *Server) resources(c *call) *reply {
 	out := map[string]string{}
-	for _, name := range []string{"limits", "query", "queryAll", "sobjects", "composite"} {
+	for _, name := range []string{"limits", "query", "queryAll", "sobjects", "composite", "jobs/query"} {
 		out[name] = "/services/data/" + c.version + "/" + name
 	}
 	out["identity"] = s.identityURL(c.view.id, c.view.user)
@@ -224,6 +228,8 @@ func (s *Server) sobjects(c *call) *reply {
 			return s.deleteRecord(c)
 		}
 		return failed(errMethod(c.method, "GET,HEAD,PATCH,DELETE"))
+	case n == 4:
+		return c.only(http.MethodGet, s.blob)
 	}
 	return failed(errNotFound())
 }
@@ -238,26 +244,43 @@ func send(w http.ResponseWriter, r *http.Request, rep *reply) {
 	for name, values := range rep.header {
 		h[name] = values
 	}
-	if len(rep.body) == 0 {
+	if len(rep.body) == 0 && rep.stream == nil {
 		w.WriteHeader(rep.status)
 		return
 	}
-	h.Set("Content-Type", "application/json;charset=UTF-8")
-	body := rep.body
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		var z bytes.Buffer
-		out := gzip.NewWriter(&z)
-		_, err := out.Write(body)
-		if err == nil && out.Close() == nil {
-			body = z.Bytes()
-			h.Set("Content-Encoding", "gzip")
-		}
+	if h.Get("Content-Type") == "" {
+		h.Set("Content-Type", "application/json;charset=UTF-8")
+	}
+	zip := strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
+	if zip {
+		h.Set("Content-Encoding", "gzip")
 	}
 	w.WriteHeader(rep.status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) // the client may be gone
+	if r.Method == http.MethodHead {
+		return
 	}
+	var out io.Writer = w
+	if zip {
+		z := zippers.Get().(*gzip.Writer)
+		z.Reset(w)
+		defer func() {
+			_ = z.Close() // the client may be gone
+			zippers.Put(z)
+		}()
+		out = z
+	}
+	if rep.stream != nil {
+		_ = rep.stream(out)
+		return
+	}
+	_, _ = out.Write(rep.body)
 }
+
+// zippers are gzip writers to use again: a new one costs more than most answers.
+var zippers = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // the level is a valid one
+	return z
+}}
 
 func writeHTML(w http.ResponseWriter, status int, title, text string) {
 	w.Header().Set("Content-Type", "text/html;charset=UTF-8")

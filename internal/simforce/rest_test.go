@@ -31,7 +31,7 @@ func TestVersions(t *testing.T) {
 func TestRefusedRoutes(t *testing.T) {
 	t.Parallel()
 	b := start(t, Options{})
-	for _, path := range []string{"/jobs/query", "/jobs/query/750000000000001AAA", "/search?q=x", "/tooling/query", "/composite/sobjects", "/sobjects/Nope", "/sobjects/Case/500000000000001AAA", "/queryAll/x/y"} {
+	for _, path := range []string{"/jobs/ingest", "/jobs/query/750000000000001AAA", "/search?q=x", "/tooling/query", "/composite/sobjects", "/sobjects/Nope", "/sobjects/Case/500000000000001AAA", "/queryAll/x/y"} {
 		a := b.get(path)
 		require.Equal(t, http.StatusNotFound, a.status, path)
 		code, message := a.error(t)
@@ -109,7 +109,7 @@ func TestDescribe(t *testing.T) {
 			require.Equal(t, fieldKeys, keys(f.(map[string]any)))
 		}
 	}
-	require.Equal(t, []string{"Account", "Case", "CaseComment", "CaseHistory", "CaseShare", "Contact", "EmailMessage", "EmailMessageRelation", "Event", "FeedItem", "Group", "LiveChatTranscript", "ObjectPermissions", "Organization", "PermissionSet", "PermissionSetAssignment", "Survey_Response__c", "Task", "User"}, names)
+	require.Equal(t, []string{"Account", "Attachment", "Case", "CaseComment", "CaseHistory", "CaseShare", "CaseStatus", "Contact", "EmailMessage", "EmailMessageRelation", "Event", "FeedItem", "Group", "LiveChatTranscript", "ObjectPermissions", "Organization", "PermissionSet", "PermissionSetAssignment", "Survey_Response__c", "Task", "User"}, names)
 
 	var d struct {
 		KeyPrefix          string

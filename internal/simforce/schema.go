@@ -27,6 +27,11 @@ const (
 	// TypeAny is what history objects hold their values in: text that can be
 	// neither filtered nor sorted.
 	TypeAny FieldType = "anyType"
+	// TypeAddress is a compound of the fields that name it as their Compound.
+	TypeAddress FieldType = "address"
+	// TypeBase64 is a file: REST shows its address instead, Bulk refuses it. Its
+	// value is base64 text.
+	TypeBase64 FieldType = "base64"
 )
 
 // longText is the length above which a textarea can neither be filtered nor
@@ -66,6 +71,8 @@ type Field struct {
 	NoFilter   bool `json:"noFilter,omitempty"` // sortable yet not filterable, as Case.Comments
 	HTML       bool `json:"html,omitempty"`
 	IDLookup   bool `json:"idLookup,omitempty"`
+	// Compound is the address a field is part of.
+	Compound string `json:"compound,omitempty"`
 	// Default is the value of a row created without one.
 	Default any `json:"default,omitempty"`
 	// Formula is a parent path whose value the field always shows. Like every
@@ -79,23 +86,27 @@ func (f *Field) long() bool { return f.Type == TypeTextarea && f.Length > longTe
 
 func (f *Field) polymorphic() bool { return len(f.ReferenceTo) > 1 }
 
-func (f *Field) filterable() bool { return !f.long() && !f.NoFilter && f.Type != TypeAny }
+func (f *Field) filterable() bool {
+	return !f.long() && !f.NoFilter && f.Type != TypeAny && f.Type != TypeBase64
+}
 
-func (f *Field) sortable() bool { return !f.long() && f.Type != TypeAny }
+func (f *Field) sortable() bool {
+	return !f.long() && f.Type != TypeAny && f.Type != TypeBase64 && f.Type != TypeAddress
+}
 
 func (f *Field) groupable() bool {
 	switch f.Type {
-	case TypeDatetime, TypeDouble, TypeCombobox, TypeAny:
+	case TypeDatetime, TypeDouble, TypeCombobox, TypeAny, TypeBase64, TypeAddress:
 		return false
 	}
 	return !f.long() && !f.AutoNumber && !f.NoFilter
 }
 
 func (f *Field) aggregatable() bool {
-	return f.Type != TypeBoolean && f.Type != TypeAny && !f.long() && !f.NoFilter
+	return f.Type != TypeBoolean && f.Type != TypeAny && f.Type != TypeBase64 && f.Type != TypeAddress && !f.long() && !f.NoFilter
 }
 
-func (f *Field) createable() bool { return !f.ReadOnly && f.Formula == "" }
+func (f *Field) createable() bool { return !f.ReadOnly && f.Formula == "" && f.Type != TypeAddress }
 
 func (f *Field) updateable() bool { return f.createable() && !f.CreateOnly }
 
@@ -127,6 +138,8 @@ type Object struct {
 	NoStamp    bool `json:"noStamp,omitempty"`
 	NoModified bool `json:"noModified,omitempty"`
 	NoCreated  bool `json:"noCreated,omitempty"`
+	// NoBulk objects cannot be queried in bulk.
+	NoBulk bool `json:"noBulk,omitempty"`
 
 	lower  string // the name
 	byName map[string]int

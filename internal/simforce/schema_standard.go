@@ -114,6 +114,22 @@ func ref(name, label, relationship string, targets []string, o ...fieldOption) *
 	return f
 }
 
+// address is a compound field after the fields it is made of.
+func address(prefix, label string) []*Field {
+	part := func(f *Field) *Field {
+		f.Compound = prefix + "Address"
+		return f
+	}
+	whole := newField(TypeAddress, prefix+"Address", label+" Address", []fieldOption{readOnly})
+	return []*Field{
+		part(area(prefix+"Street", label+" Street", 255)), part(str(prefix+"City", label+" City", 40)),
+		part(str(prefix+"State", label+" State/Province", 80)), part(str(prefix+"PostalCode", label+" Zip/Postal Code", 20)),
+		part(str(prefix+"Country", label+" Country", 80)), whole,
+	}
+}
+
+func file(name, label string, o ...fieldOption) *Field { return newField(TypeBase64, name, label, o) }
+
 func one(target string) []string { return []string{target} }
 
 // object puts the fields every object has around those of its own.
@@ -165,7 +181,7 @@ func standardObjects() []*Object {
 		picklist("Type", "Type", []string{"Regular", "Queue", "Organization"}, required, restricted, createOnly, withDefault("Queue")),
 		email("Email", "Email"),
 	)
-	account := object("Account", "Account", "Accounts", "001",
+	account := object("Account", "Account", "Accounts", "001", append(address("Billing", "Billing"),
 		ref("MasterRecordId", "Master Record ID", "MasterRecord", one("Account"), readOnly, alwaysSeen),
 		str("Name", "Account Name", 255, required, nameField),
 		picklist("Type", "Account Type", []string{"Prospect", "Customer - Direct", "Customer - Channel", "Partner", "Other"}),
@@ -176,8 +192,8 @@ func standardObjects() []*Object {
 		integer("NumberOfEmployees", "Employees"),
 		area("Description", "Account Description", 32000),
 		ref("OwnerId", "Owner ID", "Owner", one("User"), required),
-	)
-	contact := object("Contact", "Contact", "Contacts", "003",
+	)...)
+	contact := object("Contact", "Contact", "Contacts", "003", append(address("Mailing", "Mailing"),
 		ref("MasterRecordId", "Master Record ID", "MasterRecord", one("Contact"), readOnly, alwaysSeen),
 		ref("AccountId", "Account ID", "Account", one("Account"), children("Contacts")),
 		str("LastName", "Last Name", 80, required),
@@ -189,7 +205,7 @@ func standardObjects() []*Object {
 		date("Birthdate", "Birthdate"),
 		area("Description", "Contact Description", 32000),
 		ref("OwnerId", "Owner ID", "Owner", one("User"), required),
-	)
+	)...)
 	cases := object("Case", "Case", "Cases", "500",
 		ref("MasterRecordId", "Master Record ID", "MasterRecord", one("Case"), readOnly, alwaysSeen),
 		str("CaseNumber", "Case Number", 30, required, readOnly, alwaysSeen, nameField, func(f *Field) { f.AutoNumber, f.IDLookup = true, true }),
@@ -330,8 +346,25 @@ func standardObjects() []*Object {
 		picklist("RowCause", "Row Cause", []string{"Owner", "Manual", "Rule"}, restricted, createOnly, withDefault("Manual")),
 	)
 	share.NoUndelete, share.NoStamp, share.NoCreated = true, true, true
+	attachment := object("Attachment", "Attachment", "Attachments", "00P",
+		ref("ParentId", "Parent ID", "Parent", []string{"Account", "Case", "Contact", "EmailMessage", "Task"}, required, createOnly, children("Attachments")),
+		str("Name", "File Name", 255, required, nameField),
+		str("ContentType", "Content Type", 120),
+		integer("BodyLength", "Body Length", readOnly),
+		file("Body", "Body", required),
+		str("Description", "Description", 500),
+		ref("OwnerId", "Owner ID", "Owner", one("User"), required),
+	)
+	status := object("CaseStatus", "Case Status Value", "Case Status Values", "01J",
+		str("MasterLabel", "Master Label", 255, readOnly, nameField),
+		str("ApiName", "API Name", 255, readOnly),
+		integer("SortOrder", "Sort Order", readOnly),
+		flag("IsDefault", "Is Default", readOnly),
+		flag("IsClosed", "Is Closed", readOnly),
+	).withoutBin()
+	status.ReadOnly, status.NoReplication, status.NoUndelete, status.NoBulk = true, true, true, true
 	return append([]*Object{
-		account, cases, comment, contact, message, relation, feed, group, chat, organization, survey, task, user,
+		account, attachment, status, cases, comment, contact, message, relation, feed, group, chat, organization, survey, task, user,
 		event, history.audited(), share.audited(),
 	}, permissionObjects()...)
 }

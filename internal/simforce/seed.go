@@ -27,7 +27,7 @@ func (s *Server) seedOrgs() {
 	for i, name := range []string{"Acme", "Globex"} {
 		pod := []string{"dM", "gB"}[i]
 		o := newOrg(makeID("00D", pod, 4_100_000+uint64(i)), name, pod, changed)
-		o.journal = s.journalLine
+		o.journal, o.sim = s.journalLine, s
 		s.orgs = append(s.orgs, o)
 	}
 }
@@ -53,6 +53,11 @@ func (s *Server) seedOthers() {
 			}})
 		}
 		o.must(change{object: "Organization", user: first, now: born, system: true, fields: Row{"Id": o.id, "Name": o.name}})
+		for n, name := range caseStatuses {
+			o.must(change{object: "CaseStatus", user: first, now: born, system: true, fields: Row{
+				"MasterLabel": name, "ApiName": name, "SortOrder": n + 1, "IsDefault": n == 0, "IsClosed": name == "Closed",
+			}})
+		}
 		for _, queue := range []string{"Support", "Billing"} {
 			o.must(change{object: "Group", user: first, now: born, system: true, fields: Row{"Name": queue, "DeveloperName": queue, "Type": "Queue"}})
 		}

@@ -71,6 +71,7 @@ type Server struct {
 	chaos    chaos
 	counters counters
 	quota    quota
+	bulk     bulk
 	state    *journal
 	writer   writer
 }
@@ -180,6 +181,9 @@ func randomHex(n int) string {
 
 // ServeHTTP routes a request: OAuth, identity, data API, control endpoint.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil {
+		r.Body = http.NoBody // a caller without a network may leave it out
+	}
 	start := s.now()
 	w.Header().Set("Date", start.Format(http.TimeFormat))
 	w.Header().Set("Server", "sfdcedge")
@@ -193,7 +197,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-SFDC-Request-Id", id)
 	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 	kind := kindOf(r)
-	defer func() { s.counters.add(kind, rec.status, r, start) }()
+	soql := jobQuery(r, kind)
+	defer func() { s.counters.add(kind, rec.status, r, start, soql) }()
 	s.settle()
 	refused, done := s.busy(rec, r)
 	defer done()

@@ -299,7 +299,7 @@ func (s *Server) AddObject(orgName string, def Object) error {
 
 var knownTypes = []FieldType{
 	TypeReference, TypeBoolean, TypeString, TypePicklist, TypeCombobox, TypePhone, TypeURL, TypeEmail, TypeTextarea,
-	TypeDatetime, TypeDate, TypeDouble, TypeInt, TypeAny,
+	TypeDatetime, TypeDate, TypeDouble, TypeInt, TypeAny, TypeBase64,
 }
 
 func (o *org) extend(def Object, now time.Time) error {
@@ -323,7 +323,7 @@ func (o *org) extend(def Object, now time.Time) error {
 		own := def.clone()
 		next = object(def.Name, def.Label, def.Plural, def.KeyPrefix, own.Fields...)
 		next.ReadOnly, next.NoReplication, next.NoUndelete = def.ReadOnly, def.NoReplication, def.NoUndelete
-		next.NoStamp, next.NoModified, next.NoCreated = def.NoStamp, def.NoModified, def.NoCreated
+		next.NoStamp, next.NoModified, next.NoCreated, next.NoBulk = def.NoStamp, def.NoModified, def.NoCreated, def.NoBulk
 		next.audited()
 	}
 	for _, f := range next.Fields {

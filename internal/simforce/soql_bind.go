@@ -56,6 +56,9 @@ func (p *boundPath) value(r *record) any {
 // value is the field at place i, computed when it is a formula.
 func (o *org) value(r *record, i int) any {
 	f := r.obj.Fields[i]
+	if f.Type == TypeAddress {
+		return addressOf(r, f)
+	}
 	if f.Formula == "" {
 		return r.get(i)
 	}
@@ -167,13 +170,14 @@ type orderKey struct {
 // maxOffset is the largest OFFSET the platform takes.
 const maxOffset = 2000
 
-// prepare checks a parsed query against the org. all includes deleted rows.
-func (s *Server) prepare(v view, q *Query, all bool) (*plan, *soqlError) {
+// prepare checks a parsed query against the org. all includes deleted rows; now
+// is what named dates go by.
+func prepare(v view, q *Query, all bool, now time.Time) (*plan, *soqlError) {
 	t := v.object(q.From)
 	if t == nil {
 		return nil, &soqlError{"INVALID_TYPE", q.fromPos, "sObject type '" + q.From + "' is not supported. " + adviceObject}
 	}
-	p := &plan{view: v, table: t, query: q, now: s.now()}
+	p := &plan{view: v, table: t, query: q, now: now}
 	seen := map[string]bool{}
 	for _, path := range q.Fields {
 		b, err := v.bind(t.obj, path)
@@ -225,11 +229,16 @@ func (s *Server) prepare(v view, q *Query, all bool) (*plan, *soqlError) {
 
 // compileText parses and prepares in one go, with errors as the API words them.
 func (s *Server) compileText(v view, text string, all bool) (*plan, *apiError) {
+	return s.compileAt(v, text, all, s.now())
+}
+
+// compileAt is compileText at another moment.
+func (s *Server) compileAt(v view, text string, all bool, now time.Time) (*plan, *apiError) {
 	q, err := parse(text)
 	if err != nil {
 		return nil, err.api(text)
 	}
-	p, err := s.prepare(v, q, all)
+	p, err := prepare(v, q, all, now)
 	if err != nil {
 		e := err.api(text)
 		e.status = http.StatusBadRequest

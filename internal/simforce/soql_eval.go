@@ -149,6 +149,9 @@ func (c compiler) operand(f *Field, e *Cond, op string, l Literal) (operand, *so
 		return &soqlError{"INVALID_FIELD", e.pos,
 			"value of filter criterion for field '" + f.Name + "' must be of type " + name + " and " + quotes}
 	}
+	if f.Type == TypeAddress {
+		return o, &soqlError{"INVALID_FIELD", e.pos, "field '" + f.Name + "' can only be filtered by distance, which the simulator has not"}
+	}
 	ordered := op != "=" && op != "!="
 	if l.Kind == LitNull {
 		if ordered {

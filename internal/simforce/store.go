@@ -153,6 +153,8 @@ type org struct {
 	journal       func(line any)
 	sharing       sharing
 	permitted     bool // permission sets are kept in step from now on
+	sim           *Server
+	jobs          []*bulkJob // oldest first
 
 	// open transactions, the rows they have written, and the one whose write is
 	// running under the data lock.

@@ -167,18 +167,16 @@ func (o *org) catchUp(now time.Time) {
 	if o.due.Load() > now.UnixNano() {
 		return
 	}
-	var ready []*transaction
-	for _, t := range o.open {
-		if !t.due.IsZero() && !t.due.After(now) {
-			ready = append(ready, t)
-		}
-	}
-	slices.SortStableFunc(ready, func(a, b *transaction) int { return a.due.Compare(b.due) })
-	for _, t := range ready {
-		o.publish(t)
+	for o.step(now) {
 	}
 	o.sweep(now)
+	o.jobs = slices.DeleteFunc(o.jobs, func(j *bulkJob) bool { return !j.expires().After(now) })
 	o.due.Store(math.MaxInt64)
+	for _, j := range o.jobs {
+		if o.wake(j.expires()); !j.ended() {
+			o.wake(j.due)
+		}
+	}
 	for _, t := range o.open {
 		if !t.due.IsZero() {
 			o.wake(t.due)
@@ -189,6 +187,33 @@ func (o *org) catchUp(now time.Time) {
 			o.wake(time.Unix(t.log.at(0).stamp, 0).Add(binLife))
 		}
 	}
+}
+
+// step does the earliest thing that is due: a commit, or the next state of a bulk
+// job, which so finds the rows of its moment. False means nothing is due.
+func (o *org) step(now time.Time) bool {
+	var t *transaction
+	for _, x := range o.open {
+		if !x.due.IsZero() && !x.due.After(now) && (t == nil || x.due.Before(t.due)) {
+			t = x
+		}
+	}
+	var j *bulkJob
+	for _, x := range o.jobs {
+		if !x.ended() && !x.due.After(now) && (j == nil || x.due.Before(j.due)) {
+			j = x
+		}
+	}
+	switch {
+	case t != nil && (j == nil || !t.due.After(j.due)):
+		o.publish(t)
+	case j != nil:
+		o.sweep(j.due)
+		j.advance(o)
+	default:
+		return false
+	}
+	return true
 }
 
 // settle lets the time that has passed have its effects; every request and

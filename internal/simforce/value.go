@@ -1,6 +1,7 @@
 package simforce
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -91,6 +92,12 @@ func convert(f *Field, v any) (any, error) {
 				return id, nil
 			}
 		}
+	case TypeBase64:
+		if s, ok := v.(string); ok {
+			if _, err := base64.StdEncoding.DecodeString(s); err == nil {
+				return s, nil
+			}
+		}
 	default:
 		if s, ok := v.(string); ok {
 			s = cleanText(s)
@@ -129,6 +136,30 @@ func cut(s string, n int) string {
 	return s
 }
 
+// addressParts are the parts of an address in the order of the wire, with what
+// the names of their fields end in.
+var addressParts = [][2]string{
+	{"city", "City"}, {"country", "Country"}, {"geocodeAccuracy", ""}, {"latitude", ""}, {"longitude", ""},
+	{"postalCode", "PostalCode"}, {"state", "State"}, {"street", "Street"},
+}
+
+// addressOf puts a compound together, nil when all its fields are null.
+func addressOf(r *record, f *Field) any {
+	out, found := Row{}, false
+	prefix := strings.TrimSuffix(f.Name, "Address")
+	for _, part := range addressParts {
+		out[part[0]] = nil
+		if part[1] != "" {
+			out[part[0]] = r.get(r.obj.field(prefix + part[1]))
+		}
+		found = found || out[part[0]] != nil
+	}
+	if !found {
+		return nil
+	}
+	return out
+}
+
 // appendValue appends the REST spelling of a value: null, quoted text, +0000
 // datetimes, and doubles that always show a fraction.
 func appendValue(b []byte, f *Field, v any) []byte {
@@ -151,6 +182,13 @@ func appendValue(b []byte, f *Field, v any) []byte {
 		return append(b, '"')
 	case string:
 		return appendString(b, x)
+	case Row: // an address
+		for i, part := range addressParts {
+			b = append(b, map[bool]byte{true: '{', false: ','}[i == 0])
+			b = append(appendString(b, part[0]), ':')
+			b = appendValue(b, nil, x[part[0]])
+		}
+		return append(b, '}')
 	}
 	return append(b, "null"...)
 }

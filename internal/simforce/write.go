@@ -1,6 +1,7 @@
 package simforce
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"slices"
@@ -155,7 +156,7 @@ func (o *org) checkText(obj *Object, f *Field, s string) *apiError {
 		if target := o.byPrefix[s[:3]]; target == nil || !slices.Contains(f.ReferenceTo, target.obj.Name) {
 			return fail("FIELD_INTEGRITY_EXCEPTION", "%s: id value of incorrect type: %s", f.Label, s)
 		}
-	case f.Type == TypeID:
+	case f.Type == TypeID, f.Type == TypeBase64:
 	case len(s) > f.Length && utf8.RuneCountInString(s) > f.Length:
 		return fail("STRING_TOO_LONG", "%s: data value too large: %s (max length=%d)", f.Label, cut(s, 60), f.Length)
 	case f.Restricted && !slices.Contains(f.Values, s):
@@ -228,6 +229,9 @@ func (o *org) derive(r *record, stamp time.Time) {
 			r.v[at] = nil
 		}
 		r.v[closed] = is
+	case "Attachment":
+		text, _ := r.get(obj.field("Body")).(string)
+		r.v[obj.field("BodyLength")] = int64(base64.StdEncoding.DecodedLen(len(text)) - strings.Count(text, "="))
 	case "EmailMessageRelation":
 		if id := r.text("RelationId"); id != "" {
 			if target := o.byPrefix[id[:3]]; target != nil {
