@@ -75,7 +75,8 @@
 // CaseHistory has CreatedDate and no other stamp, CaseShare LastModifiedDate and
 // no other; Object says the same of objects that tests declare. Outgoing mail
 // made with ToIds, CcIds and BccIds keeps only strangers in its address fields;
-// the rest stands in EmailMessageRelation.
+// the rest stands in EmailMessageRelation. A file (Attachment.Body) shows its
+// address in a query and is read there.
 //
 // # Time
 //

@@ -1,8 +1,9 @@
-// Walks through OAuth, describe, paged queries and writes with jsforce and
+// Walks through OAuth, describe, paged queries, bulk queries and writes with jsforce and
 // prints what it saw as one JSON object. Argument: a JSON object with
 // {url, clientId, clientSecret, redirectUri, username}.
 'use strict';
 const jsforce = require('jsforce');
+const bulk2 = require('jsforce/lib/api/bulk2');
 
 async function consent(authorizeUrl, username) {
   const page = await (await fetch(authorizeUrl)).text();
@@ -57,6 +58,35 @@ async function main() {
   const fetched = await conn.query('SELECT Id FROM EmailMessage').run({ autoFetch: true, maxFetch: 1000000 });
   out.fetched = fetched.records.map((r) => r.Id);
   out.count = (await conn.query('SELECT COUNT() FROM EmailMessage')).totalSize;
+
+  conn.bulk2.pollInterval = 50;
+  const bulk = await conn.bulk2.query('SELECT Id, Subject, TextBody, Incoming, SystemModstamp, Parent.CaseNumber FROM EmailMessage');
+  out.bulk = (await bulk.toArray()).map((r) => [r.Id, r.Subject, r.TextBody, r.Incoming, r.SystemModstamp, r['Parent.CaseNumber']]);
+  const job = new bulk2.QueryJobV2(conn, {
+    bodyParams: { query: 'SELECT Id FROM EmailMessage', operation: 'queryAll', columnDelimiter: 'COMMA', lineEnding: 'LF' },
+    pollingOptions: { pollInterval: 50, pollTimeout: 10000 },
+  });
+  await job.open();
+  await job.poll();
+  out.bulkJob = job.getInfo();
+  // Page by page: job.result() lets the streams of several pages run into each other.
+  out.bulkPaged = [];
+  for (let at = ''; at !== 'null'; at = job.locator) {
+    const query = '?maxRecords=1000' + (at ? '&locator=' + at : '');
+    const rows = await job.createQueryRequest({ method: 'GET', path: '/' + job.id + '/results' + query, headers: { Accept: 'text/csv' } });
+    out.bulkPaged.push(rows.map((r) => r.Id));
+  }
+  await job.delete();
+  try {
+    await job.check();
+  } catch (e) {
+    out.bulkGone = e.errorCode;
+  }
+  try {
+    await conn.bulk2.query('SELECT Id, MailingAddress FROM Contact');
+  } catch (e) {
+    out.bulkRefused = e.errorCode;
+  }
 
   const made = await conn.sobject('Case').create({ Subject: 'by jsforce', Priority: 'High' });
   out.made = made;
