@@ -43,6 +43,21 @@ type Knobs struct {
 	// RefreshIdleSeconds is after how long without use a refresh token expires; 0
 	// never.
 	RefreshIdleSeconds int `json:"refresh_idle_seconds"`
+	// RefreshLifeSeconds is after how long a refresh token expires however it is
+	// used; 0 never.
+	RefreshLifeSeconds int `json:"refresh_life_seconds"`
+	// RefreshMS is how long a refresh takes by the wall clock; another one for the
+	// same grant meanwhile is refused as already being processed.
+	RefreshMS int `json:"refresh_ms"`
+	// GrantsMax is how many grants a user may have; the oldest is revoked when there
+	// are more. 0 is any number.
+	GrantsMax int `json:"grants_max"`
+	// RequirePKCE refuses to authorize without a code challenge; PublicClient does
+	// without the consumer secret, though a wrong one is still refused.
+	RequirePKCE  bool `json:"require_pkce"`
+	PublicClient bool `json:"public_client"`
+	// TokenBytes is how many random bytes an access token has.
+	TokenBytes int `json:"token_bytes"`
 	// Maintenance is an outage.
 	Maintenance Maintenance `json:"maintenance"`
 	// WrongHost is the answer to requests for another host than that of
@@ -54,6 +69,14 @@ type Knobs struct {
 	LatencyMS int `json:"latency_ms"`
 	// QuotaMax is the org's daily requests.
 	QuotaMax int `json:"quota_max"`
+	// QuotaSoft is how many requests beyond QuotaMax are let through.
+	QuotaSoft int `json:"quota_soft"`
+	// LimitInfo is the form of Sforce-Limit-Info: "plain", "per_app" (with the share
+	// of the app behind it) or "off" (no header).
+	LimitInfo string `json:"limit_info"`
+	// LimitsLagSeconds is how old the numbers may be that limits and
+	// Sforce-Limit-Info give.
+	LimitsLagSeconds int `json:"limits_lag_seconds"`
 	// CascadeDelete is what becomes of the children of a deleted row: "stamp"
 	// (deleted with a new stamp), "keep" (deleted, stamps as they were) or "drop"
 	// (gone without a row; only getDeleted knows).
@@ -106,6 +129,10 @@ func (k Knobs) check() error {
 		return fmt.Errorf("page_max, concurrent_max, concurrent_others and refresh_idle_seconds must not be negative")
 	case !slices.Contains([]string{"stamp", "keep", "drop"}, k.CascadeDelete):
 		return fmt.Errorf("cascade_delete must be stamp, keep or drop, not %q", k.CascadeDelete)
+	case !slices.Contains([]string{"plain", "per_app", "off"}, k.LimitInfo):
+		return fmt.Errorf("limit_info must be plain, per_app or off, not %q", k.LimitInfo)
+	case k.RefreshLifeSeconds < 0, k.RefreshMS < 0, k.GrantsMax < 0, k.QuotaSoft < 0, k.LimitsLagSeconds < 0, k.TokenBytes < 24:
+		return fmt.Errorf("refresh_life_seconds, refresh_ms, grants_max, quota_soft and limits_lag_seconds must not be negative, token_bytes at least 24")
 	case k.Bulk.check() != nil:
 		return k.Bulk.check()
 	case !slices.Contains([]string{"show", "null"}, k.HiddenParents):
@@ -124,7 +151,7 @@ type knobs struct {
 func (k *knobs) init(o Options) {
 	k.k = Knobs{
 		Rotation: "off", ReuseRevokes: true, RefreshKillsSession: "auto", SessionTTLSeconds: 7200, ForeignLocator: "locator",
-		QuotaMax: o.DailyRequests, WriterRate: o.Rate, CascadeDelete: "stamp", HiddenParents: "show", Bulk: defaultBulk,
+		QuotaMax: o.DailyRequests, WriterRate: o.Rate, CascadeDelete: "stamp", HiddenParents: "show", Bulk: defaultBulk, LimitInfo: "plain", TokenBytes: 66,
 		LocatorTTLSeconds: 48 * 3600, URIMax: maxHead, ReplicationMax: maxReplicated, WrongHost: "serve", MatchRecipients: o.MatchRecipients,
 	}
 }

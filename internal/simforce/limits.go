@@ -48,16 +48,24 @@ func (t *tally) put(org string, n int, now time.Time) {
 	t.used[org][now.Unix()/3600] += n
 }
 
-// quota counts API requests.
-type quota struct{ tally }
+// quota counts API requests, and remembers what it last told.
+type quota struct {
+	tally
+	told map[string]told
+}
+
+type told struct {
+	at   time.Time
+	used int
+}
 
 // take counts one call, or refuses it at the limit.
 func (q *quota) take(s *Server, org string) *apiError {
-	limit := s.Knobs().QuotaMax
+	k := s.Knobs()
 	now := s.now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.total(org, now) >= limit {
+	if q.total(org, now) >= k.QuotaMax+k.QuotaSoft {
 		return refuse(http.StatusForbidden, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
 	}
 	q.put(org, 1, now)
@@ -75,9 +83,34 @@ func (q *quota) set(org string, n int, now time.Time) {
 
 func (q *quota) count(org string, now time.Time) int { return q.sum(org, now) }
 
-// info is the value of Sforce-Limit-Info.
+// tell is count as it is told: perhaps what it was a while ago.
+func (q *quota) tell(s *Server, org string) int {
+	lag := time.Duration(s.Knobs().LimitsLagSeconds) * time.Second
+	now := s.now()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if last, found := q.told[org]; found && lag > 0 && now.Sub(last.at) < lag {
+		return last.used
+	}
+	if q.told == nil {
+		q.told = map[string]told{}
+	}
+	q.told[org] = told{now, q.total(org, now)}
+	return q.told[org].used
+}
+
+// info is the value of Sforce-Limit-Info, "" for none.
 func (q *quota) info(s *Server, org string) string {
-	return fmt.Sprintf("api-usage=%d/%d", q.count(org, s.now()), s.Knobs().QuotaMax)
+	k := s.Knobs()
+	used := q.tell(s, org)
+	plain := fmt.Sprintf("api-usage=%d/%d", used, k.QuotaMax)
+	switch k.LimitInfo {
+	case "off":
+		return ""
+	case "per_app":
+		return fmt.Sprintf("%s, per-app-api-usage=%d/%d(appName=simforce)", plain, used, k.QuotaMax)
+	}
+	return plain
 }
 
 func (s *Server) limits(c *call) *reply {
@@ -88,7 +121,7 @@ func (s *Server) limits(c *call) *reply {
 		return failed(refuse(http.StatusForbidden, "FORBIDDEN", "You don't have the View Setup and Configuration permission."))
 	}
 	limit := s.Knobs().QuotaMax
-	left := max(limit-s.quota.count(c.view.id, s.now()), 0)
+	left := max(limit-s.quota.tell(s, c.view.id), 0)
 	type entry struct {
 		Max       int `json:"Max"`
 		Remaining int `json:"Remaining"`

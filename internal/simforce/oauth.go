@@ -98,6 +98,10 @@ func (s *Server) authorizeStart(w http.ResponseWriter, r *http.Request) {
 		callback(w, r, a, url.Values{"error": {e.Error}, "error_description": {e.Description}})
 		return
 	}
+	if a.challenge == "" && s.Knobs().RequirePKCE {
+		callback(w, r, a, url.Values{"error": {"invalid_request"}, "error_description": {"missing required code challenge"}})
+		return
+	}
 	method := q.Get("code_challenge_method")
 	if method != "" && method != "S256" || a.challenge == "" && method != "" || a.challenge != "" && !challengeForm.MatchString(a.challenge) {
 		callback(w, r, a, url.Values{"error": {"invalid_request"}, "error_description": {"invalid code challenge"}})

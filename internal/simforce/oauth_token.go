@@ -60,6 +60,7 @@ func (s *Server) client(r *http.Request, f url.Values) *oauthError {
 	switch {
 	case !same(id, s.opts.ConsumerKey):
 		return badToken("invalid_client_id", "client identifier invalid")
+	case secret == "" && s.Knobs().PublicClient:
 	case !same(secret, s.opts.ConsumerSecret):
 		return badToken("invalid_client", "invalid client credentials")
 	}
@@ -85,7 +86,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	case "authorization_code":
 		out, e = s.exchange(f)
 	case "refresh_token":
-		out, e = s.refresh(f)
+		out, e = s.refreshAlone(f)
 	default:
 		e = badToken("unsupported_grant_type", "grant type not supported")
 	}
@@ -159,6 +160,35 @@ func (g *grant) lastUsed() time.Time {
 // maxOld is how many rotated-out refresh tokens a grant remembers.
 const maxOld = 1000
 
+// refreshAlone is refresh for one request at a time of the same grant, and as
+// slow as the knob says.
+func (s *Server) refreshAlone(f url.Values) (*tokenResponse, *oauthError) {
+	ms := s.Knobs().RefreshMS
+	if ms == 0 {
+		return s.refresh(f)
+	}
+	s.auth.mu.Lock()
+	id := ""
+	if g := s.auth.byToken[f.Get("refresh_token")]; g != nil {
+		id = g.ID
+	}
+	taken := s.auth.busy[id]
+	if !taken {
+		s.auth.busy[id] = true
+	}
+	s.auth.mu.Unlock()
+	if taken {
+		return nil, badToken("invalid_request", "token request is already being processed")
+	}
+	defer func() {
+		s.auth.mu.Lock()
+		delete(s.auth.busy, id)
+		s.auth.mu.Unlock()
+	}()
+	time.Sleep(time.Duration(ms) * time.Millisecond)
+	return s.refresh(f)
+}
+
 // refresh opens a new session for a grant, and rotates as the knobs say.
 func (s *Server) refresh(f url.Values) (*tokenResponse, *oauthError) {
 	k := s.Knobs()
@@ -171,6 +201,10 @@ func (s *Server) refresh(f url.Values) (*tokenResponse, *oauthError) {
 		return nil, gone
 	}
 	if idle := time.Duration(k.RefreshIdleSeconds) * time.Second; idle > 0 && s.now().Sub(g.lastUsed()) > idle {
+		s.revokeGrant(g)
+		return nil, gone
+	}
+	if life := time.Duration(k.RefreshLifeSeconds) * time.Second; life > 0 && s.now().Sub(g.Born) > life {
 		s.revokeGrant(g)
 		return nil, gone
 	}

@@ -118,8 +118,8 @@ func (s *Server) serveData(w http.ResponseWriter, r *http.Request) {
 	if rep.header == nil {
 		rep.header = http.Header{}
 	}
-	if rep.status < 400 {
-		rep.header.Set("Sforce-Limit-Info", s.quota.info(s, sess.org))
+	if info := s.quota.info(s, sess.org); rep.status < 400 && info != "" {
+		rep.header.Set("Sforce-Limit-Info", info)
 	}
 	send(w, r, rep)
 }

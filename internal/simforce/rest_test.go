@@ -290,6 +290,37 @@ func TestComposite(t *testing.T) {
 	} {
 		require.Equal(t, http.StatusBadRequest, ask(body).status, name)
 	}
+	// One call asks everything a watch needs to know of an object.
+	now := b.clock.now().Add(time.Hour)
+	span := "?start=" + url.QueryEscape(now.Add(-2*time.Hour).Format(time.RFC3339)) + "&end=" + url.QueryEscape(now.Format(time.RFC3339))
+	c, gone := b.create("Case", nil), b.create("Case", nil)
+	require.NoError(t, b.DeleteRecord("", gone, false))
+	count := url.QueryEscape("SELECT COUNT() FROM Case WHERE IsDeleted = false AND SystemModstamp >= 2026-11-23T10:00:00Z AND SystemModstamp < 2026-11-23T11:00:00Z")
+	watch := []any{
+		part("updated", "/sobjects/Case/updated/"+span), part("deleted", "/sobjects/Case/deleted"+span), part("count", "/queryAll?q="+count),
+		part("both", "/queryAll?q="+url.QueryEscape("SELECT COUNT() FROM Case WHERE SystemModstamp >= 2026-11-23T10:00:00Z")), conditional,
+	}
+	b.clock.add(time.Hour)
+	ask(map[string]any{"compositeRequest": watch}).into(t, &out)
+	body := func(i int) string { return string(out.Parts[i].Body) }
+	require.JSONEq(t, `{"ids":["`+c+`"],"latestDateCovered":"2026-11-23T11:00:00.000+0000"}`, body(0))
+	require.Contains(t, body(1), `{"id":"`+gone+`","deletedDate":"2026-11-23T10:00:00.000+0000"}`)
+	require.JSONEq(t, `{"totalSize":1,"done":true,"records":[]}`, body(2))
+	require.JSONEq(t, `{"totalSize":2,"done":true,"records":[]}`, body(3))
+	require.Equal(t, []any{http.StatusNotModified, "null"}, []any{out.Parts[4].HTTPStatusCode, body(4)})
+	require.NotEmpty(t, out.Parts[4].HTTPHeaders["Last-Modified"])
+	require.NoError(t, b.SetVisible("", SyncUser, "Case.Type", false))
+	ask(map[string]any{"compositeRequest": watch}).into(t, &out)
+	require.Equal(t, http.StatusOK, out.Parts[4].HTTPStatusCode, "a right was taken away")
+	require.NotContains(t, body(4), `"name":"Type"`)
+	conditional["httpHeaders"] = map[string]string{"If-Modified-Since": out.Parts[4].HTTPHeaders["Last-Modified"]}
+	ask(map[string]any{"compositeRequest": watch}).into(t, &out)
+	require.Equal(t, http.StatusNotModified, out.Parts[4].HTTPStatusCode)
+	require.NoError(t, b.SetVisible("", SyncUser, "Case.Type", true))
+	ask(map[string]any{"compositeRequest": watch}).into(t, &out)
+	require.Equal(t, http.StatusOK, out.Parts[4].HTTPStatusCode, "and given back within the same second")
+	require.Contains(t, body(4), `"name":"Type"`)
+
 	var batch struct {
 		HasErrors bool
 		Results   []struct {

@@ -1,6 +1,7 @@
 package simforce
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"net/http"
@@ -34,6 +35,8 @@ type grant struct {
 	Born    time.Time `json:"born"`
 	// Used is when the refresh token was last presented.
 	Used time.Time `json:"used,omitzero"`
+
+	ordinal int // which grant of this run it is
 }
 
 // attempt is a user in front of the login or consent page.
@@ -63,6 +66,7 @@ type auth struct {
 	grants   map[string]*grant
 	byToken  map[string]*grant // live and rotated-out refresh tokens
 	sessions map[string]*session
+	busy     map[string]bool // grants of which a refresh is on its way
 }
 
 func (a *auth) init() {
@@ -71,6 +75,7 @@ func (a *auth) init() {
 	a.grants = map[string]*grant{}
 	a.byToken = map[string]*grant{}
 	a.sessions = map[string]*session{}
+	a.busy = map[string]bool{}
 }
 
 // tokenText makes n random bytes look like a token; '.' and '_' occur as in
@@ -84,14 +89,15 @@ func tokenText(n int) string {
 // newSession opens a session for a grant. The caller holds auth.mu.
 func (s *Server) newSession(g *grant) *session {
 	now := s.now()
-	ttl := s.Knobs().sessionTTL()
+	k := s.Knobs()
+	ttl := k.sessionTTL()
 	for id, old := range s.auth.sessions {
 		if now.Sub(old.used) > ttl {
 			s.endSession(id)
 		}
 	}
 	sess := &session{
-		id: g.Org[:15] + "!AQ" + tokenText(66), org: g.Org, user: g.User, grant: g.ID, scope: g.Scope, born: now, used: now,
+		id: g.Org[:15] + "!AQ" + tokenText(k.TokenBytes), org: g.Org, user: g.User, grant: g.ID, scope: g.Scope, born: now, used: now,
 	}
 	s.auth.sessions[sess.id] = sess
 	s.journalSession(sess, false)
@@ -190,12 +196,31 @@ func (s *Server) Grant(username string) (Tokens, error) {
 }
 
 func (s *Server) newGrant(org, user string, scope []string) *grant {
-	g := &grant{ID: randomHex(8), Org: org, User: user, Scope: scope, Born: s.now()}
+	g := &grant{ID: randomHex(8), Org: org, User: user, Scope: scope, Born: s.now(), ordinal: len(s.auth.grants)}
 	if slices.Contains(scope, "refresh_token") || slices.Contains(scope, "offline_access") {
 		g.Refresh = "5Aep861" + tokenText(57)
 		s.auth.byToken[g.Refresh] = g
 	}
 	s.auth.grants[g.ID] = g
 	s.journalGrant(g)
+	s.evict(user)
 	return g
+}
+
+// evict revokes the oldest grants of a user when there are more than allowed.
+func (s *Server) evict(user string) {
+	most := s.Knobs().GrantsMax
+	var mine []*grant
+	for _, g := range s.auth.grants {
+		if g.User == user && !g.Revoked {
+			mine = append(mine, g)
+		}
+	}
+	if most == 0 || len(mine) <= most {
+		return
+	}
+	slices.SortFunc(mine, func(a, b *grant) int { return cmp.Or(a.Born.Compare(b.Born), cmp.Compare(a.ordinal, b.ordinal)) })
+	for _, g := range mine[:len(mine)-most] {
+		s.revokeGrant(g)
+	}
 }
