@@ -3,6 +3,7 @@ package poll
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -48,10 +49,20 @@ func (s *Service) compare(ctx context.Context, t *store.Target, o *store.TargetO
 		return false, err
 	}
 	c := &comparison{service: s, target: t, object: o, plan: plan, upTo: o.VerifiedTo}
-	if err := c.count(ctx); err != nil {
-		return false, err
-	}
-	if err := c.explain(ctx); err != nil {
+	switch err := c.count(ctx); {
+	case err == nil:
+		c.result.Counted = true
+		if err := c.explain(ctx); err != nil && !salesforce.TooBroad(err) {
+			return false, err
+		}
+	case salesforce.TooBroad(err):
+		// Counting is too much for Salesforce: then the rows are gone through in small steps.
+		at, done, err := c.rows(ctx, o.SweepAt, c.upTo)
+		if err != nil {
+			return false, err
+		}
+		c.swept(at, done)
+	default:
 		return false, err
 	}
 	c.result.To, c.result.Repaired = c.upTo, c.found
@@ -132,15 +143,26 @@ func (c *comparison) count(ctx context.Context) error {
 		}
 		c.result.Months = append(c.result.Months, store.Month{Month: m, Salesforce: int64(pages[2+i].TotalSize), Stored: stored})
 	}
-	last, more, err := c.page(ctx, at, store.Position{Stamp: c.upTo, ID: lastID}, pages[1])
-	if err != nil {
+	last, more := endOf(c.upTo), !pages[1].Done || pages[1].TotalSize >= pageRows
+	if n := len(pages[1].Rows); more && n > 0 {
+		seen, err := c.plan.seen(pages[1].Rows[n-1])
+		if err != nil {
+			return err
+		}
+		last = seen.Position
+	}
+	if err := c.page(ctx, at, last, pages[1].Rows); err != nil {
 		return err
 	}
+	c.swept(last, !more)
 	c.whole = c.whole || at.IsZero() && !more
-	if c.result.Swept = !more; more {
-		c.result.SweepAt = last
-	}
 	return nil
+}
+
+func (c *comparison) swept(at store.Position, done bool) {
+	if c.result.Swept = done; !done {
+		c.result.SweepAt = at
+	}
 }
 
 // months chooses the months of the ledger to count: those that differed, then those
@@ -199,8 +221,12 @@ func (c *comparison) narrow(ctx context.Context, from, to time.Time, theirs, our
 	if theirs-ours > pageRows {
 		return c.readAgain(ctx, from, to)
 	}
+	stretch := func() error {
+		_, _, err := c.rows(ctx, store.Position{Stamp: from}, to)
+		return err
+	}
 	if max(theirs, ours) <= pageRows || from.Equal(to) {
-		return c.rows(ctx, from, to)
+		return stretch()
 	}
 	middle, err := c.service.Store.MiddleStamp(ctx, c.target.SourceID, c.object.Name, from, to)
 	if err != nil {
@@ -208,7 +234,7 @@ func (c *comparison) narrow(ctx context.Context, from, to time.Time, theirs, our
 	}
 	if middle.IsZero() || !middle.Before(to) || !from.IsZero() && middle.Before(from) {
 		if from.IsZero() {
-			return c.rows(ctx, from, to)
+			return stretch()
 		}
 		middle = from.Add(to.Sub(from) / 2).Truncate(time.Second)
 	}
@@ -247,57 +273,62 @@ func (c *comparison) readAgain(ctx context.Context, from, to time.Time) error {
 	return c.service.Store.RequestResync(ctx, c.target.IntegrationID, c.object.Name, from, to, "rows are missing")
 }
 
-// rows compares a stretch Id by Id.
-func (c *comparison) rows(ctx context.Context, from, to time.Time) error {
-	stamp := c.plan.Recipe.Stamp
-	at := store.Position{Stamp: from}
-	end := store.Position{Stamp: to, ID: lastID}
-	for more := true; more && c.calls < compareCalls; {
-		q, err := c.plan.query(c.plan.scanFields(), soql.AllOf(after(stamp, at), soql.AtOrBefore(stamp, to)), byKeyset(stamp), pageRows)
+// rows compares a stretch Id by Id, from from on.
+func (c *comparison) rows(ctx context.Context, from store.Position, to time.Time) (at store.Position, done bool, err error) {
+	p := &pages{object: c.plan.Object, stamp: c.plan.Recipe.Stamp, at: from, end: to,
+		query: func(more soql.Expr, order []soql.Order, limit int) (string, error) {
+			return c.plan.query(c.plan.scanFields(), more, order, limit)
+		},
+		ask: func(ctx context.Context, q string) (salesforce.Page, error) {
+			pages, err := c.ask(ctx, nil, q)
+			if err != nil {
+				return salesforce.Page{}, err
+			}
+			return pages[0], nil
+		}}
+	p.size, p.keep = c.service.narrowings.of(c.target.IntegrationID + " " + c.object.Name + " " + c.plan.Object)
+	for !p.done && c.calls < compareCalls {
+		before := p.at
+		rows, err := p.next(ctx)
 		if err != nil {
-			return fault.Wrap(fault.Internal, err, "build the sweep of %s", c.plan.Object)
+			return before, false, err
 		}
-		pages, err := c.ask(ctx, nil, q)
-		if err != nil {
-			return err
+		upTo := p.at
+		if p.done {
+			upTo = endOf(to)
 		}
-		if at, more, err = c.page(ctx, at, end, pages[0]); err != nil {
-			return err
+		if err := c.page(ctx, before, upTo, rows); err != nil {
+			return before, false, err
 		}
 	}
-	return nil
+	return p.at, p.done, nil
 }
 
-// page compares one page of ids and stamps, behind from and at most up to end, and asks
+// page compares one page of ids and stamps, all rows behind from and up to upTo, and asks
 // for what differs to be read again.
-func (c *comparison) page(ctx context.Context, from, end store.Position, page salesforce.Page) (last store.Position, more bool, err error) {
-	rows := make([]store.Seen, 0, len(page.Rows))
-	last = from
-	for _, row := range page.Rows {
+func (c *comparison) page(ctx context.Context, from, upTo store.Position, page []json.RawMessage) error {
+	rows := make([]store.Seen, 0, len(page))
+	for _, row := range page {
 		seen, err := c.plan.seen(row)
 		if err != nil {
-			return last, false, err
+			return err
 		}
-		last = seen.Position
 		rows = append(rows, seen)
 	}
-	if more = len(page.Rows) > 0 && (!page.Done || page.TotalSize >= pageRows); more {
-		end = last
-	}
-	difference, err := c.service.Store.CompareRows(ctx, c.target.SourceID, c.object.Name, from, end, rows)
+	difference, err := c.service.Store.CompareRows(ctx, c.target.SourceID, c.object.Name, from, upTo, rows)
 	if err != nil {
-		return last, false, err
+		return err
+	}
+	if len(difference.Unseen) > manyMissing {
+		return c.readAgain(ctx, from.Stamp, upTo.Stamp)
 	}
 	ids := difference.Gone
-	if len(difference.Unseen) > manyMissing {
-		return last, more, c.readAgain(ctx, from.Stamp, end.Stamp)
-	}
 	for _, p := range difference.Unseen {
 		ids = append(ids, p.ID)
 	}
 	asked, err := c.service.Store.AddRepairs(ctx, c.target.IntegrationID, c.object.Name, ids)
 	c.found += asked
-	return last, more, err
+	return err
 }
 
 // countQuery counts the rows that are not deleted with a stamp from from (zero: any) to to.

@@ -23,21 +23,23 @@ func (r *reading) dependencies(ctx context.Context) error {
 		if err := r.pending(ctx, d, r.plan.Dependencies[i]); err != nil {
 			return err
 		}
-		q, err := soql.Select{Fields: []string{transform.PathID, stampField}, From: d.Parent,
-			Where: after(stampField, d.Hi), OrderBy: byKeyset(stampField), Limit: maxParents}.Build()
-		if err != nil {
-			return fault.Wrap(fault.Internal, err, "build the query of %s", d.Parent)
+		p := r.pages(d.Parent, stampField, d.Hi, func(more soql.Expr, order []soql.Order, limit int) (string, error) {
+			return parentQuery(d, more, order, limit)
+		})
+		p.rows = maxParents
+		var rows []json.RawMessage
+		for len(rows) == 0 && !p.done {
+			var err error
+			if rows, err = p.next(ctx); err != nil {
+				return err
+			}
 		}
-		page, err := r.ask(ctx, q)
-		if err != nil {
-			return err
-		}
-		if len(page.Rows) == 0 {
+		if len(rows) == 0 {
 			continue
 		}
 		var parents []store.Position
 		hi := d.Hi
-		for _, row := range page.Rows {
+		for _, row := range rows {
 			p, err := positionOf(row, stampField)
 			if err != nil {
 				return err
@@ -54,7 +56,7 @@ func (r *reading) dependencies(ctx context.Context) error {
 			return err
 		}
 		// Without a step forward the next look does it: by then its second is over.
-		r.seal.More = r.seal.More || hi != d.Hi && (!page.Done || len(page.Rows) == maxParents)
+		r.seal.More = r.seal.More || hi != d.Hi && !p.done
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"hash"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/salesforce"
+	"salesforcesync/internal/soql"
 	"salesforcesync/internal/store"
 )
 
@@ -162,43 +164,65 @@ func (r *reading) dated(began, server time.Time) error {
 // the batch is read is not settled either.
 func (r *reading) settled(t time.Time) bool { return !t.After(r.seal.ServerTime.Add(-store.Settle)) }
 
+// past reports whether everything in front of p was over before this reading began.
+func (r *reading) past(p store.Position) bool {
+	if p.ID == "" { // nothing of that second was read
+		return r.settled(p.Stamp.Add(-time.Second))
+	}
+	return r.settled(p.Stamp)
+}
+
 // live reads pages behind the cursor until the batch is full or there is no more.
 // It never follows a locator: those die with the session, a keyset does not.
 func (r *reading) live(ctx context.Context) error {
-	stamp := r.plan.Recipe.Stamp
-	at := r.object.Hi
+	p := r.pages(r.plan.Object, r.plan.Recipe.Stamp, r.object.Hi, func(more soql.Expr, order []soql.Order, limit int) (string, error) {
+		return r.plan.query(r.plan.Fields, more, order, limit)
+	})
+	before := r.seal.Rows
 	for {
-		q, err := r.plan.query(r.plan.Fields, after(stamp, at), byKeyset(stamp), pageRows)
+		rows, err := p.next(ctx)
 		if err != nil {
-			return fault.Wrap(fault.Internal, err, "build the query of %s", r.plan.Object)
-		}
-		page, err := r.ask(ctx, q)
-		if err != nil {
+			if salesforce.TooBroad(errors.Unwrap(err)) && (r.seal.Rows > before || !r.seal.To.IsZero()) {
+				r.seal.More = true // what was read up to there is kept; the next batch begins with the trouble
+				return nil
+			}
 			return err
 		}
-		for _, row := range page.Rows {
-			p, err := r.add(ctx, row)
+		for _, row := range rows {
+			at, err := r.add(ctx, row)
 			if err != nil {
 				return err
 			}
-			at = p
-			if r.settled(p.Stamp) {
-				r.seal.To = p
+			if r.settled(at.Stamp) {
+				r.seal.To = at
 			}
 		}
-		more := !page.Done || page.TotalSize >= pageRows
-		if more && len(page.Rows) == 0 {
-			return fault.New(fault.Transient, "query %s: Salesforce says there is more and gives no row", r.plan.Object)
+		if p.at != r.object.Hi && r.past(p.at) { // a window was read to its end, perhaps without a row
+			r.seal.To = p.at
 		}
-		if full := r.seal.Bytes >= r.service.batchBytes() || r.seal.Rows >= maxBatchRows; !more || full {
-			r.seal.More = r.seal.More || more
-			if !more && r.object.Hi.IsZero() && r.seal.To.IsZero() {
-				// Nothing, or nothing that is settled: from here on there is something to watch behind.
-				r.seal.To = store.Position{Stamp: r.seal.ServerTime.Add(-tail)}
-			}
-			return nil
+		full := r.seal.Bytes >= r.service.batchBytes() || r.seal.Rows >= maxBatchRows || r.calls >= maxAsks
+		if !p.done && !full {
+			continue
 		}
+		r.seal.More = r.seal.More || !p.done
+		from := r.object.Hi
+		if !r.seal.To.IsZero() {
+			from = r.seal.To
+		}
+		if rest := r.seal.ServerTime.Add(-tail); p.done && (from.IsZero() || p.narrow && from.Stamp.Before(rest)) {
+			// Nothing, or nothing that is settled: from here on there is something to watch
+			// behind. Where a look back over all of the time is too much, the next one is short.
+			r.seal.To = store.Position{Stamp: rest}
+		}
+		return nil
 	}
+}
+
+// pages reads an object behind a position, with what is known of how much may be asked for.
+func (r *reading) pages(object, stamp string, at store.Position, query func(soql.Expr, []soql.Order, int) (string, error)) *pages {
+	p := &pages{object: object, stamp: stamp, query: query, ask: r.ask, at: at, near: at.ID}
+	p.size, p.keep = r.service.narrowings.of(r.target.IntegrationID + " " + r.object.Name + " " + object)
+	return p
 }
 
 // add stages one row and says where it stands.

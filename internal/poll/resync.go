@@ -2,9 +2,10 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"time"
 
-	"salesforcesync/internal/fault"
+	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/soql"
 	"salesforcesync/internal/store"
 )
@@ -13,45 +14,36 @@ import (
 // come to. It compares each page with what is stored too, so that records which are no
 // longer there are found on the way. What is newer than the window is the live lane's.
 func (r *reading) again(ctx context.Context) error {
-	stamp := r.plan.Recipe.Stamp
-	at := r.lane.At
-	if at.IsZero() {
-		at.Stamp = r.lane.From
+	p := r.pages(r.plan.Object, r.plan.Recipe.Stamp, r.lane.At, func(more soql.Expr, order []soql.Order, limit int) (string, error) {
+		return r.plan.query(r.plan.Fields, more, order, limit)
+	})
+	if p.at.IsZero() {
+		p.at.Stamp = r.lane.From
 	}
-	var bound soql.Expr
-	end := store.Position{}
-	if until := r.lane.Until; !until.IsZero() {
-		bound = soql.AtOrBefore(stamp, until)
-		end = store.Position{Stamp: until, ID: lastID}
-	}
+	p.end = r.lane.Until
 	for {
-		q, err := r.plan.query(r.plan.Fields, soql.AllOf(after(stamp, at), bound), byKeyset(stamp), pageRows)
+		from := p.at
+		rows, err := p.next(ctx)
 		if err != nil {
-			return fault.Wrap(fault.Internal, err, "build the query of %s", r.plan.Object)
-		}
-		page, err := r.ask(ctx, q)
-		if err != nil {
+			if salesforce.TooBroad(errors.Unwrap(err)) && r.seal.Rows > 0 {
+				return nil // what was read up to there is kept; the next batch begins with the trouble
+			}
 			return err
 		}
-		more := !page.Done || page.TotalSize >= pageRows
-		if more && len(page.Rows) == 0 {
-			return fault.New(fault.Transient, "query %s: Salesforce says there is more and gives no row", r.plan.Object)
-		}
-		from := at
-		seen := make([]store.Seen, 0, len(page.Rows))
-		for _, row := range page.Rows {
+		seen := make([]store.Seen, 0, len(rows))
+		for _, row := range rows {
 			one, err := r.plan.seen(row)
 			if err != nil {
 				return err
 			}
-			if at, err = r.add(ctx, row); err != nil {
+			if _, err := r.add(ctx, row); err != nil {
 				return err
 			}
 			seen = append(seen, one)
 		}
-		upTo := end
-		if more {
-			upTo = at
+		upTo := p.at
+		if p.done {
+			upTo = endOf(p.end)
 		}
 		difference, err := r.service.Store.CompareRows(ctx, r.target.SourceID, r.object.Name, from, upTo, seen)
 		if err != nil {
@@ -60,13 +52,21 @@ func (r *reading) again(ctx context.Context) error {
 		if _, err := r.service.Store.AddRepairs(ctx, r.target.IntegrationID, r.object.Name, difference.Gone); err != nil {
 			return err
 		}
-		if full := r.seal.Bytes >= r.service.batchBytes() || r.seal.Rows >= maxBatchRows; !more || full {
-			r.seal.To, r.seal.Final = at, !more
+		r.seal.To, r.seal.Final = p.at, p.done
+		if full := r.seal.Bytes >= r.service.batchBytes() || r.seal.Rows >= maxBatchRows || r.calls >= maxAsks; p.done || full {
 			// The live lane comes first: when a look for news is due, the rest waits for it.
-			r.seal.More = more && r.target.ReadAt.Sub(r.target.WatchedAt) < specOf(r.target).interval()
+			r.seal.More = !p.done && r.target.ReadAt.Sub(r.target.WatchedAt) < specOf(r.target).interval()
 			return nil
 		}
 	}
+}
+
+// endOf is the place behind every row with a stamp up to last; zero is the end of all.
+func endOf(last time.Time) store.Position {
+	if last.IsZero() {
+		return store.Position{}
+	}
+	return store.Position{Stamp: last, ID: lastID}
 }
 
 // lastID is behind every Id in the order in which Salesforce compares them.

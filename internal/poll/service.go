@@ -36,7 +36,8 @@ type Service struct {
 	// cost of a batch's three activities no longer counts.
 	BatchBytes int64
 
-	clocks sync.Map // integration id → time.Duration: how far Salesforce's clock is ahead of ours
+	clocks     sync.Map // integration id → time.Duration: how far Salesforce's clock is ahead of ours
+	narrowings narrowings
 }
 
 const (
@@ -45,6 +46,7 @@ const (
 	chunkBytes        = 1 << 20
 	pageRows          = 2000 // the most Salesforce gives in one page
 	maxBatchRows      = 20000
+	maxAsks           = 400  // queries in one batch; more only while one page is looked for
 	maxParents        = 200  // changed parents followed in one query of children
 	maxRechecks       = 2000 // Ids read again in one batch
 	recheckIDs        = 200  // Ids in one query: 18 characters each keep the URI short

@@ -108,7 +108,7 @@ func (k *tick) add(o *store.TargetObject, ask salesforce.Ask, read func(context.
 	k.asks = append(k.asks, ask)
 	k.reads = append(k.reads, func(ctx context.Context, a salesforce.Answer) error {
 		err := a.Err
-		if err == nil {
+		if err == nil || salesforce.TooBroad(err) { // then there is a way to ask for less
 			err = read(ctx, a)
 		}
 		if err != nil {
@@ -116,6 +116,14 @@ func (k *tick) add(o *store.TargetObject, ask salesforce.Ask, read func(context.
 		}
 		return nil
 	})
+}
+
+// probed makes news of a row that a probe saw. A probe that is too much for Salesforce
+// cannot tell; reading goes in smaller steps and finds out.
+func (k *tick) probed(o *store.TargetObject, a salesforce.Answer) {
+	if a.Err != nil || len(a.Page.Rows) > 0 {
+		k.news(o)
+	}
 }
 
 // ask puts the object's questions on the list: is there a row behind its cursor, and
@@ -133,7 +141,7 @@ func (k *tick) ask(o *store.TargetObject) error {
 	query := salesforce.QueryOptions{All: true}
 	if scan {
 		tail := k.service.scanOf(k.target, o, plan, func(n int) { k.late(o, n) })
-		q, err := tail.query(tail.at)
+		q, err := tail.first()
 		if err != nil {
 			return fault.Wrap(fault.Internal, err, "build the scan of %s", plan.Object)
 		}
@@ -146,9 +154,7 @@ func (k *tick) ask(o *store.TargetObject) error {
 			return fault.Wrap(fault.Internal, err, "build the probe of %s", plan.Object)
 		}
 		k.add(o, salesforce.Subquery{SOQL: q, QueryOptions: query}, func(_ context.Context, a salesforce.Answer) error {
-			if len(a.Page.Rows) > 0 {
-				k.news(o)
-			}
+			k.probed(o, a)
 			return nil
 		})
 	}
@@ -161,25 +167,25 @@ func (k *tick) ask(o *store.TargetObject) error {
 }
 
 func (k *tick) askParents(o *store.TargetObject, d store.Dependency, scan bool, settled *mark) error {
-	at, limit := d.Hi, 1
 	var tail *tailScan
+	var q string
+	var err error
 	if scan {
 		tail = k.service.parentScanOf(k.target, o, d, func(n int) { k.late(o, n) })
-		at, limit = tail.at, pageRows
+		q, err = tail.first()
+	} else {
+		q, err = parentQuery(d, after(stampField, d.Hi), byKeyset(stampField), 1)
 	}
-	q, err := parentQuery(d, at, limit)
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "build the probe of %s", d.Parent)
 	}
 	ask := salesforce.Subquery{SOQL: q, QueryOptions: salesforce.QueryOptions{All: true}}
 	k.add(o, ask, func(ctx context.Context, a salesforce.Answer) error {
 		if tail == nil {
-			if len(a.Page.Rows) > 0 {
-				k.news(o)
-			}
+			k.probed(o, a)
 			return nil
 		}
-		if err := k.service.finish(ctx, k.target, o, tail, a.Page, k.began, *settled); err != nil {
+		if err := k.service.finish(ctx, k.target, o, tail, a, k.began, *settled); err != nil {
 			return err
 		}
 		if tail.beyond(d.Hi) {
@@ -200,13 +206,13 @@ func (k *tick) late(o *store.TargetObject, n int) {
 
 // scanned ends the scan of the object's tail, and makes news of what it saw.
 func (k *tick) scanned(ctx context.Context, o *store.TargetObject, tail *tailScan, a salesforce.Answer, settled mark) error {
-	if err := k.service.finish(ctx, k.target, o, tail, a.Page, k.began, settled); err != nil {
+	if err := k.service.finish(ctx, k.target, o, tail, a, k.began, settled); err != nil {
 		return err
 	}
 	if tail.beyond(o.Hi) {
 		k.news(o)
 	}
-	v := store.Verified{After: max(verifyEvery, time.Duration(tail.pages)*verifyEvery)}
+	v := store.Verified{After: max(verifyEvery, time.Duration(tail.calls)*verifyEvery)}
 	if !tail.complete.Before(o.VerifyFrom) {
 		v.To = tail.complete
 	}

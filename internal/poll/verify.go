@@ -2,9 +2,9 @@ package poll
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
-	"salesforcesync/internal/fault"
 	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/soql"
 	"salesforcesync/internal/store"
@@ -22,52 +22,48 @@ const verifyEvery = time.Minute
 // What had settled when the scan began, and has no difference, is complete for good:
 // that is the only thing that moves "complete up to".
 type tailScan struct {
-	object string // whose rows are scanned: the synced object, or a parent's
-	stamp  string
-	at     store.Position
-	query  func(at store.Position) (string, error)
+	*pages
 	// compare looks at one page: all rows behind from and up to upTo (zero: the end). It
 	// returns the oldest stamp that was missing, zero for none.
 	compare func(ctx context.Context, from, upTo store.Position, rows []store.Seen) (time.Time, error)
-	read    func(row []byte) (store.Seen, error)
+	read    func(row json.RawMessage) (store.Seen, error)
 
 	complete time.Time
-	pages    int
-	rows     int
+	calls    int
+	newest   store.Position // of the rows seen
 }
 
 // beyond reports whether the scan saw a row behind the cursor hi.
 func (t *tailScan) beyond(hi store.Position) bool {
-	return t.rows > 0 && (t.at.Stamp.After(hi.Stamp) || t.at.Stamp.Equal(hi.Stamp) && salesforce.CompareIDs(t.at.ID, hi.ID) > 0)
+	return t.newest.Stamp.After(hi.Stamp) || t.newest.Stamp.Equal(hi.Stamp) && salesforce.CompareIDs(t.newest.ID, hi.ID) > 0
 }
 
-// page reads one page of the scan and says whether there are more.
-func (t *tailScan) page(ctx context.Context, page salesforce.Page) (more bool, err error) {
-	from := t.at
-	rows := make([]store.Seen, 0, len(page.Rows))
-	for _, row := range page.Rows {
+// first is the query of the first page.
+func (t *tailScan) first() (string, error) {
+	return t.query(after(t.stamp, t.at), byKeyset(t.stamp), t.most())
+}
+
+// page compares the rows that were read between from and where the scan stands now.
+func (t *tailScan) page(ctx context.Context, from store.Position, page []json.RawMessage) error {
+	rows := make([]store.Seen, 0, len(page))
+	for _, row := range page {
 		seen, err := t.read(row)
 		if err != nil {
-			return false, err
+			return err
 		}
-		t.at = seen.Position
+		t.newest = seen.Position
 		rows = append(rows, seen)
 	}
-	more = len(page.Rows) > 0 && (!page.Done || page.TotalSize >= pageRows)
-	var upTo store.Position
-	if more {
-		upTo = t.at
+	upTo := t.at
+	if t.done {
+		upTo = store.Position{}
 	}
 	missing, err := t.compare(ctx, from, upTo, rows)
-	if err != nil {
-		return false, err
-	}
-	if before := missing.Add(-time.Second); !missing.IsZero() && before.Before(t.complete) {
+	if before := missing.Add(-time.Second); err == nil && !missing.IsZero() && before.Before(t.complete) {
 		t.complete = before
 	}
-	t.pages++
-	t.rows += len(rows)
-	return more, nil
+	t.calls++
+	return err
 }
 
 // mark is what Salesforce says has settled: no transaction that began before at is open.
@@ -92,38 +88,53 @@ func (m mark) completeAt(now time.Time) time.Time {
 }
 
 // finish reads the first page, which came with a tick, and those behind it. began is
-// when the tick asked.
-func (s *Service) finish(ctx context.Context, t *store.Target, o *store.TargetObject, scan *tailScan, first salesforce.Page, began time.Time, settled mark) error {
+// when the tick asked. If the first page was too much for Salesforce, smaller ones are read.
+func (s *Service) finish(ctx context.Context, t *store.Target, o *store.TargetObject, scan *tailScan, first salesforce.Answer, began time.Time, settled mark) error {
+	scan.size, scan.keep = s.narrowings.of(t.IntegrationID + " " + o.Name + " " + scan.object)
+	scan.ask = func(ctx context.Context, q string) (salesforce.Page, error) {
+		if err := s.Store.Gate(ctx, o.Stream, o.Epoch); err != nil {
+			return salesforce.Page{}, err
+		}
+		return s.Orgs.Org(t.IntegrationID).Query(ctx, q, salesforce.QueryOptions{All: true})
+	}
 	// Salesforce dates the answer when it has run the query; the rows are from when it began.
 	scan.complete = settled.completeAt(first.ServerTime.Add(-time.Since(began)))
-	page := first
-	for {
-		more, err := scan.page(ctx, page)
-		if err != nil || !more {
+	from := scan.at
+	var rows []json.RawMessage
+	switch {
+	case first.Err == nil:
+		rows = first.Page.Rows
+		if err := scan.take(window{shape: shapeKeyset, final: true}, scan.most(), first.Page); err != nil {
 			return err
 		}
-		if err := s.Store.Gate(ctx, o.Stream, o.Epoch); err != nil {
+		if err := scan.page(ctx, from, rows); err != nil {
 			return err
 		}
-		q, err := scan.query(scan.at)
+	case !salesforce.TooBroad(first.Err):
+		return first.Err
+	}
+	for !scan.done {
+		from = scan.at
+		rows, err := scan.next(ctx)
 		if err != nil {
-			return fault.Wrap(fault.Internal, err, "build the scan of %s", scan.object)
+			return err
 		}
-		if page, err = s.Orgs.Org(t.IntegrationID).Query(ctx, q, salesforce.QueryOptions{All: true}); err != nil {
+		if err := scan.page(ctx, from, rows); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // scanOf is the scan of the object's own tail. late is called with the number of records
 // that are to be read again because of it.
 func (s *Service) scanOf(t *store.Target, o *store.TargetObject, plan *Plan, late func(int)) *tailScan {
-	stamp := plan.Recipe.Stamp
 	return &tailScan{
-		object: plan.Object, stamp: stamp, at: store.Position{Stamp: o.VerifyFrom}, read: func(row []byte) (store.Seen, error) { return plan.seen(row) },
-		query: func(at store.Position) (string, error) {
-			return plan.query(plan.scanFields(), after(stamp, at), byKeyset(stamp), pageRows)
-		},
+		pages: &pages{object: plan.Object, stamp: plan.Recipe.Stamp, at: store.Position{Stamp: o.VerifyFrom},
+			query: func(more soql.Expr, order []soql.Order, limit int) (string, error) {
+				return plan.query(plan.scanFields(), more, order, limit)
+			}},
+		read: plan.seen,
 		compare: func(ctx context.Context, from, upTo store.Position, rows []store.Seen) (missing time.Time, err error) {
 			difference, err := s.Store.CompareRows(ctx, t.SourceID, o.Name, from, upTo, rows)
 			if err != nil {
@@ -158,12 +169,14 @@ func (s *Service) parentScanOf(t *store.Target, o *store.TargetObject, d store.D
 		from = d.Hi.Stamp.Add(-store.Tail)
 	}
 	return &tailScan{
-		object: d.Parent, stamp: stampField, at: store.Position{Stamp: from},
-		read: func(row []byte) (store.Seen, error) {
+		pages: &pages{object: d.Parent, stamp: stampField, at: store.Position{Stamp: from},
+			query: func(more soql.Expr, order []soql.Order, limit int) (string, error) {
+				return parentQuery(d, more, order, limit)
+			}},
+		read: func(row json.RawMessage) (store.Seen, error) {
 			at, err := positionOf(row, stampField)
 			return store.Seen{Position: at}, err
 		},
-		query: func(at store.Position) (string, error) { return parentQuery(d, at, pageRows) },
 		compare: func(ctx context.Context, _, _ store.Position, rows []store.Seen) (time.Time, error) {
 			var seen []store.Position
 			for _, r := range rows {
@@ -178,8 +191,7 @@ func (s *Service) parentScanOf(t *store.Target, o *store.TargetObject, d store.D
 	}
 }
 
-// parentQuery asks for parents of the dependency behind at, by (stamp, Id).
-func parentQuery(d store.Dependency, at store.Position, limit int) (string, error) {
-	return soql.Select{Fields: []string{transform.PathID, stampField}, From: d.Parent,
-		Where: after(stampField, at), OrderBy: byKeyset(stampField), Limit: limit}.Build()
+// parentQuery asks for parents of the dependency.
+func parentQuery(d store.Dependency, where soql.Expr, order []soql.Order, limit int) (string, error) {
+	return soql.Select{Fields: []string{transform.PathID, stampField}, From: d.Parent, Where: where, OrderBy: order, Limit: limit}.Build()
 }

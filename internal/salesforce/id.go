@@ -61,3 +61,27 @@ func checksum(id15 string) string {
 func alphanumeric(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }
+
+// FirstID is in front of every record id in Salesforce's order.
+const FirstID = "000000000000000AAA"
+
+// idDigits are the characters of an id in Salesforce's order.
+const idDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// AdvanceID returns the id that lies n steps of the size 62^place behind id in
+// Salesforce's order: an end for a range of ids, which no record need have. place is 0
+// to 14, n below 62. false when there is no such id.
+func AdvanceID(id string, place, n int) (string, bool) {
+	if !ValidID(id) || place < 0 || place > 14 {
+		return "", false
+	}
+	digits := []byte(id[:15])
+	for i := 14 - place; n > 0; i-- {
+		if i < 0 {
+			return "", false
+		}
+		sum := strings.IndexByte(idDigits, digits[i]) + n
+		digits[i], n = idDigits[sum%62], sum/62
+	}
+	return To18(string(digits)), true
+}

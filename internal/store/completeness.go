@@ -11,7 +11,8 @@ import (
 type Comparison struct {
 	After time.Duration // when the next one is due
 
-	// Rows with a stamp up to To: Salesforce's answer to COUNT(), and our count.
+	// Rows with a stamp up to To: Salesforce's answer to COUNT(), and our count, if Counted.
+	Counted    bool
 	To         time.Time
 	Salesforce int64
 	Stored     int64
@@ -40,11 +41,15 @@ func (s *Store) SaveComparison(ctx context.Context, stream, epoch int64, c Compa
 	return s.inTx(ctx, "store the comparison", func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 			update streams set
-				compare_after = now() + $3::interval, salesforce_rows = $4, stored_rows = $5, counted_to = $6, counted_at = now(),
+				compare_after = now() + $3::interval,
+				salesforce_rows = case when $11 then $4 else salesforce_rows end,
+				stored_rows = case when $11 then $5 else stored_rows end,
+				counted_to = case when $11 then $6 else counted_to end,
+				counted_at = case when $11 then now() else counted_at end,
 				sweep_stamp = $7, sweep_id = $8, swept_at = case when $9 then now() else swept_at end, repaired = repaired + $10
 			where id = $1 and epoch = $2`,
 			stream, epoch, c.After, c.Salesforce, c.Stored, c.To,
-			nullTime(c.SweepAt.Stamp), nullID(c.SweepAt), c.Swept, c.Repaired)
+			nullTime(c.SweepAt.Stamp), nullID(c.SweepAt), c.Swept, c.Repaired, c.Counted)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
