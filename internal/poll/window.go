@@ -40,6 +40,7 @@ type pages struct {
 
 	size   narrowing
 	level  int    // step of a range of Ids inside the second of at; 0: no such range
+	heavy  string // the end of the last range of Ids that was too much: none up to there is widened
 	near   string // an Id of the object, whose neighbourhood is where its Ids are; "" when none is known
 	shut   bool   // a query without an upper bound was refused where the position is
 	now    time.Time
@@ -267,7 +268,8 @@ func (p *pages) take(w window, limit int, page salesforce.Page) error {
 func (p *pages) more(w window, empty bool) {
 	switch {
 	case w.shape == shapeIDs && p.at.Stamp.After(w.last):
-		p.level = 0
+		p.level, p.heavy = 0, ""
+	case w.shape == shapeIDs && salesforce.CompareIDs(p.at.ID, p.heavy) < 0:
 	case w.shape == shapeIDs:
 		if p.size.succeeded(empty) && p.level < topLevel {
 			p.level++
@@ -316,6 +318,7 @@ func (p *pages) less(w window, limit int, cause error) bool {
 	case shapeRest:
 		p.level = nearLevel
 	case shapeIDs:
+		p.heavy = w.next.ID
 		switch start := p.neighbourhood(); {
 		case salesforce.CompareIDs(p.at.ID, start) < 0:
 			p.near = "" // it is not as was thought
