@@ -4,10 +4,12 @@ import (
 	"context"
 
 	"go.temporal.io/sdk/client"
+	"go.uber.org/zap"
 
 	"salesforcesync/activities"
 	"salesforcesync/internal/app"
 	"salesforcesync/internal/config"
+	"salesforcesync/internal/fault"
 	"salesforcesync/internal/oauth"
 	"salesforcesync/internal/poll"
 	"salesforcesync/internal/salesforce"
@@ -72,12 +74,28 @@ func run(ctx context.Context) error {
 	auth := &oauth.Service{Store: db, Hosts: hosts, Observe: newMetrics(process.Metrics).observe}
 	addQueues(process, temporal, &activities.Activities{
 		Store:   db,
-		Poll:    &poll.Service{Store: db, Orgs: orgs{auth}, Listener: listener},
+		Poll:    &poll.Service{Store: db, Orgs: orgs{auth}, Listener: listener, Grants: grants{auth, log}},
 		Batches: transform.Batches{Store: db},
 		Polls:   make(chan struct{}, maxPolls),
 	})
 	process.Monitor(cfg.MetricsAddr)
 	return process.Run(ctx)
+}
+
+// grants logs what package poll does not fail for: a grant that could not be kept alive.
+type grants struct {
+	auth *oauth.Service
+	log  *zap.Logger
+}
+
+// Renew gets a new session of a connection.
+func (g grants) Renew(ctx context.Context, integrationID string, generation int64) error {
+	err := g.auth.Renew(ctx, integrationID, generation)
+	if err != nil {
+		g.log.Warn("the grant of a connection could not be kept alive; it is tried again within hours",
+			zap.String("integration_id", integrationID), zap.Error(err), zap.String("hint", fault.HintOf(err)))
+	}
+	return err
 }
 
 // orgs lets package poll see clients as the interface it declares.

@@ -79,6 +79,12 @@ func (t source) Refresh(ctx context.Context, used int64) (salesforce.Token, erro
 	}
 }
 
+// Renew gets a new session of the connection, unless there is one newer than generation.
+func (s *Service) Renew(ctx context.Context, integrationID string, generation int64) error {
+	_, err := s.Tokens(integrationID).Refresh(ctx, generation)
+	return err
+}
+
 // renew asks the token endpoint. The call goes on when its caller gives up: with
 // rotation, an answer that is not read is a grant that is lost.
 func (s *Service) renew(ctx context.Context, c *store.Connection) (store.Refreshed, error) {

@@ -24,11 +24,12 @@ type Orgs interface {
 	Org(integrationID string) Salesforce
 }
 
-// Service answers the three questions. All fields are required but those with a default.
+// Service answers the three questions. Fields without a default are required.
 type Service struct {
 	Store    *store.Store
 	Orgs     Orgs
 	Listener *store.Listener
+	Grants   Grants // nil: no grant is kept from expiring
 
 	// WatchFor bounds one Watch; default 10 minutes.
 	WatchFor time.Duration
@@ -38,6 +39,7 @@ type Service struct {
 
 	clocks     sync.Map // integration id → time.Duration: how far Salesforce's clock is ahead of ours
 	narrowings narrowings
+	renewals   renewals
 }
 
 const (

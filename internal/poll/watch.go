@@ -26,6 +26,7 @@ func (s *Service) Watch(ctx context.Context, p flow.WatchParams) (flow.WatchResu
 	if err != nil {
 		return flow.WatchResult{}, err
 	}
+	s.keepAlive(ctx, t)
 	wake, stop := s.Listener.Wait(t.IntegrationID)
 	defer stop()
 	// Read again: what changed before this waited would wake nobody.

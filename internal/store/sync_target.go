@@ -32,6 +32,7 @@ type Target struct {
 	LostReason      string
 	LostHint        string
 	GrantedAt       time.Time
+	RenewedAt       time.Time // the grant was last used for a new session; the grant itself counts
 	Generation      int64
 
 	Objects []TargetObject
@@ -108,14 +109,14 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 			       coalesce(i.checked_at, 'epoch'), i.desired, i.epoch, i.sync_requests, i.status,
 			       coalesce(i.watched_at, 'epoch'), clock_timestamp(),
 			       coalesce(c.state, 'none'), coalesce(c.lost_reason, ''), coalesce(c.lost_hint, ''),
-			       coalesce(c.granted_at, 'epoch'), coalesce(c.generation, 0)
+			       coalesce(c.granted_at, 'epoch'), coalesce(greatest(c.granted_at, c.refreshed_at), 'epoch'), coalesce(c.generation, 0)
 			from integrations i
 			join projects p on p.id = i.project_id
 			left join connections c on c.integration_id = i.id
 			where `+where, args...).Scan(
 			&t.IntegrationID, &t.SourceID, &t.Project, &t.Integration, &t.Spec, &t.SpecVersion, &t.CheckedVersion,
 			&t.CheckedAt, &t.Desired, &t.Epoch, &t.SyncRequests, &t.Status, &t.WatchedAt, &t.ReadAt,
-			&t.ConnectionState, &t.LostReason, &t.LostHint, &t.GrantedAt, &t.Generation)
+			&t.ConnectionState, &t.LostReason, &t.LostHint, &t.GrantedAt, &t.RenewedAt, &t.Generation)
 		if err != nil {
 			return err
 		}
