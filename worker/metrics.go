@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"salesforcesync/internal/quota"
 	"salesforcesync/internal/salesforce"
 )
 
@@ -14,7 +15,7 @@ type metrics struct {
 	seconds *prometheus.HistogramVec
 }
 
-func newMetrics(registry *prometheus.Registry) *metrics {
+func newMetrics(registry *prometheus.Registry, governor *quota.Governor) *metrics {
 	m := &metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "salesforcesync_salesforce_calls_total",
@@ -26,11 +27,49 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.01, 3, 9),
 		}, []string{"kind"}),
 	}
-	registry.MustRegister(m.calls, m.seconds)
+	registry.MustRegister(m.calls, m.seconds, quotaMetrics{governor})
 	return m
 }
 
 func (m *metrics) observe(c salesforce.Call) {
 	m.calls.WithLabelValues(c.Kind, strconv.Itoa(c.Status), string(c.Fault)).Inc()
 	m.seconds.WithLabelValues(c.Kind).Observe(c.Duration.Seconds())
+}
+
+// quotaMetrics reads the governor when it is asked. The gauges are of one org, the one
+// nearest to where it must wait: an org is no label.
+type quotaMetrics struct{ governor *quota.Governor }
+
+var (
+	admissions = prometheus.NewDesc("salesforcesync_quota_admissions_total",
+		"Calls to Salesforce that were admitted, or refused and why.", []string{"outcome"}, nil)
+	fullest = struct{ orgUsed, orgMax, ownUsed, ownMost *prometheus.Desc }{
+		prometheus.NewDesc("salesforcesync_quota_org_requests_used", "API requests used of the fullest org's day, by whomever, as Salesforce says.", nil, nil),
+		prometheus.NewDesc("salesforcesync_quota_org_requests_max", "API requests that the fullest org has per day.", nil, nil),
+		prometheus.NewDesc("salesforcesync_quota_own_requests_used", "Our own calls to the fullest org of the last 24 hours.", nil, nil),
+		prometheus.NewDesc("salesforcesync_quota_own_requests_max", "The most calls of our own that 24 hours may hold for the fullest org.", nil, nil),
+	}
+)
+
+// Describe names the metrics.
+func (q quotaMetrics) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{admissions, fullest.orgUsed, fullest.orgMax, fullest.ownUsed, fullest.ownMost} {
+		out <- d
+	}
+}
+
+// Collect gives their values.
+func (q quotaMetrics) Collect(out chan<- prometheus.Metric) {
+	s := q.governor.Stats()
+	for outcome, n := range map[string]int64{"admitted": s.Admitted.Load(), "share": s.ByShare.Load(), "reserve": s.ByReserve.Load(), "app": s.ByApp.Load()} {
+		out <- prometheus.MustNewConstMetric(admissions, prometheus.CounterValue, float64(n), outcome)
+	}
+	b, ok := q.governor.Fullest()
+	if !ok {
+		return
+	}
+	out <- prometheus.MustNewConstMetric(fullest.orgUsed, prometheus.GaugeValue, float64(b.Told.Used))
+	out <- prometheus.MustNewConstMetric(fullest.orgMax, prometheus.GaugeValue, float64(b.Max()))
+	out <- prometheus.MustNewConstMetric(fullest.ownUsed, prometheus.GaugeValue, float64(b.Spent()))
+	out <- prometheus.MustNewConstMetric(fullest.ownMost, prometheus.GaugeValue, float64(b.Most()))
 }

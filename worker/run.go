@@ -12,6 +12,7 @@ import (
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/oauth"
 	"salesforcesync/internal/poll"
+	"salesforcesync/internal/quota"
 	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/transform"
@@ -71,10 +72,14 @@ func run(ctx context.Context) error {
 	})
 	listener := store.NewListener()
 	process.Go("notifications", func(ctx context.Context) error { listener.Run(ctx, db); return nil })
-	auth := &oauth.Service{Store: db, Hosts: hosts, Observe: newMetrics(process.Metrics).observe}
+	governor := &quota.Governor{Store: db}
+	auth := &oauth.Service{Store: db, Hosts: hosts, Observe: newMetrics(process.Metrics, governor).observe, Quota: governor}
+	governor.Limits = func(ctx context.Context, integrationID string) (map[string]salesforce.Limit, error) {
+		return auth.Org(integrationID).Limits(ctx)
+	}
 	addQueues(process, temporal, &activities.Activities{
 		Store:   db,
-		Poll:    &poll.Service{Store: db, Orgs: orgs{auth}, Listener: listener, Grants: grants{auth, log}},
+		Poll:    &poll.Service{Store: db, Orgs: orgs{auth}, Listener: listener, Grants: grants{auth, log}, Quota: governor},
 		Batches: transform.Batches{Store: db},
 		Polls:   make(chan struct{}, maxPolls),
 	})

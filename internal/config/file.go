@@ -146,8 +146,8 @@ var (
 )
 
 func (r *fileReader) integration(root *yaml.Node) Integration {
-	i := Integration{PollInterval: DefaultPollInterval, VerifyInterval: DefaultVerifyInterval}
-	keys := r.mapping(root, "", []string{"project", "integration", "source", "connection", "poll_interval", "verify_interval", "start_from", "objects"})
+	i := Integration{PollInterval: DefaultPollInterval, VerifyInterval: DefaultVerifyInterval, Quota: DefaultQuota}
+	keys := r.mapping(root, "", []string{"project", "integration", "source", "connection", "poll_interval", "verify_interval", "quota", "start_from", "objects"})
 	i.Project = r.name(root, keys, "project", projectName, "letters, digits, dot, - and _")
 	if i.Project == "." || i.Project == ".." {
 		r.problem(keys["project"], "project: %q would be lost in an address: choose another name", i.Project)
@@ -164,6 +164,9 @@ func (r *fileReader) integration(root *yaml.Node) Integration {
 	}
 	if n, ok := keys["verify_interval"]; ok {
 		i.VerifyInterval = r.duration(n, "verify_interval", MinVerifyInterval, MaxVerifyInterval, DefaultVerifyInterval)
+	}
+	if n, ok := keys["quota"]; ok {
+		i.Quota = r.quota(n)
 	}
 	if n, ok := keys["start_from"]; ok {
 		i.StartFrom = r.startFrom(n)

@@ -84,7 +84,7 @@ func TestReadIntegration(t *testing.T) {
 			InstanceURL: "https://acme.my.salesforce.com", LoginURL: "https://login.salesforce.com",
 			ConsumerKey: "3MVG9.abc_DEF", ConsumerSecret: "hunter2",
 		},
-		PollInterval: config.Duration(10 * time.Second), VerifyInterval: config.DefaultVerifyInterval, StartFrom: &start,
+		PollInterval: config.Duration(10 * time.Second), VerifyInterval: config.DefaultVerifyInterval, Quota: config.DefaultQuota, StartFrom: &start,
 		Objects: []config.Object{
 			{Object: "EmailMessage", Preset: "email", Where: "Incoming = true", Deleted: "tombstone",
 				Properties: []config.Property{{Name: "Case Number", Path: "Parent.CaseNumber"}, {Name: "Case Priority", Path: "Parent.Priority"}}},
@@ -159,6 +159,15 @@ func TestProblemsNameLineAndKey(t *testing.T) {
 		"name form":           {strings.Replace(connection, "source: s", "source: a/b", 1), `line 3: source: "a/b" may hold only`},
 		"no name":             {strings.Replace(connection, "project: p\n", "", 1), "line 1: project is missing"},
 		"project of a dot":    {strings.Replace(connection, "project: p", "project: ..", 1), "line 1: project:"},
+		"quota share":         {connection + "quota: {share: 0%}\n", "line 5: quota: share: 0% is not between 0.1% and 100%"},
+		"quota over":          {connection + "quota:\n  share: 101%\n", "line 6: quota: share: 101% is not between 0.1% and 100%"},
+		"quota reserve":       {connection + "quota:\n  share: 5%\n  reserve: -1%\n", "line 7: quota: reserve: -1% is not between 0% and 99.9%"},
+		"quota no sign":       {connection + "quota: {share: 20}\n", "line 5: quota: share: 20 has no % sign: write 20%"},
+		"quota text":          {connection + "quota: {share: much}\n", `line 5: quota: share: "much" is not a percentage: write it as 20%`},
+		"quota not a number":  {connection + "quota: {share: NaN%}\n", `line 5: quota: share: "NaN%" is not a percentage`},
+		"quota unknown":       {connection + "quota: {shere: 20%}\n", `line 5: unknown key "shere" in quota: did you mean "share"?`},
+		"quota both":          {connection + "quota: {share: 95%}\n", "line 5: quota: a share of 95% and a reserve of 10% are more than the org has"},
+		"quota list":          {connection + "quota: [20%]\n", `line 5: quota: must hold "key: value" lines, not a list`},
 		"interval no unit":    {connection + "poll_interval: 10\n", "line 5: poll_interval: 10 has no unit: write 10s"},
 		"interval short":      {connection + "poll_interval: 900ms\n", "line 5: poll_interval: 900ms is not between 1s and 24h"},
 		"interval long":       {connection + "poll_interval: 25h\n", "line 5: poll_interval: 25h is not between 1s and 24h"},
@@ -288,4 +297,31 @@ func FuzzReadIntegration(f *testing.F) {
 			require.Contains(t, message, "line ")
 		}
 	})
+}
+
+func TestQuota(t *testing.T) {
+	t.Parallel()
+	i, err := read(connection + "quota: {share: 12.5%, reserve: 0%}\n")
+	require.NoError(t, err)
+	require.Equal(t, config.Quota{Share: 12.5}, i.Quota)
+	require.Equal(t, i.Quota, i.Quota.InForce())
+	data, err := i.MarshalSpec()
+	require.NoError(t, err)
+	require.Contains(t, string(data), `"quota":{"share":"12.5%","reserve":"0%"}`)
+
+	half, err := read(connection + "quota: {share: 5%}\n")
+	require.NoError(t, err)
+	require.Equal(t, config.Quota{Share: 5, Reserve: 10}, half.Quota)
+	require.Equal(t, config.Quota{Share: 5, Reserve: 10}, half.Quota.Strictest(i.Quota))
+	require.Equal(t, []config.Change{
+		{Path: "quota.reserve", Old: "0%", New: "10%"}, {Path: "quota.share", Old: "12.5%", New: "5%"},
+	}, config.Diff(i, half))
+
+	// A file stored by a release that had no quota is under today's default.
+	old, err := read(connection)
+	require.NoError(t, err)
+	said := old
+	old.Quota = config.Quota{}
+	require.Equal(t, config.DefaultQuota, old.Quota.InForce())
+	require.Empty(t, config.Diff(old, said))
 }

@@ -40,6 +40,14 @@ type Service struct {
 	Transport  http.RoundTripper     // nil = the process's shared one
 	APIVersion string                // of the clients made by Org
 	Observe    func(salesforce.Call) // passed to the clients made by Org
+	Quota      Quota                 // asked by the clients made by Org; nil = they call as they like
+}
+
+// Quota decides whether an integration's org may be called, and hears what came of it.
+// The token endpoint is free: what it answers is no API request.
+type Quota interface {
+	Admit(ctx context.Context, integrationID string) error
+	Observe(integrationID string, call salesforce.Call)
 }
 
 // tokenTimeout bounds one call of the token endpoint.
@@ -86,9 +94,19 @@ func (s *Service) config(c *store.Connection) (*oauth2.Config, error) {
 
 // Org gives the client of an integration's org. Clients are cheap and hold no token.
 func (s *Service) Org(integrationID string) *salesforce.Client {
-	return salesforce.New(salesforce.Options{
+	o := salesforce.Options{
 		Tokens: s.Tokens(integrationID), Hosts: s.Hosts, Transport: s.Transport, APIVersion: s.APIVersion, Observe: s.Observe,
-	})
+	}
+	if s.Quota != nil {
+		o.Admit = func(ctx context.Context) error { return s.Quota.Admit(ctx, integrationID) }
+		o.Observe = func(call salesforce.Call) {
+			s.Quota.Observe(integrationID, call)
+			if s.Observe != nil {
+				s.Observe(call)
+			}
+		}
+	}
+	return salesforce.New(o)
 }
 
 // token calls the token endpoint with x/oauth2. A redirect to another allowed host is

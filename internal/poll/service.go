@@ -24,12 +24,19 @@ type Orgs interface {
 	Org(integrationID string) Salesforce
 }
 
-// Service answers the three questions. Fields without a default are required.
+// Quota says how long an integration waits for its next look when it wants to wait
+// wanted and the last look cost so many calls: the org's requests are not ours alone.
+type Quota interface {
+	Pace(ctx context.Context, integrationID string, wanted time.Duration, calls int) (time.Duration, error)
+}
+
+// Service answers the three questions. Store, Orgs and Listener are required.
 type Service struct {
 	Store    *store.Store
 	Orgs     Orgs
 	Listener *store.Listener
 	Grants   Grants // nil: no grant is kept from expiring
+	Quota    Quota // nil: looks are as often as the file wants
 
 	// WatchFor bounds one Watch; default 10 minutes.
 	WatchFor time.Duration

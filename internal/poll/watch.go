@@ -6,6 +6,7 @@ import (
 
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/quota"
 	"salesforcesync/internal/store"
 )
 
@@ -37,15 +38,23 @@ func (s *Service) Watch(ctx context.Context, p flow.WatchParams) (flow.WatchResu
 	asked := t.SyncRequests
 	ticks := 0
 	for {
-		interval, result := verdict(t)
+		wanted, result := verdict(t)
 		result.Ticks = ticks
 		if result.Outcome != "" {
 			return result, nil
 		}
-		if err := s.tick(ctx, t, p.Skip, &result); err != nil {
+		metered, calls := quota.Metered(ctx)
+		if err := s.tick(metered, t, p.Skip, &result); err != nil {
 			return result, err
 		}
 		ticks++
+		interval := wanted
+		if s.Quota != nil {
+			if interval, err = s.Quota.Pace(ctx, t.IntegrationID, wanted, calls.Calls()); err != nil {
+				return result, err
+			}
+			result.Interval = interval
+		}
 		result.Ticks = ticks
 		if result.Outcome != "" {
 			return result, nil
@@ -56,7 +65,7 @@ func (s *Service) Watch(ctx context.Context, p flow.WatchParams) (flow.WatchResu
 		if p.Once || untold || interval >= longInterval || time.Now().Add(interval).After(end) {
 			return result, nil
 		}
-		if t, err = s.sleep(ctx, p, interval, wake, asked); err != nil {
+		if t, err = s.sleep(ctx, p, interval, wanted, wake, asked); err != nil {
 			return result, err
 		}
 		if t == nil {
@@ -101,7 +110,7 @@ func verdict(t *store.Target) (time.Duration, flow.WatchResult) {
 // sleep waits for the next tick. A notification makes it look at the row: a request
 // to sync now ends the wait, and so does anything that verdict acts on. nil when the
 // integration is gone.
-func (s *Service) sleep(ctx context.Context, p flow.WatchParams, interval time.Duration, wake <-chan struct{}, asked int64) (*store.Target, error) {
+func (s *Service) sleep(ctx context.Context, p flow.WatchParams, interval, wanted time.Duration, wake <-chan struct{}, asked int64) (*store.Target, error) {
 	timer := time.NewTimer(interval)
 	defer timer.Stop()
 	for {
@@ -120,7 +129,7 @@ func (s *Service) sleep(ctx context.Context, p flow.WatchParams, interval time.D
 		if err != nil {
 			return nil, err
 		}
-		if _, v := verdict(t); over || v.Outcome != "" || t.SyncRequests != asked || v.Interval != interval {
+		if _, v := verdict(t); over || v.Outcome != "" || t.SyncRequests != asked || v.Interval != wanted {
 			return t, nil
 		}
 	}

@@ -45,6 +45,9 @@ type Options struct {
 	Transport  http.RoundTripper // default one transport shared by the process
 	Observe    func(Call)        // called after every HTTP exchange; may be nil; must be quick
 
+	// Admit is asked before every HTTP exchange; its error ends the call. nil admits all.
+	Admit func(context.Context) error
+
 	MaxBody       int64         // bytes of one unpacked answer, default 256 MiB
 	AnswerTimeout time.Duration // until the first byte, default 150 s: queries may run 120 s
 	IdleTimeout   time.Duration // between two bytes, default 60 s
@@ -194,6 +197,12 @@ func (c *Client) try(ctx context.Context, r request, token Token) (cure remedy, 
 		e := fault.Wrap(fault.Config, err, "the org's instance URL is not allowed").WithHint("%s", fault.HintOf(err))
 		e.Op = r.op
 		return remedyNone, e
+	}
+
+	if c.o.Admit != nil {
+		if err := c.o.Admit(ctx); err != nil {
+			return remedyNone, err // it says all; what would have been asked does not matter
+		}
 	}
 
 	began := time.Now()
