@@ -15,8 +15,8 @@ func (a *app) planCommand() *cobra.Command {
 		Short: "Show what apply would change, and change nothing",
 		Long: `Reads an integration file as apply does and says what applying it would change: keys,
 objects that would be read again from their start, whether Salesforce would have to be
-connected again. Nothing is changed; Temporal is not needed. The exit code is 0 with
-and without changes.`,
+connected again, and how often the org's API quota lets it look for news. Nothing is
+changed; Temporal is not needed. The exit code is 0 with and without changes.`,
 		Example: `  starter plan -f integration.yaml
   starter plan -f integration.yaml --json | jq .objects_read_again
   next: starter apply -f integration.yaml`,
@@ -31,6 +31,7 @@ type planResult struct {
 	Project     string `json:"project"`
 	Integration string `json:"integration"`
 	store.ApplyResult
+	Quota quotaView `json:"quota"`
 }
 
 func (a *app) plan(ctx context.Context, file string) error {
@@ -47,8 +48,16 @@ func (a *app) plan(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
+	existing := result.IntegrationID
+	if result.Created {
+		existing = "" // made up for the plan
+	}
+	allowed, err := forecast(ctx, db, spec, existing)
+	if err != nil {
+		return err
+	}
 	if a.json {
-		return a.printJSON(planResult{spec.Project, spec.Integration, shownApply(result)})
+		return a.printJSON(planResult{spec.Project, spec.Integration, shownApply(result), allowed})
 	}
 	switch {
 	case result.Created:
@@ -63,9 +72,11 @@ func (a *app) plan(ctx context.Context, file string) error {
 		a.print("would change %s to version %d", spec.Name(), result.SpecVersion)
 	default:
 		a.print("no changes to %s, version %d", spec.Name(), result.SpecVersion)
+		a.printQuota(allowed)
 		return nil
 	}
 	a.printChanges(result)
+	a.printQuota(allowed)
 	if cfg.Keys == nil && spec.Connection.ConsumerSecret != "" && !result.Created {
 		a.say("without ENCRYPTION_KEYS it cannot be told whether the consumer secret changes")
 	}

@@ -22,7 +22,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status [PROJECT/INTEGRATION]",
 		Short: "Say how an integration is, why, and what to do",
 		Long: `Shows the state of one integration with its reason and the next step, its connection,
-and per object what was read, what Salesforce counts, and up to when it is complete.
+what is used of the org's API requests and how often it may ask because of that, and per object what was read, what Salesforce counts, and up to when it is complete.
 Without a name it lists all.
 
 PostgreSQL is enough: when Temporal does not answer within two seconds the workflow's
@@ -61,6 +61,9 @@ func (a *app) status(ctx context.Context, name string) error {
 		return err
 	}
 	view := viewStatus(status)
+	if view.Quota, err = quotaOf(ctx, db, status.Integration); err != nil {
+		return err
+	}
 	ask, cancel := context.WithTimeout(ctx, askWait)
 	defer cancel()
 	if temporal, err := a.dial(ask, cfg); err != nil {
@@ -110,6 +113,8 @@ func (a *app) printStatus(v statusView) error {
 		{"connection", connectionLine(v)},
 		{"source", fmt.Sprintf("%s/%s: %d comments, %d AI units", v.Project, v.Source, v.Comments, v.Units)},
 		{"last asked", when(v.WatchedAt)},
+		{"asks", asksLine(v)},
+		{"quota", quotaLine(v.Quota)},
 		{"complete to", when(v.CompleteTo)},
 		{"workflow", workflowLine(v)},
 	} {

@@ -37,6 +37,7 @@ type statusView struct {
 	LostReason   string        `json:"lost_reason"`
 	LostHint     string        `json:"lost_hint"`
 	CheckedAt    *time.Time    `json:"checked_at"`
+	Quota        *quotaView    `json:"quota"` // null before the first grant
 	Objects      []objectView  `json:"objects"`
 	Workflow     *workflowView `json:"workflow"` // null when Temporal did not answer
 	WorkflowNote string        `json:"workflow_note,omitempty"`

@@ -24,6 +24,12 @@ type Overview struct {
 	WatchedAt     *time.Time // last time Salesforce was asked for news
 	VerifiedTo    *time.Time // complete up to here, over all its objects; nil until every object is
 	Objects       []OverviewObject
+
+	// How often it looks for news, when the quota makes it less often than its file wants;
+	// nil otherwise.
+	Wanted     *time.Duration
+	Paced      *time.Duration
+	PaceReason *string
 }
 
 // OverviewObject is one object of an Overview. Problem is what is wrong with it,
@@ -40,10 +46,12 @@ type OverviewObject struct {
 func (s *Store) Overviews(ctx context.Context, projects []string) ([]Overview, error) {
 	rows, err := s.pool.Query(ctx, `
 		select i.id, p.name, i.name, i.source_id, s.name, i.desired, i.status, i.status_reason, i.status_hint,
-		       i.status_since, i.status_until, i.watched_at, v.verified_to, coalesce(o.objects, '[]')
+		       i.status_since, i.status_until, i.watched_at, v.verified_to, coalesce(o.objects, '[]'),
+		       q.wanted, q.paced, q.reason
 		  from integrations i
 		  join projects p on p.id = i.project_id
 		  join sources s on s.id = i.source_id
+		  left join quota_paces q on q.integration_id = i.id and q.paced > q.wanted
 		  left join lateral (
 		       -- one object that was never verified makes the whole unknown
 		       select case when count(*) = count(st.verified_to) then min(st.verified_to) end as verified_to

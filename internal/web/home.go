@@ -199,3 +199,12 @@ func (l integrationLine) Ago() string {
 		return d.Round(time.Minute).String() + " ago"
 	}
 }
+
+// Pace is for templates: how often Salesforce is asked, when that is less often than the
+// integration's file wants.
+func (l integrationLine) Pace() string {
+	if l.Paced == nil || l.Status != flow.StateIdle && l.Status != flow.StateSyncing {
+		return ""
+	}
+	return "Asks every " + l.Paced.Round(time.Second).String() + " instead of " + l.Wanted.String() + ": quota, " + *l.PaceReason
+}
