@@ -12,6 +12,7 @@ import (
 	"salesforcesync/internal/crashpoint"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/quota"
 	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/soql"
 	"salesforcesync/internal/store"
@@ -44,6 +45,7 @@ func (s *Service) Poll(ctx context.Context, ref flow.BatchRef) (flow.PollResult,
 		sum: sha256.New(), seen: map[string]bool{}}
 	if lane := o.Resync; lane != nil && lane.Stream == ref.Stream {
 		r.lane = lane
+		ctx = quota.WithClass(ctx, quota.Underway)
 	}
 	if err := r.all(ctx); err != nil {
 		return flow.PollResult{Calls: r.calls}, err

@@ -172,6 +172,26 @@ func (s slowly) Pace(context.Context, string, time.Duration, int) (time.Duration
 	return time.Duration(s), nil
 }
 
+func (s slowly) Room(context.Context, string) (bool, error) { return true, nil }
+
+// Reading again waits while there is only enough for news.
+func TestReadingAgainWaitsForRoom(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{Generate: 3, DailyRequests: 1000}, mailObject)
+	b.govern()
+	b.settle()
+	at := b.clock.now().Truncate(store.QuotaBucket)
+	b.seed.Exec(`insert into quota_calls as q (org_id, bucket, calls) values ($1, $2, 140) on conflict (org_id, bucket) do update set calls = 140`,
+		b.sim.Orgs()[0].ID, at)
+	require.NoError(t, b.db.RequestResync(t.Context(), b.id, "EmailMessage", time.Time{}, time.Time{}, "a test"))
+	b.clock.add(time.Minute)
+	require.Equal(t, flow.OutcomeQuiet, b.look().Outcome)
+	b.clock.add(25 * time.Hour)
+	require.Equal(t, flow.OutcomeNews, b.look().Outcome)
+	b.settle()
+	b.same()
+}
+
 // At the wall Watch and Poll end with the fault that the workflow waits for, and go on
 // where they were once the wait is over.
 func TestTheWallIsAFaultWithItsEnd(t *testing.T) {

@@ -24,10 +24,13 @@ type Orgs interface {
 	Org(integrationID string) Salesforce
 }
 
-// Quota says how long an integration waits for its next look when it wants to wait
-// wanted and the last look cost so many calls: the org's requests are not ours alone.
+// Quota shares out the org's requests, which are not ours alone.
 type Quota interface {
+	// Pace says how long an integration waits for its next look when it wants to wait
+	// wanted and the last look cost so many calls.
 	Pace(ctx context.Context, integrationID string, wanted time.Duration, calls int) (time.Duration, error)
+	// Room reports whether something that can wait may be read.
+	Room(ctx context.Context, integrationID string) (bool, error)
 }
 
 // Service answers the three questions. Store, Orgs and Listener are required.

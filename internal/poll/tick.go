@@ -63,9 +63,15 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 			k.news(o)
 		}
 	}
-	// Reading again is of use to nobody who waits: it comes when there is nothing else.
+	// Reading again is of use to nobody who waits: it comes when there is nothing else, and
+	// while the quota has room for more than news.
 	for _, o := range watched {
 		if o.Resync != nil && !o.Behind && !k.hasNews(o) {
+			if room, err := s.room(ctx, t); err != nil {
+				return err
+			} else if !room {
+				break
+			}
 			result.News = append(result.News, flow.News{Object: o.Name, Batch: flow.BatchRef{
 				Stream: o.Resync.Stream, Epoch: o.Resync.Epoch, Seq: o.Resync.Seq + 1, Object: o.Name}})
 		}
@@ -81,6 +87,13 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 		return s.Store.SetStatus(ctx, t.Project, t.Integration, flow.StateIdle, "", "", time.Time{})
 	}
 	return nil
+}
+
+func (s *Service) room(ctx context.Context, t *store.Target) (bool, error) {
+	if s.Quota == nil {
+		return true, nil
+	}
+	return s.Quota.Room(ctx, t.IntegrationID)
 }
 
 func (k *tick) hasNews(o *store.TargetObject) bool {

@@ -48,6 +48,7 @@ type Class int
 const (
 	Live       Class = iota // news, and whatever nobody declared otherwise
 	Background              // can wait: loads of old records, repairs, sweeps. Leaves room for Live
+	Underway                // of a piece of background work that was let in: it is admitted like Live, so that it ends
 )
 
 // Budget is what is known of an org's requests at one moment.

@@ -258,6 +258,20 @@ func (g *Governor) Admit(ctx context.Context, integrationID string) error {
 	return b.err(class, why)
 }
 
+// Room reports whether a piece of work that can wait may begin: whether there is enough
+// left for it and for news besides. Work that was let in goes on as Underway.
+func (g *Governor) Room(ctx context.Context, integrationID string) (bool, error) {
+	o, err := g.find(ctx, integrationID)
+	if err != nil || o == nil {
+		return err == nil, err
+	}
+	if err := g.load(ctx, o, fresh); err != nil {
+		return false, err
+	}
+	_, why := g.refuse(o, Background)
+	return why == admitted, nil
+}
+
 // meter counts an admitted call where it belongs: to a look, or to the reading of what a
 // look found. What can wait belongs to neither.
 func (g *Governor) meter(ctx context.Context, o *org, integrationID string) {

@@ -337,10 +337,18 @@ func TestBackgroundLeavesRoom(t *testing.T) {
 		require.NoError(t, p.call(later, id))
 	}
 	b.refused(p, later, id, "14 of 14 in 24 hours (20% of 100, less what is kept for news)")
-	for range 6 {
+	room, err := p.Room(t.Context(), id)
+	require.NoError(t, err)
+	require.False(t, room)
+	require.NoError(t, p.call(quota.WithClass(t.Context(), quota.Underway), id), "what was let in ends")
+	for range 5 {
 		require.NoError(t, p.call(t.Context(), id))
 	}
 	b.refused(p, t.Context(), id, "20 of 20")
+	b.pass(25 * time.Hour)
+	room, err = p.Room(t.Context(), id)
+	require.NoError(t, err)
+	require.True(t, room)
 }
 
 func TestPaceIsStretchedAndStored(t *testing.T) {
