@@ -58,7 +58,7 @@ func TestOperatorsAreToldOfEveryMetric(t *testing.T) {
 	t.Parallel()
 	text := read(t, "docs/operations.md")
 	for _, glob := range []string{"worker/*.go", "authsvc/*.go"} {
-		for _, metric := range names(t, glob, `Name:\s+"(salesforcesync_\w+)"`) {
+		for _, metric := range names(t, glob, `(?:Name:\s+|NewDesc\()"(salesforcesync_\w+)"`) {
 			require.Contains(t, text, "| `"+metric+"` |")
 		}
 	}

@@ -60,6 +60,14 @@ func TestHomeShowsIntegrationsAndNewestComments(t *testing.T) {
 	b.seed.Exec(`update integrations set status = 'idle', status_reason = '', status_hint = ''`)
 	require.Contains(t, br.get("/live").html, "Up to date")
 	require.NotContains(t, br.get("/live").html, "Authorize in Salesforce")
+
+	// How often it asks is said when the quota makes it less often than the file wants.
+	b.seed.Exec(`insert into quota_paces (integration_id, wanted, paced, calls, spent, paced_at) values ($1, '10s', '10s', 1, 1, now())`, id)
+	require.NotContains(t, br.get("/live").html, "quota")
+	b.seed.Exec(`update quota_paces set paced = '94.6s', reason = '20% of a lot'`)
+	require.Contains(t, br.get("/live").html, "Asks every 1m35s instead of 10s: quota, 20% of a lot")
+	b.seed.Exec(`update integrations set status = 'quota_wait'`)
+	require.NotContains(t, br.get("/live").html, "Asks every")
 }
 
 func TestHomeShowsOnlyWhatOneMaySee(t *testing.T) {
