@@ -39,7 +39,7 @@ type Service struct {
 	Orgs     Orgs
 	Listener *store.Listener
 	Grants   Grants // nil: no grant is kept from expiring
-	Quota    Quota // nil: looks are as often as the file wants
+	Quota    Quota  // nil: looks are as often as the file wants
 
 	// WatchFor bounds one Watch; default 10 minutes.
 	WatchFor time.Duration
