@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"salesforcesync/internal/config"
@@ -25,63 +26,172 @@ const stampField = "SystemModstamp"
 
 // Check asks describe whether every object, field, path and condition of the
 // integration exists and is visible to the integration user, tries each query once,
-// and stores a plan per object. What is wrong with one object stops only that
-// object. Errors are those of the call to Salesforce or the store: ask again.
+// and stores a plan per object and a report for people. What is wrong with one object
+// stops only that object; a field that was good before and is hidden now stops nothing
+// but what it feeds. Errors are those of the call to Salesforce or the store: ask again.
 func (s *Service) Check(ctx context.Context, p flow.CheckParams) (flow.CheckResult, error) {
 	t, err := s.Store.LoadTarget(ctx, p.Project, p.Integration)
 	if err != nil {
 		return flow.CheckResult{}, err
 	}
-	var spec config.Integration
-	if err := json.Unmarshal(t.Spec, &spec); err != nil {
-		return flow.CheckResult{}, fault.Wrap(fault.Internal, err, "read the stored file of %s", spec.Name())
+	c := &checking{service: s, target: t, org: s.Orgs.Org(t.IntegrationID)}
+	if err := json.Unmarshal(t.Spec, &c.spec); err != nil {
+		return flow.CheckResult{}, fault.Wrap(fault.Internal, err, "read the stored file of %s", c.spec.Name())
 	}
-	org := s.Orgs.Org(t.IntegrationID)
-	described := map[string]salesforce.Object{}
-	describe := func(name string) (salesforce.Object, error) {
-		if o, ok := described[name]; ok {
-			return o, nil
+	if c.schema, err = s.openSchema(ctx, t, c.org); err != nil {
+		return flow.CheckResult{}, err
+	}
+	for i := range t.Objects {
+		j, err := c.judge(ctx, &t.Objects[i])
+		if err != nil {
+			return flow.CheckResult{}, err
 		}
-		if t, err := s.Store.LoadTarget(ctx, p.Project, p.Integration); err != nil || t.Desired != "running" {
-			if err != nil {
-				return salesforce.Object{}, err
+		c.judged = append(c.judged, j)
+	}
+	return c.save(ctx)
+}
+
+// checking is one run of Check.
+type checking struct {
+	service *Service
+	target  *store.Target
+	spec    config.Integration
+	org     Salesforce
+	schema  *schema
+	judged  []*judgement
+}
+
+// judgement is what a check says of one object.
+type judgement struct {
+	object *store.TargetObject
+	want   config.Object
+	before *Plan // the last good plan of the same mapping; nil for none
+	plan   *Plan // nil when there is a problem
+	store.CheckedObject
+}
+
+// judge compiles the object's plan and tries its query.
+func (c *checking) judge(ctx context.Context, o *store.TargetObject) (*judgement, error) {
+	j := &judgement{object: o, CheckedObject: store.CheckedObject{Name: o.Name}}
+	if err := json.Unmarshal(o.Spec, &j.want); err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "read the stored spec of %s", o.Name)
+	}
+	if had, err := decodePlan(o); err == nil {
+		j.before = had
+	}
+	plan, err := c.compile(ctx, j)
+	if err == nil {
+		if err = c.service.try(ctx, c.org, plan, &j.CheckedObject); movedMeanwhile(err) {
+			// What the query names was visible a moment ago.
+			c.schema.forget()
+			if plan, err = c.compile(ctx, j); err == nil {
+				err = c.service.try(ctx, c.org, plan, &j.CheckedObject)
 			}
-			return salesforce.Object{}, fault.New(fault.Stopped, "the integration is %s", t.Desired)
 		}
-		o, err := org.Describe(ctx, name)
-		if err == nil {
-			described[name] = o
-		}
-		return o, err
 	}
-	result := flow.CheckResult{SpecVersion: t.SpecVersion, Objects: []flow.CheckedObject{}}
-	var verdicts []store.CheckedObject
-	for _, o := range t.Objects {
-		var want config.Object
-		if err := json.Unmarshal(o.Spec, &want); err != nil {
-			return result, fault.Wrap(fault.Internal, err, "read the stored spec of %s", o.Name)
+	switch {
+	case err == nil:
+		j.plan = plan
+		j.remember()
+		if j.Plan, err = json.Marshal(plan); err != nil {
+			return nil, fault.Wrap(fault.Internal, err, "write the plan of %s", o.Name)
 		}
-		verdict := store.CheckedObject{Name: o.Name}
-		plan, err := compile(want, spec.StartFrom, describe)
-		if err == nil {
-			err = s.try(ctx, org, plan, &verdict)
-		}
-		switch {
-		case err == nil:
-			if verdict.Plan, err = json.Marshal(plan); err != nil {
-				return result, fault.Wrap(fault.Internal, err, "write the plan of %s", o.Name)
+	case errors.Is(err, secret.ErrUnknownKey), errors.Is(err, secret.ErrCannotOpen):
+		return nil, err // our own key ring's trouble, not the object's
+	case fault.Is(err, fault.Config, fault.Invalid, fault.Permission):
+		j.Problem, j.Hint = err.Error(), fault.HintOf(err)
+	default:
+		return nil, err // passing: nothing is known about this object
+	}
+	return j, nil
+}
+
+func (c *checking) compile(ctx context.Context, j *judgement) (*Plan, error) {
+	return compile(j.want, c.spec.StartFrom, c.schema.describe(ctx), j.before, Frozen{Since: c.target.ReadAt.UTC(), Order: c.target.ReadOrder})
+}
+
+// movedMeanwhile reports whether a query was refused for a name that describe had shown.
+func movedMeanwhile(err error) bool {
+	var e *fault.Error
+	return errors.As(err, &e) && e.Kind == fault.Config && (e.Code == "INVALID_FIELD" || e.Code == "INVALID_TYPE")
+}
+
+// remember carries over what the plan before knew: where parents that could not be
+// followed go on, and what must be read again because it can be read now.
+func (j *judgement) remember() {
+	if j.before == nil {
+		return
+	}
+	lost := slices.Clone(j.before.Lost)
+	for _, d := range j.object.Dependencies {
+		if !slices.ContainsFunc(lost, func(l Lost) bool { return l.Path == d.Path && l.Parent == d.Parent }) {
+			l := Lost{Path: d.Path, Parent: d.Parent, Hi: d.Hi}
+			if !d.VerifiedTo.IsZero() && d.VerifiedTo.Before(l.Hi.Stamp) { // a late one may be between
+				l.Hi = store.Position{Stamp: d.VerifiedTo}
 			}
-		case errors.Is(err, secret.ErrUnknownKey), errors.Is(err, secret.ErrCannotOpen):
-			return result, err // our own key ring's trouble, not the object's
-		case fault.Is(err, fault.Config, fault.Invalid, fault.Permission):
-			verdict.Problem, verdict.Hint = err.Error(), fault.HintOf(err)
-		default:
-			return result, err // passing: nothing is known about this object
+			lost = append(lost, l)
 		}
-		verdicts = append(verdicts, verdict)
-		result.Objects = append(result.Objects, flow.CheckedObject{Object: o.Name, Problem: verdict.Problem, Hint: verdict.Hint})
 	}
-	return result, s.Store.SaveCheck(ctx, t.IntegrationID, t.SpecVersion, t.ReadAt, verdicts)
+	for _, l := range lost {
+		i := slices.IndexFunc(j.Dependencies, func(d store.Dependency) bool { return d.Path == l.Path && d.Parent == l.Parent })
+		if i < 0 {
+			j.plan.Lost = append(j.plan.Lost, l)
+		} else if l.Hi.Stamp.Before(j.Dependencies[i].Hi.Stamp) {
+			j.Dependencies[i].Hi = l.Hi
+		}
+	}
+	j.Reread = reread(j.before, j.plan)
+}
+
+// reread is what the plan can read and the one before could not; nil for nothing.
+func reread(before, now *Plan) *store.Reread {
+	var again *store.Reread
+	add := func(since int64, reason string) {
+		if again == nil {
+			again = &store.Reread{Since: since, Reason: reason}
+		}
+		again.Since = min(again.Since, since)
+	}
+	for _, f := range before.Frozen {
+		if _, still := now.frozen(f.Path); !still {
+			add(f.Order, f.Path+" of "+now.Object+" can be read again")
+		}
+	}
+	for _, path := range before.Left {
+		_, hidden := now.frozen(path)
+		if !hidden && !slices.Contains(now.Left, path) {
+			add(0, path+" of "+now.Object+" can be read")
+		}
+	}
+	for _, path := range now.Recipe.Mapping.Paths() {
+		had, known := before.Recipe.Types[path]
+		if is := now.Recipe.Types[path]; known && is != had {
+			add(0, path+" of "+now.Object+" is of type "+string(is)+" now")
+		}
+	}
+	return again
+}
+
+// save stores the verdicts, what changed in the schema, and the report.
+func (c *checking) save(ctx context.Context) (flow.CheckResult, error) {
+	result := flow.CheckResult{SpecVersion: c.target.SpecVersion, Objects: []flow.CheckedObject{}}
+	report, err := c.report(ctx)
+	if err != nil {
+		return result, err
+	}
+	check := store.Check{SpecVersion: c.target.SpecVersion, Begun: c.target.ReadAt}
+	for _, j := range c.judged {
+		check.Objects = append(check.Objects, j.CheckedObject)
+		result.Objects = append(result.Objects, flow.CheckedObject{Object: j.Name, Problem: j.Problem, Hint: j.Hint})
+	}
+	if check.Schema, err = c.changes(ctx); err != nil {
+		return result, err
+	}
+	check.Schema.Answered = c.target.CheckRequests
+	if check.Schema.Report, err = json.Marshal(report); err != nil {
+		return result, fault.Wrap(fault.Internal, err, "write the report of the check")
+	}
+	return result, c.service.Store.SaveCheck(ctx, c.target.IntegrationID, check)
 }
 
 // try runs the object's query for one row: some refusals no describe foretells. The
@@ -113,8 +223,9 @@ func (s *Service) try(ctx context.Context, org Salesforce, plan *Plan, verdict *
 }
 
 // compile makes the plan of one object. Errors are fault.Config or fault.Invalid
-// for what the administrator must change, else describe's.
-func compile(want config.Object, startFrom *time.Time, describe salesforce.DescribeFunc) (*Plan, error) {
+// for what the administrator must change, else describe's. before is the last good plan
+// of the same mapping, or nil: what it could read and is hidden now is frozen, as frozen says.
+func compile(want config.Object, startFrom *time.Time, describe salesforce.DescribeFunc, before *Plan, frozen Frozen) (*Plan, error) {
 	object, err := describe(want.Object)
 	if err != nil {
 		return nil, err
@@ -128,7 +239,7 @@ func compile(want config.Object, startFrom *time.Time, describe salesforce.Descr
 			WithHint("this release syncs objects that have SystemModstamp")
 	}
 	plan := &Plan{Object: object.Name, Replicateable: object.Replicateable, Recipe: transform.Recipe{Stamp: stamp.Name, Types: transform.Types{stamp.Name: stamp.Type}}}
-	c := compiler{plan: plan, describe: describe}
+	c := compiler{plan: plan, describe: describe, before: before, frozen: frozen}
 	if err := c.mapping(want); err != nil {
 		return nil, err
 	}
@@ -140,7 +251,7 @@ func compile(want config.Object, startFrom *time.Time, describe salesforce.Descr
 	}
 	plan.Fields = append(plan.Fields, transform.PathID)
 	for _, path := range sortedPaths(plan.Recipe.Types) {
-		if path != transform.PathID {
+		if _, hidden := plan.frozen(path); path != transform.PathID && !hidden {
 			plan.Fields = append(plan.Fields, path)
 		}
 	}
@@ -151,7 +262,11 @@ func compile(want config.Object, startFrom *time.Time, describe salesforce.Descr
 func (c *compiler) conditions(want config.Object, startFrom *time.Time) error {
 	var all []soql.Expr
 	if want.Preset == config.PresetEmail {
-		all = append(all, c.withoutDrafts()...)
+		drafts, err := c.withoutDrafts()
+		if err != nil {
+			return err
+		}
+		all = append(all, drafts...)
 	}
 	if startFrom != nil {
 		e, err := c.since(*startFrom)

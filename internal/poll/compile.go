@@ -17,6 +17,8 @@ import (
 type compiler struct {
 	plan     *Plan
 	describe salesforce.DescribeFunc
+	before   *Plan  // the last good plan of the same mapping; nil for none
+	frozen   Frozen // what a path that is hidden now becomes, but for its path
 }
 
 func sortedPaths(t transform.Types) []string { return slices.Sorted(maps.Keys(t)) }
@@ -24,6 +26,9 @@ func sortedPaths(t transform.Types) []string { return slices.Sorted(maps.Keys(t)
 // path resolves a path of the object and selects it.
 func (c *compiler) path(p string) (string, error) {
 	found, err := salesforce.ResolvePath(c.plan.Object, p, c.describe)
+	if text, ok := c.freeze(p, err); ok {
+		return text, nil
+	}
 	if err != nil {
 		return "", err
 	}
@@ -33,6 +38,34 @@ func (c *compiler) path(p string) (string, error) {
 	}
 	c.plan.Recipe.Types[found.Text] = found.Field.Type
 	return found.Text, c.follow(found.Relations)
+}
+
+// freeze keeps a path in the mapping that was visible when the last good plan was made
+// and is hidden now: what it fed is frozen. Paths that never were visible are errors.
+func (c *compiler) freeze(p string, err error) (text string, ok bool) {
+	if c.before == nil || !fault.Is(err, fault.Config) {
+		return "", false
+	}
+	f := c.frozen
+	for _, had := range c.before.Fields {
+		if strings.EqualFold(had, p) {
+			f.Path = had
+		}
+	}
+	for _, had := range c.before.Frozen {
+		if strings.EqualFold(had.Path, p) {
+			f = had
+		}
+	}
+	if f.Path == "" {
+		return "", false
+	}
+	if _, twice := c.plan.frozen(f.Path); !twice {
+		c.plan.Frozen = append(c.plan.Frozen, f)
+	}
+	// Batches that were read before still carry it.
+	c.plan.Recipe.Types[f.Path] = c.before.Recipe.Types[f.Path]
+	return f.Path, true
 }
 
 // follow makes the parent objects of a path dependencies.
@@ -59,14 +92,22 @@ func (c *compiler) follow(relations []salesforce.Relation) error {
 	return nil
 }
 
-// optional is path for what a preset would like to have: "" when it is not visible.
+// optional is path for what a preset would like to have. One that is not visible is not
+// selected, but stays in the mapping: comments of an earlier mapping may have what it
+// fed, and keep it.
 func (c *compiler) optional(p string) (string, error) {
 	text, err := c.path(p)
 	if fault.Is(err, fault.Config) {
-		c.plan.Left = append(c.plan.Left, p)
-		return "", nil
+		c.leave(p)
+		return p, nil
 	}
 	return text, err
+}
+
+func (c *compiler) leave(p string) {
+	if !slices.Contains(c.plan.Left, p) {
+		c.plan.Left = append(c.plan.Left, p)
+	}
 }
 
 // mapping resolves what feeds what: the preset's paths, then the file's over them.
@@ -145,6 +186,14 @@ func (c *compiler) fields(m *transform.Mapping, fields config.FieldMap) error {
 
 // text says whether a field holds HTML, as describe flags rich text areas.
 func (c *compiler) text(path string) (transform.TextPath, error) {
+	if _, ok := c.plan.frozen(path); ok {
+		for _, had := range c.before.Recipe.Mapping.Texts() {
+			if had.Path == path {
+				return had, nil
+			}
+		}
+		return transform.TextPath{Path: path}, nil
+	}
 	found, err := salesforce.ResolvePath(c.plan.Object, path, c.describe)
 	if err != nil {
 		return transform.TextPath{}, err
@@ -166,78 +215,105 @@ func (c *compiler) properties(m *transform.Mapping, properties []config.Property
 	return nil
 }
 
-// email is the preset for EmailMessage (object reference, "EmailMessage"). Fields the
-// file sets itself are not asked for. The two bodies must both be visible: with one
-// hidden, half of the mails would seem empty.
+// presetPath is one path of a preset and what it feeds.
+type presetPath struct {
+	part     string // of the integration file; "" for a property
+	property string
+	path     string
+	optional bool // the preset goes on without it
+}
+
+// emailPreset is what EmailMessage gives (object reference, "EmailMessage"). The two
+// bodies must both be visible: with one hidden, half of the mails would seem empty.
+var emailPreset = []presetPath{
+	{part: "subject", path: "Subject"},
+	{part: "body", path: "TextBody"},
+	{part: "body", path: "HtmlBody"},
+	{part: "from", path: "FromAddress"},
+	{part: "from", path: "FromName"},
+	{part: "to", path: "ToAddress"},
+	{part: "cc", path: "CcAddress"},
+	{part: "bcc", path: "BccAddress", optional: true},
+	{part: "sent_at", path: "MessageDate"},
+	{part: "timestamp", path: "MessageDate"},
+	{part: "timestamp", path: "CreatedDate"},
+	{part: "thread", path: "ParentId"},
+	{part: "thread", path: "ThreadIdentifier", optional: true},
+	{part: "direction", path: "Incoming"},
+	{property: "Case Number", path: "Parent.CaseNumber", optional: true},
+	{property: "Case Status", path: "Parent.Status", optional: true},
+	{property: "Case Priority", path: "Parent.Priority", optional: true},
+	{property: "Case Origin", path: "Parent.Origin", optional: true},
+}
+
+// email maps the preset. Parts the file sets itself are not asked for.
 func (c *compiler) email(m *transform.Mapping, own config.FieldMap) error {
-	var err error
-	need := func(part string, path string, into *string) {
-		if _, set := own[part]; err == nil && !set {
-			*into, err = c.path(path)
+	for _, p := range emailPreset {
+		if _, set := own[p.part]; set {
+			continue
 		}
-	}
-	like := func(part string, path string, into *string) {
-		if _, set := own[part]; err == nil && !set {
-			*into, err = c.optional(path)
+		resolve := c.path
+		if p.optional {
+			resolve = c.optional
 		}
-	}
-	var text, html, sent, created, parent, threadID string
-	need("subject", "Subject", &m.Subject)
-	need("body", "TextBody", &text)
-	need("body", "HtmlBody", &html)
-	need("from", "FromAddress", &m.From)
-	need("from", "FromName", &m.FromName)
-	need("to", "ToAddress", &m.To)
-	need("cc", "CcAddress", &m.Cc)
-	like("bcc", "BccAddress", &m.Bcc)
-	need("sent_at", "MessageDate", &m.SentAt)
-	need("timestamp", "MessageDate", &sent)
-	need("timestamp", "CreatedDate", &created)
-	need("thread", "ParentId", &parent)
-	like("thread", "ThreadIdentifier", &threadID)
-	need("direction", "Incoming", &m.Direction)
-	if err != nil {
-		return err
-	}
-	if text != "" {
-		m.Body = []transform.TextPath{{Path: text}, {Path: html, HTML: true}}
-	}
-	if sent != "" {
-		m.Timestamp = []string{sent, created}
-	}
-	for _, p := range []string{parent, threadID} {
-		if p != "" {
-			m.Thread = append(m.Thread, p)
-		}
-	}
-	for _, p := range []transform.PropertyPath{
-		{Name: "Case Number", Path: "Parent.CaseNumber"},
-		{Name: "Case Status", Path: "Parent.Status"},
-		{Name: "Case Priority", Path: "Parent.Priority"},
-		{Name: "Case Origin", Path: "Parent.Origin"},
-	} {
-		if p.Path, err = c.optional(p.Path); err != nil {
+		path, err := resolve(p.path)
+		if err != nil {
 			return err
 		}
-		if p.Path != "" {
-			m.Properties = append(m.Properties, p)
+		switch p.part {
+		case "subject":
+			m.Subject = path
+		case "body":
+			m.Body = append(m.Body, transform.TextPath{Path: path, HTML: p.path == "HtmlBody"})
+		case "from":
+			if p.path == "FromName" {
+				m.FromName = path
+			} else {
+				m.From = path
+			}
+		case "to":
+			m.To = path
+		case "cc":
+			m.Cc = path
+		case "bcc":
+			m.Bcc = path
+		case "sent_at":
+			m.SentAt = path
+		case "timestamp":
+			m.Timestamp = append(m.Timestamp, path)
+		case "thread":
+			m.Thread = append(m.Thread, path)
+		case "direction":
+			m.Direction = path
+		default:
+			m.Properties = append(m.Properties, transform.PropertyPath{Name: p.property, Path: path})
 		}
 	}
 	return nil
 }
 
-// withoutDrafts leaves drafts out: Status 5 is Draft in EmailMessage's fixed list,
-// and a private draft is visible to its author only.
-func (c *compiler) withoutDrafts() []soql.Expr {
-	var out []soql.Expr
-	for _, e := range []soql.Expr{
-		soql.Compare("Status", soql.NotEqual, soql.StringLiteral("5")),
-		soql.Compare("IsPrivateDraft", soql.Equal, soql.BoolLiteral(false)),
-	} {
-		path := e.Paths()[0]
-		if _, err := salesforce.ResolvePath(c.plan.Object, path, c.describe); err == nil {
-			out = append(out, e)
-		}
+// Fields by which the preset tells drafts: Status 5 is Draft in EmailMessage's fixed
+// list, and a private draft is visible to its author only.
+const (
+	draftStatus  = "Status"
+	draftPrivate = "IsPrivateDraft"
+)
+
+// withoutDrafts leaves drafts out. Without Status they could not be told from mails,
+// and a draft must never be billed: it is an error. The other field helps where it is
+// visible; once it did, it is needed like every field of a condition.
+func (c *compiler) withoutDrafts() ([]soql.Expr, error) {
+	if _, err := salesforce.ResolvePath(c.plan.Object, draftStatus, c.describe); err != nil {
+		return nil, err
 	}
-	return out
+	out := []soql.Expr{soql.Compare(draftStatus, soql.NotEqual, soql.StringLiteral("5"))}
+	_, err := salesforce.ResolvePath(c.plan.Object, draftPrivate, c.describe)
+	switch {
+	case fault.Is(err, fault.Config) && (c.before == nil || !strings.Contains(c.before.Where, draftPrivate)):
+		c.leave(draftPrivate)
+		return out, nil
+	case err != nil:
+		return nil, err
+	}
+	return append(out, soql.Compare(draftPrivate, soql.Equal, soql.BoolLiteral(false))), nil
 }

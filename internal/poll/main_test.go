@@ -72,7 +72,13 @@ type orgs struct {
 	mu   sync.Mutex
 	asks []string
 	then func(n int, q string) // after query number n was answered
+
+	describes describes
 }
+
+// describes counts calls that carried questions to describe, these questions, and those
+// that were answered "nothing changed".
+type describes struct{ calls, parts, unchanged int }
 
 func (o *orgs) Org(id string) poll.Salesforce { return asking{o.auth.Org(id), o} }
 
@@ -111,11 +117,24 @@ func (a asking) Query(ctx context.Context, q string, o salesforce.QueryOptions) 
 
 func (a asking) Together(ctx context.Context, asks []salesforce.Ask) ([]salesforce.Answer, error) {
 	out, err := a.Client.Together(ctx, asks)
-	for _, ask := range asks {
-		if q, ok := ask.(salesforce.Subquery); ok {
+	var d describes
+	for i, q := range asks {
+		switch q := q.(type) {
+		case salesforce.Subquery:
 			a.orgs.note(q.SOQL)
+		case salesforce.AskDescribe:
+			d.calls = 1
+			d.parts++
+			if err == nil && out[i].Err == nil && !out[i].Modified {
+				d.unchanged++
+			}
 		}
 	}
+	a.orgs.mu.Lock()
+	a.orgs.describes.calls += d.calls
+	a.orgs.describes.parts += d.parts
+	a.orgs.describes.unchanged += d.unchanged
+	a.orgs.mu.Unlock()
 	return out, err
 }
 

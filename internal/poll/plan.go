@@ -2,6 +2,8 @@ package poll
 
 import (
 	"encoding/json"
+	"slices"
+	"time"
 
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/salesforce"
@@ -18,9 +20,36 @@ type Plan struct {
 	Where        string           `json:"where,omitempty"` // canonical: the preset's, start_from's and the file's condition
 	Recipe       transform.Recipe `json:"recipe"`
 	Dependencies []Dependency     `json:"dependencies,omitempty"`
-	Left         []string         `json:"left,omitempty"` // preset fields that are not visible and were left out
+	Left         []string         `json:"left,omitempty"`   // preset fields that are not visible and never were
+	Frozen       []Frozen         `json:"frozen,omitempty"` // what was visible and is not now
+	Lost         []Lost           `json:"lost,omitempty"`   // parents that cannot be followed now
 	// Replicateable objects have a log of deletes and a mark of what is settled (getDeleted, getUpdated).
 	Replicateable bool `json:"replicateable,omitempty"`
+}
+
+// Frozen is a path of the mapping that can no longer be read. It is left out of queries;
+// what it fed keeps its last value. See package transform.
+type Frozen struct {
+	Path  string    `json:"path"`
+	Since time.Time `json:"since"` // when a check saw it first
+	// Order is where the read order stood then: records read since may lack something.
+	Order int64 `json:"order"`
+}
+
+// Lost is a dependency that cannot be followed now, and how far it had been: from there
+// it goes on.
+type Lost struct {
+	Path   string         `json:"path"`
+	Parent string         `json:"parent"`
+	Hi     store.Position `json:"hi"`
+}
+
+func (p *Plan) frozen(path string) (Frozen, bool) {
+	i := slices.IndexFunc(p.Frozen, func(f Frozen) bool { return f.Path == path })
+	if i < 0 {
+		return Frozen{}, false
+	}
+	return p.Frozen[i], true
 }
 
 // scanFields are what a scan selects: enough to tell whether the store has a row.

@@ -26,16 +26,17 @@ import (
 // fault.Fenced and fault.Stopped mean that this work is over; everything else is
 // Salesforce's or the store's word.
 func (s *Service) Poll(ctx context.Context, ref flow.BatchRef) (flow.PollResult, error) {
-	t, o, err := s.Store.LoadStreamTarget(ctx, ref.Stream)
-	if err != nil {
-		return flow.PollResult{}, err
-	}
 	b, err := s.Store.BeginBatch(ctx, ref)
 	if err != nil {
 		return flow.PollResult{}, err
 	}
 	if b.State != store.BatchReading {
 		return flow.PollResult{Rows: b.Rows, Bytes: b.Bytes, More: b.More, Sealed: true}, nil
+	}
+	// After the batch is begun: a check that makes another plan now sees the batch.
+	t, o, err := s.Store.LoadStreamTarget(ctx, ref.Stream)
+	if err != nil {
+		return flow.PollResult{}, err
 	}
 	plan, err := decodePlan(o)
 	if err != nil {

@@ -16,7 +16,6 @@ import (
 type Salesforce interface {
 	Query(ctx context.Context, q string, o salesforce.QueryOptions) (salesforce.Page, error)
 	Together(ctx context.Context, asks []salesforce.Ask) ([]salesforce.Answer, error)
-	Describe(ctx context.Context, object string) (salesforce.Object, error)
 }
 
 // Orgs gives the org that an integration is connected to.

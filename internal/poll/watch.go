@@ -44,6 +44,10 @@ func (s *Service) Watch(ctx context.Context, p flow.WatchParams) (flow.WatchResu
 			return result, nil
 		}
 		metered, calls := quota.Metered(ctx)
+		if moved, err := s.lookAtSchema(metered, t); moved || err != nil {
+			result.Outcome = flow.OutcomeUnchecked
+			return result, err
+		}
 		if err := s.tick(metered, t, p.Skip, &result); err != nil {
 			return result, err
 		}
@@ -101,7 +105,7 @@ func verdict(t *store.Target) (time.Duration, flow.WatchResult) {
 		result.Outcome = flow.OutcomeAwaiting
 		result.Reason = "not connected to Salesforce yet"
 		result.Hint = "run `starter connect " + t.Project + "/" + t.Integration + "` and send the link to the Salesforce administrator"
-	case t.CheckedVersion != t.SpecVersion || t.CheckedAt.Before(t.GrantedAt):
+	case t.CheckedVersion != t.SpecVersion || t.CheckedAt.Before(t.GrantedAt) || t.CheckRequests > t.ChecksAnswered:
 		result.Outcome = flow.OutcomeUnchecked
 	}
 	return result.Interval, result

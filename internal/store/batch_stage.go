@@ -21,6 +21,7 @@ type StagedRow struct {
 	Deleted      bool             // in Salesforce
 	Reason       string           // why it cannot become a comment; Comment is nil then
 	Verdict      string           // RecordFiltered or RecordInvisible: what reading by Id proved; Comment is nil then
+	TextKept     bool             // Comment's texts are the stored ones: an input of theirs could not be read
 	Comment      *comment.Comment // nil for a deleted record or with Reason
 	Chunk        int              // where its raw copy is
 }
@@ -72,11 +73,11 @@ func (s *Store) StageRows(ctx context.Context, b *Batch, cleaningVersion int, ro
 }
 
 var stagedColumns = []string{"stream_id", "epoch", "seq", "record_id", "stamp", "record_digest", "text_digest", "is_deleted", "reason",
-	"comment_id", "ts", "thread_id", "envelope", "properties", "texts", "text_hash", "content_hash", "chunk", "verdict"}
+	"comment_id", "ts", "thread_id", "envelope", "properties", "texts", "text_hash", "content_hash", "chunk", "verdict", "text_kept"}
 
 func stagedValues(b *Batch, r StagedRow) (values []any, size int, err error) {
 	values = []any{b.Stream, b.Epoch, b.Seq, r.RecordID, r.Stamp, r.RecordDigest, r.TextDigest, r.Deleted, nil,
-		nil, nil, nil, nil, nil, nil, nil, nil, r.Chunk, nil}
+		nil, nil, nil, nil, nil, nil, nil, nil, r.Chunk, nil, r.TextKept}
 	if r.Reason != "" {
 		values[8] = r.Reason
 	}

@@ -111,7 +111,7 @@ func TestSaveGrantIsBoundToOrgAndUser(t *testing.T) {
 	require.NoError(t, l.db.SaveGrant(t.Context(), confirmed))
 	require.Equal(t, userTwo, l.connection().UserID)
 	require.Equal(t, "true", l.one(`select deletes_held::text from connections`), "no delete is applied until the new user's rights are checked")
-	require.NoError(t, l.db.SaveCheck(t.Context(), l.id, 1, time.Now(), nil))
+	require.NoError(t, l.db.SaveCheck(t.Context(), l.id, store.Check{SpecVersion: 1, Begun: time.Now()}))
 	require.Equal(t, "false", l.one(`select deletes_held::text from connections`))
 }
 

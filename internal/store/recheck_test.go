@@ -110,7 +110,7 @@ func TestFollowDependency(t *testing.T) {
 	l := newLane(t, config.DeletedTombstone)
 	ctx := t.Context()
 	d := store.Dependency{Path: "Parent", Parent: "Case", Hi: store.Position{Stamp: at(0), ID: ""}}
-	require.NoError(t, l.db.SaveCheck(ctx, l.id, 1, time.Now(), []store.CheckedObject{{Name: l.ref.Object, Plan: []byte(`{}`), Dependencies: []store.Dependency{d}}}))
+	require.NoError(t, l.db.SaveCheck(ctx, l.id, store.Check{SpecVersion: 1, Begun: time.Now(), Objects: []store.CheckedObject{{Name: l.ref.Object, Plan: []byte(`{}`), Dependencies: []store.Dependency{d}}}}))
 	hi := store.Position{Stamp: at(60), ID: idC}
 	require.NoError(t, l.db.FollowDependency(ctx, l.ref, l.id, d, hi, nil))
 	target, err := l.db.LoadTarget(ctx, "support", "salesforce-prod")
@@ -130,7 +130,7 @@ func TestFollowDependencyIsFenced(t *testing.T) {
 	hi := store.Position{Stamp: at(60), ID: idC}
 	requireKind(t, fault.Fenced, l.db.FollowDependency(t.Context(), l.ref, l.id, d, hi, nil))
 	// Another epoch.
-	require.NoError(t, l.db.SaveCheck(t.Context(), l.id, 1, time.Now(), []store.CheckedObject{{Name: l.ref.Object, Plan: []byte(`{}`), Dependencies: []store.Dependency{d}}}))
+	require.NoError(t, l.db.SaveCheck(t.Context(), l.id, store.Check{SpecVersion: 1, Begun: time.Now(), Objects: []store.CheckedObject{{Name: l.ref.Object, Plan: []byte(`{}`), Dependencies: []store.Dependency{d}}}}))
 	l.seed.Exec(`update streams set epoch = epoch + 1`)
 	requireKind(t, fault.Fenced, l.db.FollowDependency(t.Context(), l.ref, l.id, d, hi, nil))
 	require.Equal(t, "", l.one(`select hi_id from dependencies`))

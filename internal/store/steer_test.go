@@ -116,7 +116,7 @@ func TestSaveCheck(t *testing.T) {
 	save := func(version int64, o store.CheckedObject) *store.Target {
 		t.Helper()
 		o.Name = l.ref.Object
-		require.NoError(t, l.db.SaveCheck(ctx, l.id, version, time.Now(), []store.CheckedObject{o}))
+		require.NoError(t, l.db.SaveCheck(ctx, l.id, store.Check{SpecVersion: version, Begun: time.Now(), Objects: []store.CheckedObject{o}}))
 		target, err := l.db.LoadTarget(ctx, "support", "salesforce-prod")
 		require.NoError(t, err)
 		return target
@@ -152,7 +152,7 @@ func TestSaveCheck(t *testing.T) {
 	// An object that is refused for now keeps its plan and its positions.
 	target = save(1, store.CheckedObject{Problem: "hidden"})
 	require.Equal(t, map[string]time.Time{"Parent Case": at(50), "Parent Contact": at(900)}, positions(target))
-	require.Error(t, l.db.SaveCheck(ctx, l.id, 1, time.Now(), []store.CheckedObject{{Name: l.ref.Object}}), "neither plan nor problem")
+	require.Error(t, l.db.SaveCheck(ctx, l.id, store.Check{SpecVersion: 1, Begun: time.Now(), Objects: []store.CheckedObject{{Name: l.ref.Object}}}), "neither plan nor problem")
 	target = save(1, store.CheckedObject{Plan: []byte(`{}`)})
 	require.Empty(t, positions(target))
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,6 +28,10 @@ type Target struct {
 	Status         string
 	WatchedAt      time.Time // last time Salesforce was asked for news
 	ReadAt         time.Time // the database's time when all this was so
+	ReadOrder      int64     // the read that began last
+	SchemaDue      bool      // describe was not asked for a while
+	CheckRequests  int64     // how often a check was asked for
+	ChecksAnswered int64     // of these, how many a check has answered
 
 	ConnectionState string // none, granted, lost, disconnected
 	LostReason      string
@@ -34,6 +39,10 @@ type Target struct {
 	GrantedAt       time.Time
 	RenewedAt       time.Time // the grant was last used for a new session; the grant itself counts
 	Generation      int64
+	OrgID           string
+	UserID          string
+	Username        string
+	InstanceURL     string // of the grant
 
 	Objects []TargetObject
 }
@@ -94,6 +103,9 @@ type Dependency struct {
 	VerifiedTo time.Time // no change up to here can have been missed; zero = not scanned yet
 }
 
+// schemaLookSeconds is SchemaLookEvery as SQL has it.
+var schemaLookSeconds = strconv.Itoa(int(SchemaLookEvery / time.Second))
+
 // LoadTarget reads the integration named project/integration. fault.NotFound when
 // there is none.
 func (s *Store) LoadTarget(ctx context.Context, project, integration string) (*Target, error) {
@@ -108,15 +120,20 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 			select i.id, i.source_id, p.name, i.name, i.spec, i.spec_version, coalesce(i.checked_version, 0),
 			       coalesce(i.checked_at, 'epoch'), i.desired, i.epoch, i.sync_requests, i.status,
 			       coalesce(i.watched_at, 'epoch'), clock_timestamp(),
+			       (select last_value from read_order), coalesce(i.schema_looked_at < now() - make_interval(secs => `+schemaLookSeconds+`), true),
+			       i.check_requests, i.checks_answered,
 			       coalesce(c.state, 'none'), coalesce(c.lost_reason, ''), coalesce(c.lost_hint, ''),
-			       coalesce(c.granted_at, 'epoch'), coalesce(greatest(c.granted_at, c.refreshed_at), 'epoch'), coalesce(c.generation, 0)
+			       coalesce(c.granted_at, 'epoch'), coalesce(greatest(c.granted_at, c.refreshed_at), 'epoch'), coalesce(c.generation, 0),
+			       coalesce(c.org_id, ''), coalesce(c.user_id, ''), coalesce(c.username, ''), coalesce(c.token_instance_url, '')
 			from integrations i
 			join projects p on p.id = i.project_id
 			left join connections c on c.integration_id = i.id
 			where `+where, args...).Scan(
 			&t.IntegrationID, &t.SourceID, &t.Project, &t.Integration, &t.Spec, &t.SpecVersion, &t.CheckedVersion,
 			&t.CheckedAt, &t.Desired, &t.Epoch, &t.SyncRequests, &t.Status, &t.WatchedAt, &t.ReadAt,
-			&t.ConnectionState, &t.LostReason, &t.LostHint, &t.GrantedAt, &t.RenewedAt, &t.Generation)
+			&t.ReadOrder, &t.SchemaDue, &t.CheckRequests, &t.ChecksAnswered,
+			&t.ConnectionState, &t.LostReason, &t.LostHint, &t.GrantedAt, &t.RenewedAt, &t.Generation,
+			&t.OrgID, &t.UserID, &t.Username, &t.InstanceURL)
 		if err != nil {
 			return err
 		}

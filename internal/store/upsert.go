@@ -117,6 +117,7 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (flow.Counts, error) {
 	for _, step := range []struct{ what, sql string }{
 		{"wait for the object's other lanes", lockObject},
 		{"lock the records", lockRecords},
+		{"keep texts that could not be read", keepTexts},
 		{"decide what each row is", decideOutcomes},
 		{"write the comments", writeComments},
 		{"write the revisions", writeRevisions},
@@ -274,7 +275,7 @@ const addRechecks = `
 	join batches b on (b.stream_id, b.epoch, b.seq) = (s.stream_id, s.epoch, s.seq)
 	join records r on r.source_id = @source and r.object = @object and r.record_id = s.record_id
 	where` + thisBatch + `
-	  and ((s.outcome = 'stale' and s.stamp = r.stamp)
+	  and (b.read_again or (s.outcome = 'stale' and s.stamp = r.stamp)
 	    or (s.outcome <> 'stale' and s.stamp > b.server_time - @settle::interval))
 	on conflict (integration_id, object, record_id) do update set
 		asked = excluded.asked, not_before = least(k.not_before, excluded.not_before)`

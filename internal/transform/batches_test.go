@@ -30,7 +30,7 @@ func sealed(t *testing.T, checksum []byte, chunks ...[][]byte) (*store.Store, *s
 	require.NoError(t, err)
 	plan, err := json.Marshal(map[string]any{"object": "EmailMessage", "recipe": recipe})
 	require.NoError(t, err)
-	require.NoError(t, db.SaveCheck(t.Context(), applied.IntegrationID, applied.SpecVersion, time.Now(), []store.CheckedObject{{Name: "EmailMessage", Plan: plan}}))
+	require.NoError(t, db.SaveCheck(t.Context(), applied.IntegrationID, store.Check{SpecVersion: applied.SpecVersion, Begun: time.Now(), Objects: []store.CheckedObject{{Name: "EmailMessage", Plan: plan}}}))
 	target, err := db.LoadTarget(t.Context(), "support", "salesforce-prod")
 	require.NoError(t, err)
 	o := target.Objects[0]

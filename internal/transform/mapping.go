@@ -56,6 +56,44 @@ func (m Mapping) Paths() []string {
 	return slices.Compact(out)
 }
 
+// Feeds says what a path feeds, in the words of the integration file.
+func (m Mapping) Feeds(path string) []string {
+	var out []string
+	add := func(what string, paths ...string) {
+		if path != "" && slices.Contains(paths, path) {
+			out = append(out, what)
+		}
+	}
+	add("subject", m.Subject)
+	for _, b := range m.Body {
+		add("body", b.Path)
+	}
+	if m.Signature != nil {
+		add("signature", m.Signature.Path)
+	}
+	add("timestamp", m.Timestamp...)
+	add("thread", m.Thread...)
+	add("from", m.From, m.FromName)
+	add("to", m.To)
+	add("cc", m.Cc)
+	add("bcc", m.Bcc)
+	add("sent_at", m.SentAt)
+	add("direction", m.Direction)
+	for _, p := range m.Properties {
+		add("property "+p.Name, p.Path)
+	}
+	return out
+}
+
+// Texts lists the paths that may be HTML: those of body and signature.
+func (m Mapping) Texts() []TextPath {
+	out := slices.Clone(m.Body)
+	if m.Signature != nil {
+		out = append(out, *m.Signature)
+	}
+	return out
+}
+
 // TextPaths lists the paths that feed subject, body and signature: as long as their
 // values stay, the text stays and nothing is charged.
 func (m Mapping) TextPaths() []string {

@@ -33,32 +33,74 @@ type Recipe struct {
 }
 
 // Row makes the staged row of one record as Salesforce gave it. The record's
-// stamp must be there; anything else that is wrong becomes the row's reason.
+// stamp must be there; anything else that is wrong becomes the row's reason. It is
+// [Recipe.Read] and [Recipe.Finish] for a record of which nothing is stored.
 func (r Recipe) Row(raw []byte) (store.StagedRow, error) {
+	x, err := r.Read(raw)
+	if err != nil || x.done {
+		return x.row, err
+	}
+	return r.Finish(x, nil), nil
+}
+
+// Reading is one record that was read and is not a comment yet.
+type Reading struct {
+	// Missing are the paths of the mapping that the record does not carry, sorted: they
+	// could not be selected. What they feed stays as it is stored.
+	Missing []string
+
+	row  store.StagedRow
+	rec  salesforce.Record
+	done bool // the row is all there is: a delete, or a record that cannot be read
+}
+
+// Read decodes one record as Salesforce gave it.
+func (r Recipe) Read(raw []byte) (Reading, error) {
 	if bytes.Contains(raw, verdictKey) {
-		return r.verdict(raw)
+		row, err := r.verdict(raw)
+		return Reading{row: row, done: true}, err
 	}
 	rec, err := salesforce.Decode(raw, r.Types)
 	if err != nil {
-		return r.unreadable(raw, err)
+		row, err := r.unreadable(raw, err)
+		return Reading{row: row, done: true}, err
 	}
 	stamp, ok := rec.Time(r.Stamp)
 	if !ok {
-		return store.StagedRow{}, fault.New(fault.Internal, "record %s has no %s", rec.ID, r.Stamp)
+		return Reading{}, fault.New(fault.Internal, "record %s has no %s", rec.ID, r.Stamp)
 	}
-	row := store.StagedRow{RecordID: rec.ID, Stamp: stamp}
-	row.RecordDigest, row.TextDigest = r.digest(rec), r.textDigest(rec)
+	x := Reading{rec: rec, row: store.StagedRow{RecordID: rec.ID, Stamp: stamp}}
+	paths := r.Mapping.Paths()
+	x.row.RecordDigest, x.row.TextDigest = r.digest(rec, paths), r.textDigest(rec)
 	if deleted, _ := rec.Bool(PathDeleted); deleted {
-		row.Deleted = true
-		return row, nil
+		x.row.Deleted, x.done = true, true
+		return x, nil
 	}
-	c, err := Comment(rec, r.Mapping, r.Types)
+	for _, p := range paths {
+		if !rec.Has(p) {
+			x.Missing = append(x.Missing, p)
+		}
+	}
+	return x, nil
+}
+
+// Finish makes the staged row of a reading. before is what is stored of the record, nil
+// for nothing; it is looked at only when the reading misses something.
+func (r Recipe) Finish(x Reading, before *store.Kept) store.StagedRow {
+	if x.done {
+		return x.row
+	}
+	row := x.row
+	var err error
+	if len(x.Missing) == 0 {
+		row.Comment, err = Comment(x.rec, r.Mapping, r.Types)
+	} else {
+		row.Comment, row.TextKept, err = r.keep(x, before)
+	}
 	if err != nil {
-		row.Reason = err.Error()
-		return row, nil //nolint:nilerr // set aside with its reason
+		row.Comment, row.TextKept, row.Reason = nil, false, err.Error() // set aside with its reason
 	}
-	row.Comment = c
-	return row, nil
+	return row
 }
 
 // verdictKey cannot stand inside a value: there its quotes would be escaped.
@@ -96,8 +138,8 @@ func (r Recipe) verdict(raw []byte) (store.StagedRow, error) {
 // digest says whether the record would become the same comment again: it covers the
 // values that the mapping reads and the mapping itself, so that a renamed property is a
 // change. The stamp is not in it: system jobs move stamps and change nothing.
-func (r Recipe) digest(rec salesforce.Record) []byte {
-	values := rec.Digest(r.Mapping.Paths())
+func (r Recipe) digest(rec salesforce.Record, paths []string) []byte {
+	values := rec.Digest(paths)
 	mapping, err := json.Marshal(r.Mapping)
 	if err != nil {
 		panic(err) // strings and bools always encode
@@ -168,9 +210,6 @@ func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.Transfo
 	if object.Epoch != ref.Epoch { // the plan is another one, or is not made yet
 		return result, fault.New(fault.Fenced, "stream %d is at epoch %d, this work is of epoch %d", ref.Stream, object.Epoch, ref.Epoch)
 	}
-	if object.Epoch != ref.Epoch {
-		return result, fault.New(fault.Fenced, "stream %d is at epoch %d, this work is of epoch %d", ref.Stream, object.Epoch, ref.Epoch)
-	}
 	var plan struct {
 		Recipe Recipe `json:"recipe"`
 	}
@@ -186,11 +225,7 @@ func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.Transfo
 				return err
 			}
 			sum.Write(lines)
-			for line := range bytes.Lines(lines) {
-				row, err := plan.Recipe.Row(bytes.TrimSuffix(line, []byte{'\n'}))
-				if err != nil {
-					return err
-				}
+			if err := t.chunk(ctx, b, plan.Recipe, lines, func(row store.StagedRow) error {
 				row.Chunk = chunk
 				switch {
 				case row.Comment != nil:
@@ -198,9 +233,9 @@ func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.Transfo
 				case row.Reason != "":
 					result.SetAside++
 				}
-				if err := add(row); err != nil {
-					return err
-				}
+				return add(row)
+			}); err != nil {
+				return err
 			}
 		}
 		if !bytes.Equal(sum.Sum(nil), b.Checksum) {
@@ -209,4 +244,37 @@ func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.Transfo
 		return nil
 	})
 	return result, err
+}
+
+// chunk makes the rows of one chunk. Records that miss something wait for the end, so
+// that what is stored of them is read at once.
+func (t Batches) chunk(ctx context.Context, b *store.Batch, r Recipe, lines []byte, add func(store.StagedRow) error) error {
+	var waiting []Reading
+	var ids []string
+	for line := range bytes.Lines(lines) {
+		x, err := r.Read(bytes.TrimSuffix(line, []byte{'\n'}))
+		if err != nil {
+			return err
+		}
+		if len(x.Missing) > 0 {
+			waiting, ids = append(waiting, x), append(ids, x.row.RecordID)
+			continue
+		}
+		if err := add(r.Finish(x, nil)); err != nil {
+			return err
+		}
+	}
+	if len(waiting) == 0 {
+		return nil
+	}
+	before, err := t.Store.Kept(ctx, b.SourceID, b.Object, ids)
+	if err != nil {
+		return err
+	}
+	for _, x := range waiting {
+		if err := add(r.Finish(x, before[x.row.RecordID])); err != nil {
+			return err
+		}
+	}
+	return nil
 }

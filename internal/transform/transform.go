@@ -21,12 +21,16 @@ const PropertyTruncated = "Truncated"
 // Comment makes the comment of one record. A record that cannot become one gives a
 // fault.Record error whose message is the reason to show.
 func Comment(rec salesforce.Record, m Mapping, types Types) (*comment.Comment, error) {
-	c := &comment.Comment{ID: salesforce.HexID(rec.ID), Properties: comment.Properties{}}
-	stamp, ok := firstTime(rec, m.Timestamp)
+	at, ok := firstTime(rec, m.Timestamp)
 	if !ok {
 		return nil, fault.New(fault.Record, "no timestamp: %s is empty", strings.Join(m.Timestamp, " and "))
 	}
-	c.Timestamp = stamp
+	return commentAt(at, rec, m, types)
+}
+
+// commentAt is Comment with the timestamp given.
+func commentAt(at time.Time, rec salesforce.Record, m Mapping, types Types) (*comment.Comment, error) {
+	c := &comment.Comment{ID: salesforce.HexID(rec.ID), Timestamp: at, Properties: comment.Properties{}}
 	c.ThreadID = thread(rec, m.Thread, types)
 
 	var truncated []string

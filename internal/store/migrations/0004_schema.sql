@@ -2,12 +2,19 @@
 -- it, and the report of the last check.
 --
 -- Operational cost: two small empty tables; columns with constant defaults, which
--- rewrite nothing; short exclusive locks on integrations and objects, which have a row
--- per integration and object. Milliseconds on a live system.
+-- rewrite nothing; short exclusive locks on integrations, objects, batches and the
+-- staging table. Milliseconds on a live system.
 
 -- View All on the object. Without it a record that is gone may only be hidden.
 alter table objects
     add column view_all text not null default 'unknown' check (view_all in ('yes', 'no', 'unknown'));
+
+-- A text of which an input could not be read: the one in force stays.
+alter table staged add column text_kept boolean not null default false;
+
+-- The batch is read, or is being read, without a field that can be read by now: its rows
+-- are read once more after it is applied.
+alter table batches add column read_again boolean not null default false;
 
 alter table integrations
     add column schema_looked_at timestamptz,                   -- last time describe was asked whether anything changed
@@ -22,6 +29,7 @@ create table descriptions (
     integration_id text not null references integrations on delete cascade,
     object         text not null,                -- Salesforce API name
     visible        boolean not null,             -- false: describe said that there is no such object
+    incomplete     boolean not null default false,   -- a field that the file needs, or would like, is not in it
     description    jsonb not null,               -- the last one seen, also of an object that is hidden now
     last_modified  text not null default '',     -- Salesforce's own mark, for a conditional question
     asked_at       timestamptz not null default now(),

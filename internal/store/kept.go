@@ -1,0 +1,58 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"salesforcesync/internal/comment"
+	"salesforcesync/internal/fault"
+)
+
+// Kept is what is stored of a record: its comment as it is now, a tombstone too.
+type Kept struct {
+	Comment comment.Comment
+}
+
+// Kept reads the comments of an object's records, by record Id. Records that never became
+// one, and those whose comment was erased, have none.
+func (s *Store) Kept(ctx context.Context, sourceID, object string, recordIDs []string) (map[string]*Kept, error) {
+	const op = "read what is stored of records"
+	rows, err := s.pool.Query(ctx, `
+		select r.record_id, c.id, c.ts, coalesce(c.thread_id, ''), c.envelope, c.properties, v.texts
+		from records r
+		join comments c on c.source_id = r.source_id and c.id = r.comment_id and not c.erased
+		join revisions v on v.source_id = c.source_id and v.comment_id = c.id and v.revision = c.revision
+		where r.source_id = $1 and r.object = $2 and r.record_id = any($3)`, sourceID, object, recordIDs)
+	if err != nil {
+		return nil, translate(op, err)
+	}
+	kept := map[string]*Kept{}
+	var id string
+	var c comment.Comment
+	var envelope []comment.Message
+	var texts []comment.Texts
+	_, err = pgx.ForEachRow(rows, []any{&id, &c.ID, &c.Timestamp, &c.ThreadID, &envelope, &c.Properties, &texts}, func() error {
+		messages, err := comment.Join(envelope, texts)
+		if err != nil {
+			return fault.Wrap(fault.Internal, err, "read comment %s", c.ID)
+		}
+		c.Messages = messages
+		kept[id] = &Kept{Comment: c}
+		c, envelope, texts = comment.Comment{}, nil, nil
+		return nil
+	})
+	return kept, translate(op, err)
+}
+
+// keepTexts lets rows with a kept text have the text that is in force now, when records
+// are locked: another lane may have written one since the row was made. One whose comment
+// was erased meanwhile has nothing to keep.
+const keepTexts = `
+	update staged s set
+		text_digest = r.text_digest,
+		reason = case when c.id is null or c.erased then 'its text was erased while it was being read' end
+	from records r
+	left join comments c on c.source_id = @source and c.id = r.comment_id
+	where` + thisBatch + `and s.text_kept
+	  and r.source_id = @source and r.object = @object and r.record_id = s.record_id`

@@ -1,0 +1,109 @@
+package transform
+
+import (
+	"slices"
+
+	"salesforcesync/internal/comment"
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/store"
+)
+
+// keep makes the comment of a record that misses paths of the mapping: they were hidden
+// from the integration user when it was read, or are gone from the object. Missing is
+// not null, so what such a path feeds keeps its last value. textKept says that the texts
+// are the stored ones, whatever became of their other inputs.
+//
+// A record that is no comment yet has no last value. It goes without an address or a
+// property until the path can be read again; but without a text or a timestamp it would
+// be created now and changed, and billed twice, then: it is set aside.
+func (r Recipe) keep(x Reading, before *store.Kept) (c *comment.Comment, textKept bool, err error) {
+	missing := func(paths ...string) bool {
+		return slices.ContainsFunc(paths, func(p string) bool { return slices.Contains(x.Missing, p) })
+	}
+	m := r.Mapping
+	text := x.firstMissing(m.TextPaths())
+	stamp := x.undecided(m.Timestamp)
+	if before == nil && text+stamp != "" {
+		hidden := text
+		if hidden == "" {
+			hidden = stamp
+		}
+		return nil, false, fault.New(fault.Record, "%s is hidden from the integration user, or gone: the record waits until it can be read", hidden)
+	}
+	if text != "" {
+		m.Subject, m.Body, m.Signature = "", nil, nil
+	}
+	if stamp != "" {
+		c, err = commentAt(before.Comment.Timestamp, x.rec, m, r.Types)
+	} else {
+		c, err = Comment(x.rec, m, r.Types)
+	}
+	if err != nil || before == nil {
+		return c, false, err
+	}
+	now, then := &c.Messages[0], before.Comment.Messages[0]
+	if text != "" {
+		now.Subject, now.Body, now.Signature = then.Subject, then.Body, then.Signature
+		keepProperty(c, before, PropertyTruncated)
+	}
+	if x.undecided(m.Thread) != "" {
+		c.ThreadID = before.Comment.ThreadID
+	}
+	if missing(m.From, m.FromName) {
+		now.From = then.From
+	}
+	for _, list := range []struct {
+		path      string
+		now, then *[]string
+	}{{m.To, &now.To, &then.To}, {m.Cc, &now.Cc, &then.Cc}, {m.Bcc, &now.Bcc, &then.Bcc}} {
+		if missing(list.path) {
+			*list.now = *list.then
+		}
+	}
+	if missing(m.SentAt) {
+		now.SentAt = then.SentAt
+	}
+	if missing(m.Direction) {
+		keepProperty(c, before, PropertyDirection)
+	}
+	for _, p := range m.Properties {
+		if missing(p.Path) {
+			keepProperty(c, before, p.Name)
+		}
+	}
+	return c, text != "", nil
+}
+
+// firstMissing is the first of the paths that the record does not carry.
+func (x Reading) firstMissing(paths []string) string {
+	for _, p := range paths {
+		if slices.Contains(x.Missing, p) {
+			return p
+		}
+	}
+	return ""
+}
+
+// undecided is the path that would decide, of a list in which the first value wins, and
+// that the record does not carry; "" when one before it has a value, or none is missing.
+func (x Reading) undecided(paths []string) string {
+	for _, p := range paths {
+		if slices.Contains(x.Missing, p) {
+			return p
+		}
+		if _, ok := x.rec.Text(p); ok {
+			return ""
+		}
+	}
+	return ""
+}
+
+// keepProperty gives c the property that is stored, whether it was a text or a number.
+func keepProperty(c *comment.Comment, before *store.Kept, name string) {
+	for _, key := range []string{"string:" + name, "number:" + name} {
+		delete(c.Properties, key)
+		if v, ok := before.Comment.Properties[key]; ok {
+			c.Properties[key] = v
+		}
+	}
+}
