@@ -38,6 +38,8 @@ type app struct {
 
 	endWait time.Duration // how long delete waits for the workflow to end itself; 0 = 15 s
 	began   bool          // the arguments were good and a command runs
+
+	checkWait time.Duration // how long check waits for a fresh report; 0 = a minute
 }
 
 // run executes the command line and gives the exit code.

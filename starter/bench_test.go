@@ -87,7 +87,7 @@ func (b *bench) run(args ...string) ran {
 func (b *bench) runWith(stdin string, args ...string) ran {
 	b.t.Helper()
 	var out, talk bytes.Buffer
-	a := &app{in: strings.NewReader(stdin), out: &out, talk: &talk, endWait: 2 * time.Second,
+	a := &app{in: strings.NewReader(stdin), out: &out, talk: &talk, endWait: 2 * time.Second, checkWait: 3 * time.Second,
 		lookup: func(name string) string { return b.env[name] }}
 	code := a.run(b.t.Context(), args)
 	for _, text := range []string{out.String(), talk.String()} {

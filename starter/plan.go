@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"salesforcesync/internal/poll"
 	"salesforcesync/internal/store"
 )
 
@@ -15,8 +17,10 @@ func (a *app) planCommand() *cobra.Command {
 		Short: "Show what apply would change, and change nothing",
 		Long: `Reads an integration file as apply does and says what applying it would change: keys,
 objects that would be read again from their start, whether Salesforce would have to be
-connected again, and how often the org's API quota lets it look for news. Nothing is
-changed; Temporal is not needed. The exit code is 0 with and without changes.`,
+connected again, and how often the org's API quota lets it look for news. Of an
+integration that was checked it also says how each object is followed and how many
+records it has, as of the last check. Nothing is changed; Temporal is not needed. The exit
+code is 0 with and without changes.`,
 		Example: `  starter plan -f integration.yaml
   starter plan -f integration.yaml --json | jq .objects_read_again
   next: starter apply -f integration.yaml`,
@@ -31,7 +35,8 @@ type planResult struct {
 	Project     string `json:"project"`
 	Integration string `json:"integration"`
 	store.ApplyResult
-	Quota quotaView `json:"quota"`
+	Quota  quotaView    `json:"quota"`
+	Report *poll.Report `json:"report"` // of the last check of what is in force; null when there is none
 }
 
 func (a *app) plan(ctx context.Context, file string) error {
@@ -56,8 +61,18 @@ func (a *app) plan(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
+	var report *poll.Report
+	if !result.Created {
+		stored, err := db.CheckReport(ctx, result.IntegrationID)
+		if err != nil {
+			return err
+		}
+		if report, err = decodeReport(stored); err != nil {
+			return err
+		}
+	}
 	if a.json {
-		return a.printJSON(planResult{spec.Project, spec.Integration, shownApply(result), allowed})
+		return a.printJSON(planResult{spec.Project, spec.Integration, shownApply(result), allowed, report})
 	}
 	switch {
 	case result.Created:
@@ -73,13 +88,40 @@ func (a *app) plan(ctx context.Context, file string) error {
 	default:
 		a.print("no changes to %s, version %d", spec.Name(), result.SpecVersion)
 		a.printQuota(allowed)
+		a.printFindings(report)
 		return nil
 	}
 	a.printChanges(result)
 	a.printQuota(allowed)
+	a.printFindings(report)
 	if cfg.Keys == nil && spec.Connection.ConsumerSecret != "" && !result.Created {
 		a.say("without ENCRYPTION_KEYS it cannot be told whether the consumer secret changes")
 	}
 	a.say("next: starter apply -f %s", file)
 	return nil
+}
+
+// printFindings says what the last check found of what is in force now.
+func (a *app) printFindings(r *poll.Report) {
+	if r == nil {
+		return
+	}
+	a.print("in Salesforce, as of the check of %s:", when(&r.At))
+	for _, o := range r.Objects {
+		if !o.OK {
+			a.print("  %s: not synced: %s", o.Object, o.Problem)
+			continue
+		}
+		line := o.CursorNote
+		if o.Rows != nil {
+			line += fmt.Sprintf("; %d records", *o.Rows)
+		}
+		if o.ViewAll == store.ViewAllNo {
+			line += ", of those that are shared with the user"
+		}
+		a.print("  %s: %s", o.Object, line)
+	}
+	for _, sentence := range r.Must {
+		a.print("  must be changed: %s", sentence)
+	}
 }

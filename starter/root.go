@@ -45,7 +45,7 @@ func (a *app) command() *cobra.Command {
 	for group, commands := range map[string][]*cobra.Command{
 		"make":  {a.setupCommand(), a.planCommand(), a.applyCommand(), a.connectCommand()},
 		"steer": {a.startCommand(), a.pauseCommand(), a.resumeCommand(), a.syncNowCommand(), a.resyncCommand(), a.disconnectCommand()},
-		"see":   {a.statusCommand(), a.listCommand()},
+		"see":   {a.statusCommand(), a.checkCommand(), a.listCommand()},
 		"house": {a.tokenCommand(), a.deleteCommand()},
 	} {
 		for _, c := range commands {

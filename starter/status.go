@@ -122,6 +122,10 @@ func (a *app) printStatus(v statusView) error {
 			a.print("  %-12s %s", line.label, line.text)
 		}
 	}
+	for _, e := range v.Alerts {
+		a.print("  alert since %s: %s", when(&e.At), e.Message)
+		a.print("    next: %s", e.Hint)
+	}
 	if len(v.Objects) == 0 {
 		a.print("  no objects are configured yet")
 		return nil

@@ -34,13 +34,16 @@ type integrationView struct {
 // statusView is the whole answer of status.
 type statusView struct {
 	integrationView
-	LostReason   string        `json:"lost_reason"`
-	LostHint     string        `json:"lost_hint"`
-	CheckedAt    *time.Time    `json:"checked_at"`
-	Quota        *quotaView    `json:"quota"` // null before the first grant
-	Objects      []objectView  `json:"objects"`
-	Workflow     *workflowView `json:"workflow"` // null when Temporal did not answer
-	WorkflowNote string        `json:"workflow_note,omitempty"`
+	LostReason string       `json:"lost_reason"`
+	LostHint   string       `json:"lost_hint"`
+	CheckedAt  *time.Time   `json:"checked_at"`
+	Quota      *quotaView   `json:"quota"` // null before the first grant
+	Objects    []objectView `json:"objects"`
+	// Alerts are what is hidden now and was read before, Events the latest changes of schema and rights, newest first.
+	Alerts       []store.SchemaEvent `json:"alerts"`
+	Events       []store.SchemaEvent `json:"schema_events"`
+	Workflow     *workflowView       `json:"workflow"` // null when Temporal did not answer
+	WorkflowNote string              `json:"workflow_note,omitempty"`
 }
 
 type objectView struct {
@@ -134,7 +137,14 @@ func shown(i store.Integration) (state, reason, hint string) {
 func viewStatus(s store.IntegrationStatus) statusView {
 	v := statusView{
 		integrationView: viewIntegration(s.Integration), LostReason: s.LostReason, LostHint: s.LostHint, CheckedAt: s.CheckedAt,
-		Objects: []objectView{},
+		Objects: []objectView{}, Alerts: []store.SchemaEvent{}, Events: []store.SchemaEvent{},
+	}
+	for _, e := range s.Events {
+		if e.ResolvedAt == nil {
+			v.Alerts = append(v.Alerts, e)
+		} else {
+			v.Events = append(v.Events, e)
+		}
 	}
 	for _, o := range s.ObjectList {
 		w := objectView{

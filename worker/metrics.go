@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"salesforcesync/internal/quota"
 	"salesforcesync/internal/salesforce"
+	"salesforcesync/internal/store"
 )
 
 // metrics are the worker's own; labels are few and bounded, never an id.
@@ -29,6 +32,36 @@ func newMetrics(registry *prometheus.Registry, governor *quota.Governor) *metric
 	}
 	registry.MustRegister(m.calls, m.seconds, quotaMetrics{governor})
 	return m
+}
+
+// alerts is the number of open schema alerts, counted when somebody asks.
+type alerts struct {
+	count func(context.Context) (map[string]int64, error)
+	desc  *prometheus.Desc
+}
+
+// alertsWait bounds how long a scrape waits for the database.
+const alertsWait = 2 * time.Second
+
+func newAlerts(count func(context.Context) (map[string]int64, error)) *alerts {
+	return &alerts{count, prometheus.NewDesc("salesforcesync_schema_alerts",
+		"Fields and objects that were read before and are hidden now, of all integrations.", []string{"kind"}, nil)}
+}
+
+// Describe names the metric.
+func (a *alerts) Describe(out chan<- *prometheus.Desc) { out <- a.desc }
+
+// Collect counts. A database that is away leaves the metric out: zero would be a lie.
+func (a *alerts) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), alertsWait)
+	defer cancel()
+	counts, err := a.count(ctx)
+	if err != nil {
+		return
+	}
+	for _, kind := range []string{store.FieldHidden, store.ObjectHidden} {
+		out <- prometheus.MustNewConstMetric(a.desc, prometheus.GaugeValue, float64(counts[kind]), kind)
+	}
 }
 
 func (m *metrics) observe(c salesforce.Call) {

@@ -16,7 +16,11 @@ type IntegrationStatus struct {
 	LostHint   string
 	CheckedAt  *time.Time // last check against describe
 	ObjectList []ObjectStatus
+	Events     []SchemaEvent // open alerts, oldest first, then the latest events that are over, newest first
 }
+
+// shownEvents is how many events that are over a status holds.
+const shownEvents = 20
 
 // ObjectStatus is one object's part of an IntegrationStatus, in file order.
 type ObjectStatus struct {
@@ -125,7 +129,15 @@ func (s *Store) IntegrationStatus(ctx context.Context, project, name string) (In
 		if rows, err = tx.Query(ctx, selectObjectStatus, status.ID); err != nil {
 			return err
 		}
-		status.ObjectList, err = pgx.CollectRows(rows, scanObjectStatus)
+		if status.ObjectList, err = pgx.CollectRows(rows, scanObjectStatus); err != nil {
+			return err
+		}
+		if rows, err = tx.Query(ctx, `
+			(`+selectEvents+`and resolved_at is null order by id) union all
+			(`+selectEvents+`and resolved_at is not null order by id desc limit $2)`, status.ID, shownEvents); err != nil {
+			return err
+		}
+		status.Events, err = pgx.CollectRows(rows, pgx.RowToStructByPos[SchemaEvent])
 		return err
 	})
 	return status, translate("read the status of "+project+"/"+name, err)
