@@ -46,10 +46,10 @@ func TestAdministratorsAreToldEverything(t *testing.T) {
 	for _, code := range names(t, "internal/oauth/provider_error.go", `(?m)^\t"([a-z_]+)": +\{"`) {
 		require.Contains(t, lower, "(`"+code+"`)", "what Salesforce may answer")
 	}
-	for _, field := range names(t, "internal/poll/compile.go", `(?:need|like)\("[a-z_]+", "(\w+)"`) {
+	for _, field := range names(t, "internal/poll/compile.go", `(?:path: |draft\w+ += )"(\w+)"`) {
 		require.Contains(t, text, "`"+field+"`", "what preset email reads")
 	}
-	for _, field := range names(t, "internal/poll/compile.go", `Path: "Parent\.(\w+)"`) {
+	for _, field := range names(t, "internal/poll/compile.go", `path: "Parent\.(\w+)"`) {
 		require.Contains(t, text, "`"+field+"`", "what preset email reads of the case")
 	}
 }
