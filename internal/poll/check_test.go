@@ -78,8 +78,8 @@ func TestCheckNamesWhatIsWrongAndStopsThatObjectOnly(t *testing.T) {
 		"where: broken":        {nil, func(o *config.Object) { o.Where = "Score__c >" }, "where of Survey_Response__c", ""},
 		"where: only Salesforce knows": {func(b *bench) {
 			require.NoError(b, b.sim.FailNext(simforce.Fault{Contains: "FROM Survey_Response__c", Status: http.StatusBadRequest,
-				Body: `[{"errorCode":"INVALID_QUERY_FILTER_OPERATOR","message":"invalid ID field: zzzzzzzzzzzzzzzzzz"}]`}))
-		}, func(o *config.Object) { o.Where = "Case__c = 'zzzzzzzzzzzzzzzzzz'" }, "Salesforce refuses the query of Survey_Response__c: query", "where"},
+				Body: `[{"errorCode":"INVALID_QUERY_FILTER_OPERATOR","message":"invalid ID field: zzzzzzzzzzzzzzz"}]`}))
+		}, func(o *config.Object) { o.Where = "Case__c = 'zzzzzzzzzzzzzzz'" }, "Salesforce refuses the query of Survey_Response__c: query", "where"},
 		"no timestamp": {nil, func(o *config.Object) { o.Fields = config.FieldMap{"body": "Feedback__c"} }, "names no timestamp", "CreatedDate"},
 		"timestamp is no time": {nil, func(o *config.Object) { o.Fields = config.FieldMap{"timestamp": "Score__c", "body": "Feedback__c"} },
 			"timestamp Score__c of Survey_Response__c is of type double", "datetime"},

@@ -93,7 +93,7 @@ func ConditionResolver(object string, describe DescribeFunc) soql.Resolver {
 		if err != nil {
 			return soql.FieldInfo{}, err
 		}
-		return soql.FieldInfo{Type: string(p.Field.Type), Filterable: p.Field.Filterable}, nil
+		return soql.FieldInfo{Type: string(p.Field.Type), Filterable: p.Field.Filterable, ValidID: ValidID}, nil
 	}
 }
 

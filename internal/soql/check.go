@@ -11,6 +11,10 @@ import (
 type FieldInfo struct {
 	Type       string // describe type: "string", "datetime", "reference" …
 	Filterable bool   // describe flag
+
+	// ValidID says whether a text can be a record id; nil asks for its form only. An id with
+	// a slip in it is no error to Salesforce: it finds nothing.
+	ValidID func(text string) bool
 }
 
 // Resolver finds the field at the end of a path, such as "Parent.Status". Its
@@ -116,6 +120,10 @@ func checkOne(path string, op Op, values []Literal, resolve Resolver) error {
 				return fault.New(fault.Config, "%s %s null compares nothing", path, op).WithHint("compare null with = or !=")
 			}
 			continue
+		}
+		if class == classID && v.Kind == String && idShaped(v.Text) && field.ValidID != nil && !field.ValidID(v.Text) {
+			return fault.New(fault.Config, "%s is no record id: its last three characters do not fit the others", clip(v.String())).
+				WithHint("copy the id from the record's address in Salesforce, with its capital and small letters")
 		}
 		if !literalFits(class, v) {
 			return fault.New(fault.Config, "%s is a %s field and cannot be compared with %s (%s)", path, field.Type, v.Kind, clip(v.String())).

@@ -137,9 +137,9 @@ func TestPaths(t *testing.T) {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	fields := map[string]FieldInfo{
-		"Incoming": {"boolean", true}, "Subject": {"string", true}, "TextBody": {"textarea", false},
-		"CreatedDate": {"datetime", true}, "Due": {"date", true}, "Score": {"double", true}, "ParentId": {"reference", true},
-		"Topics": {"multipicklist", true}, "Address": {"address", true}, "Parent.Status": {"picklist", true},
+		"Incoming": {Type: "boolean", Filterable: true}, "Subject": {Type: "string", Filterable: true}, "TextBody": {Type: "textarea", Filterable: false},
+		"CreatedDate": {Type: "datetime", Filterable: true}, "Due": {Type: "date", Filterable: true}, "Score": {Type: "double", Filterable: true}, "ParentId": {Type: "reference", Filterable: true},
+		"Topics": {Type: "multipicklist", Filterable: true}, "Address": {Type: "address", Filterable: true}, "Parent.Status": {Type: "picklist", Filterable: true},
 	}
 	resolve := func(path string) (FieldInfo, error) {
 		if path == "Away" {
