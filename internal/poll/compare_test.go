@@ -26,6 +26,15 @@ func (b *bench) compared() flow.Counts {
 	return total
 }
 
+// viewAll lets the user see every record, or not, and the store know it.
+func (b *bench) viewAll(all store.ViewAll) {
+	b.Helper()
+	if all == store.ViewAllYes {
+		require.NoError(b, b.sim.SetViewAll("", simforce.SyncUser, "", true))
+	}
+	b.seed.Exec(`update objects set view_all = $1`, string(all))
+}
+
 // size is how many comments can be read.
 func (b *bench) size() int64 {
 	b.Helper()
@@ -73,7 +82,7 @@ func TestDeletesThatLeaveNoRow(t *testing.T) {
 			b := connected(t, simforce.Options{Generate: 30}, mailObject)
 			b.settle()
 			require.NoError(t, b.sim.SetKnobs(func(k *simforce.Knobs) { k.HardDeletesLogged = c.logged }))
-			b.seed.Exec(`update objects set view_all = $1`, string(c.all))
+			b.viewAll(c.all)
 			b.clock.add(time.Hour)
 			mail := text(b.records("EmailMessage")[7], "Id")
 			units := b.units()
@@ -88,6 +97,21 @@ func TestDeletesThatLeaveNoRow(t *testing.T) {
 			require.Empty(t, b.seed.Strings(`select record_id from rechecks`))
 		})
 	}
+}
+
+// A check said that the user sees everything, and that has changed since: what is out of
+// sight now may be there.
+func TestViewAllTakenAway(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{Generate: 30}, mailObject)
+	b.settle()
+	b.seed.Exec(`update objects set view_all = 'yes'`) // as the last check saw it
+	b.clock.add(time.Hour)
+	mail := text(b.records("EmailMessage")[7], "Id")
+	require.NoError(t, b.sim.SetRowVisible("", "*", mail, false))
+	b.compared()
+	require.Equal(t, store.RecordInvisible, b.state(mail))
+	require.True(t, b.readable(mail))
 }
 
 // A user who loses sight of a record and gets it back costs nothing, and neither
@@ -287,7 +311,7 @@ func TestOneOfManyIsFound(t *testing.T) {
 	b.compared()
 	before := b.size()
 	require.NoError(t, b.sim.SetKnobs(func(k *simforce.Knobs) { k.HardDeletesLogged = false }))
-	b.seed.Exec(`update objects set view_all = 'yes'`)
+	b.viewAll(store.ViewAllYes)
 	require.NoError(t, b.sim.DeleteRecord("", ids[7_777], true))
 	b.sim.ResetCounters()
 	b.compared()

@@ -89,6 +89,7 @@ type reading struct {
 	chunk bytes.Buffer
 	lines int
 	seen  map[string]bool // one row per Id in a batch
+	sees  *bool           // whether the user sees every record of the object; nil = not asked yet
 }
 
 func (r *reading) all(ctx context.Context) error {

@@ -135,6 +135,27 @@ func (r *reading) conclude(ctx context.Context, at store.Position, verdict strin
 	return err
 }
 
+// seesAll asks whether the user sees every record of the object, now: after the records
+// were missed, and not when the last check asked. A right that was taken in between must
+// not turn what it hides into deletes.
+func (r *reading) seesAll(ctx context.Context) (bool, error) {
+	if r.object.ViewAll != store.ViewAllYes {
+		return false, nil
+	}
+	if r.sees == nil {
+		c := &checking{service: r.service, target: r.target, org: r.org,
+			judged: []*judgement{{object: r.object, CheckedObject: store.CheckedObject{Name: r.object.Name}}}}
+		rights, err := c.rights(ctx)
+		if err != nil {
+			return false, err
+		}
+		view, _ := rights.viewAll(r.plan.Object)
+		all := view == store.ViewAllYes
+		r.sees = &all
+	}
+	return *r.sees, nil
+}
+
 // judge decides what became of records that are not there for us. Salesforce's log of
 // deletes proves a delete, but it knows whole minutes only and does not know all deletes.
 // So the log must first have been read beyond the moment at which the record was missed.
@@ -168,10 +189,16 @@ func (r *reading) judge(ctx context.Context, absent []string, since map[string]t
 		case !covered:
 			waiting = append(waiting, id)
 			continue
-		case r.object.ViewAll == store.ViewAllYes:
-			verdict = verdictDeleted
-		case stored.State != store.RecordInvisible:
-			verdict = verdictInvisible
+		default:
+			all, err := r.seesAll(ctx)
+			switch {
+			case err != nil:
+				return err
+			case all:
+				verdict = verdictDeleted
+			case stored.State != store.RecordInvisible:
+				verdict = verdictInvisible
+			}
 		}
 		if verdict != "" {
 			if err := r.conclude(ctx, store.Position{Stamp: stored.Stamp, ID: id}, verdict); err != nil {
