@@ -39,7 +39,7 @@
 //
 // SOQL: a field list with parent paths of up to five levels, or COUNT(); FROM one
 // object; WHERE with AND, OR, NOT and parentheses (which may not be mixed without
-// them), = != < <= > >= LIKE, IN, NOT IN, strings, numbers, booleans, null, dates,
+// them), = != < <= > >= LIKE, IN, NOT IN, also of a semi-join, strings, numbers, booleans, null, dates,
 // datetimes and named dates; ORDER BY with ASC, DESC, NULLS; LIMIT; OFFSET. Every
 // other clause is a MALFORMED_QUERY that names it. Null compares two-valued: !=
 // and NOT IN take rows that are null, an order comparison never does.

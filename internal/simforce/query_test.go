@@ -135,6 +135,42 @@ func TestQueryRefuses(t *testing.T) {
 	require.Equal(t, "ILLEGAL_QUERY_PARAMETER_VALUE", code)
 }
 
+func TestSemiJoins(t *testing.T) {
+	t.Parallel()
+	b := start(t, Options{})
+	account := b.create("Account", Row{"Name": "Blue"})
+	c, d := b.create("Case", Row{"AccountId": account}), b.create("Case", Row{"Subject": "d"})
+	m, n := b.create("EmailMessage", Row{"ParentId": c}), b.create("EmailMessage", Row{"ParentId": d})
+	lone := b.create("EmailMessage", nil)
+	for where, want := range map[string][]string{
+		"ParentId IN (SELECT Id FROM Case WHERE Account.Name = 'blue')":                                {m},
+		"ParentId IN (SELECT Id FROM Case WHERE Subject = 'none')":                                     {},
+		"ParentId NOT IN (SELECT Id FROM Case WHERE Account.Name = 'blue')":                            {n, lone},
+		"Id IN (SELECT Id FROM EmailMessage WHERE ParentId = '" + d + "') AND IsDeleted = false":       {n},
+		"Parent.AccountId IN (SELECT AccountId FROM Case)":                                             {m},
+		"ParentId IN (SELECT Id FROM Case) AND ParentId IN (SELECT Id FROM Case WHERE Subject != 'd')": {m},
+	} {
+		require.ElementsMatch(t, want, b.ids("SELECT Id FROM EmailMessage WHERE "+where), where)
+	}
+	// The question a client has about its own rights, in one statement.
+	require.NoError(t, b.SetViewAll("", SyncUser, "Case", true))
+	require.Len(t, b.rows("SELECT Id FROM ObjectPermissions WHERE SobjectType = 'Case' AND PermissionsViewAllRecords = true AND ParentId IN (SELECT PermissionSetId FROM PermissionSetAssignment WHERE AssigneeId = '"+b.Orgs()[0].Users[SyncUser]+"')"), 1)
+	for where, want := range map[string][2]string{
+		"Subject IN (SELECT Id FROM Case)":                                              {"MALFORMED_QUERY", "should be an id field"},
+		"ParentId IN (SELECT Subject FROM Case)":                                        {"MALFORMED_QUERY", "must be of type Id or Reference"},
+		"ParentId IN (SELECT Id, Subject FROM Case)":                                    {"MALFORMED_QUERY", "selects one field"},
+		"ParentId IN (SELECT Id FROM Case LIMIT 1)":                                     {"MALFORMED_QUERY", "without ORDER BY, LIMIT"},
+		"Incoming = true OR ParentId IN (SELECT Id FROM Case)":                          {"MALFORMED_QUERY", "top level"},
+		"ParentId IN (SELECT Id FROM Case WHERE AccountId IN (SELECT Id FROM Account))": {"MALFORMED_QUERY", "top level"},
+		"ParentId IN (SELECT Id FROM Nope)":                                             {"INVALID_TYPE", "'Nope'"},
+		"ParentId IN (SELECT Nope FROM Case)":                                           {"INVALID_FIELD", "'Nope'"},
+	} {
+		code, message := b.query("SELECT Id FROM EmailMessage WHERE " + where).error(t)
+		require.Equal(t, want[0], code, where)
+		require.Contains(t, message, want[1], where)
+	}
+}
+
 func TestRecordSpelling(t *testing.T) {
 	t.Parallel()
 	b := start(t, Options{})

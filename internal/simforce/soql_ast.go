@@ -47,11 +47,13 @@ type Or struct{ Terms []Expr }
 // Not holds when its term does not.
 type Not struct{ Term Expr }
 
-// Cond compares a field with one literal, or with a list for IN and NOT IN.
+// Cond compares a field with one literal, or with a list for IN and NOT IN, or
+// with the ids another query selects.
 type Cond struct {
 	Path   Path
 	Op     string // = != < <= > >= LIKE, IN, NOT IN
 	Values []Literal
+	Sub    *Query // instead of Values
 	pos    int
 }
 
@@ -148,6 +150,9 @@ func (e *Cond) render(b *strings.Builder) {
 		return
 	}
 	b.WriteByte('(')
+	if e.Sub != nil {
+		b.WriteString(e.Sub.String())
+	}
 	for i, v := range e.Values {
 		if i > 0 {
 			b.WriteString(", ")

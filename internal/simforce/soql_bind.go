@@ -173,11 +173,22 @@ const maxOffset = 2000
 // prepare checks a parsed query against the org. all includes deleted rows; now
 // is what named dates go by.
 func prepare(v view, q *Query, all bool, now time.Time) (*plan, *soqlError) {
+	return compiler{view: v, now: now, all: all}.prepare(q)
+}
+
+// prepareInner is prepare for the query of a semi-join.
+func prepareInner(c compiler, q *Query) (*plan, *soqlError) {
+	c.inner = true
+	return c.prepare(q)
+}
+
+func (c compiler) prepare(q *Query) (*plan, *soqlError) {
+	v, all := c.view, c.all
 	t := v.object(q.From)
 	if t == nil {
 		return nil, &soqlError{"INVALID_TYPE", q.fromPos, "sObject type '" + q.From + "' is not supported. " + adviceObject}
 	}
-	p := &plan{view: v, table: t, query: q, now: now}
+	p := &plan{view: v, table: t, query: q, now: c.now}
 	seen := map[string]bool{}
 	for _, path := range q.Fields {
 		b, err := v.bind(t.obj, path)
@@ -193,7 +204,7 @@ func prepare(v view, q *Query, all bool, now time.Time) (*plan, *soqlError) {
 		}
 		p.columns = append(p.columns, b)
 	}
-	c := compiler{view: v, obj: t.obj, now: p.now}
+	c.obj = t.obj
 	if q.Where != nil {
 		match, where, err := c.expr(q.Where)
 		if err != nil {

@@ -13,6 +13,10 @@ type compiler struct {
 	view view
 	obj  *Object
 	now  time.Time
+	all  bool // deleted rows count, in semi-joins too
+	// inner tells a condition in which no semi-join may stand: below OR or NOT, or
+	// in a semi-join.
+	inner bool
 }
 
 type matcher func(*record) bool
@@ -30,6 +34,7 @@ func (c compiler) expr(e Expr) (matcher, bounds, *soqlError) {
 			return true
 		}, allOf(limits), err
 	case *Or:
+		c.inner = true
 		terms, limits, err := c.terms(e.Terms)
 		return func(r *record) bool {
 			for _, t := range terms {
@@ -40,6 +45,7 @@ func (c compiler) expr(e Expr) (matcher, bounds, *soqlError) {
 			return false
 		}, anyOf(limits), err
 	case *Not:
+		c.inner = true
 		term, _, err := c.expr(e.Term)
 		return func(r *record) bool { return !term(r) }, bounds{}, err
 	case *Cond:
@@ -76,6 +82,11 @@ func (c compiler) cond(e *Cond) (matcher, bounds, *soqlError) {
 	case "IN", "NOT IN":
 		op = "="
 	}
+	if e.Sub != nil {
+		if values, err = c.semiJoin(p.field, e); err != nil {
+			return nil, bounds{}, err
+		}
+	}
 	for _, l := range e.Values {
 		o, err := c.operand(p.field, e, op, l)
 		if err != nil {
@@ -84,7 +95,7 @@ func (c compiler) cond(e *Cond) (matcher, bounds, *soqlError) {
 		values = append(values, o)
 		tests = append(tests, o.test(op))
 	}
-	if len(tests) > 1 && !slices.ContainsFunc(values, func(o operand) bool { return !o.exact }) {
+	if e.Sub != nil || len(tests) > 1 && !slices.ContainsFunc(values, func(o operand) bool { return !o.exact }) {
 		// A list of ids is looked up, not gone through.
 		ids := make(map[string]bool, len(values))
 		for _, o := range values {
@@ -112,6 +123,37 @@ func (c compiler) cond(e *Cond) (matcher, bounds, *soqlError) {
 		return match, bounds{}, nil
 	}
 	return match, boundsOf(p, op, values), nil
+}
+
+// semiJoin runs the query in a condition and gives the ids it selects.
+func (c compiler) semiJoin(f *Field, e *Cond) ([]operand, *soqlError) {
+	q := e.Sub
+	isID := func(f *Field) bool { return f.Type == TypeID || f.Type == TypeReference }
+	switch {
+	case c.inner:
+		return nil, malformed(e.pos, "Semi join sub-selects are only allowed at the top level WHERE expressions and not in nested WHERE expressions.")
+	case !isID(f):
+		return nil, malformed(e.pos, "The left operand field in the where expression for outer query should be an id field, cannot use: '%s'", f.Name)
+	case q.Count || len(q.Fields) != 1 || len(q.OrderBy) > 0 || q.Limit >= 0 || q.Offset > 0:
+		return nil, malformed(e.pos, "A semi join sub-select selects one field, without ORDER BY, LIMIT and OFFSET.")
+	}
+	p, err := prepareInner(c, q)
+	if err != nil {
+		return nil, err
+	}
+	if !isID(p.columns[0].field) {
+		return nil, malformed(e.pos, "The selected field '%s' in the semi join sub-select must be of type Id or Reference.", p.columns[0].name)
+	}
+	var out []operand
+	p.scan(false, false, false, func(k key) bool {
+		if r := p.table.rows[k.id]; r != nil && p.where(r) {
+			if id, ok := p.columns[0].value(r).(string); ok {
+				out = append(out, operand{kind: f.Type, text: id, exact: true})
+			}
+		}
+		return true
+	})
+	return out, nil
 }
 
 // operand is a literal in the type of the field it is compared with. Times are

@@ -91,6 +91,18 @@ func stray(t token) *soqlError {
 }
 
 func (p *parser) query() (*Query, *soqlError) {
+	q, err := p.statement()
+	if err != nil {
+		return nil, err
+	}
+	if t := p.peek(); t.kind != tokEOF {
+		return nil, stray(t)
+	}
+	return q, nil
+}
+
+// statement parses a SELECT up to where it ends, in parentheses or not.
+func (p *parser) statement() (*Query, *soqlError) {
 	q := &Query{Limit: -1}
 	if err := p.expect("SELECT"); err != nil {
 		return nil, err
@@ -113,9 +125,6 @@ func (p *parser) query() (*Query, *soqlError) {
 		if err := clause(q); err != nil {
 			return nil, err
 		}
-	}
-	if t := p.peek(); t.kind != tokEOF {
-		return nil, stray(t)
 	}
 	return q, nil
 }
@@ -279,7 +288,15 @@ func (p *parser) list(c *Cond) *soqlError {
 		return err
 	}
 	if t := p.peek(); t.is("SELECT") {
-		return malformed(t.pos, "unexpected token: '%s' (the simulator has no semi-joins)", t.text)
+		if p.depth++; p.depth > maxDepth {
+			return &soqlError{"QUERY_TOO_COMPLICATED", -1, "Query is too complicated: conditions are nested too deep."}
+		}
+		defer func() { p.depth-- }()
+		var err *soqlError
+		if c.Sub, err = p.statement(); err != nil {
+			return err
+		}
+		return p.expect(")")
 	}
 	for {
 		v, err := p.literal()

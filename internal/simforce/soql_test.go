@@ -29,6 +29,7 @@ var goodStatements = map[string]string{
 	"SELECT Id FROM Case WHERE D = last_n_days:7":                                  "SELECT Id FROM Case WHERE D = LAST_N_DAYS:7",
 	"SELECT Id FROM Case WHERE D = today AND B = TRUE AND N = null AND X = -1.5e3": "SELECT Id FROM Case WHERE D = TODAY AND B = true AND N = null AND X = -1.5e3",
 	"SELECT Id FROM Case ORDER BY A, B DESC NULLS LAST LIMIT 5 OFFSET 10":          "SELECT Id FROM Case ORDER BY A ASC NULLS FIRST, B DESC NULLS LAST LIMIT 5 OFFSET 10",
+	"SELECT Id FROM Case WHERE Id not in(select A from B where C=1)":               "SELECT Id FROM Case WHERE Id NOT IN (SELECT A FROM B WHERE C = 1)",
 	"SELECT\tId\nFROM\r\nCase":                                                     "SELECT Id FROM Case",
 }
 
@@ -71,7 +72,8 @@ func TestParseRefuses(t *testing.T) {
 		"SELECT Id FROM Case WHERE A = 1 AND B = 2 OR C = 3":                   "unexpected token: 'OR'",
 		"SELECT Id FROM Case WHERE A = 1 AND NOT B = 2":                        "unexpected token: 'NOT'",
 		"SELECT Id FROM Case WHERE NOT A = 1 AND B = 2":                        "unexpected token: 'AND'",
-		"SELECT Id FROM Case WHERE Id IN (SELECT Id FROM X)":                   "no semi-joins",
+		"SELECT Id FROM Case WHERE Id IN (SELECT Id FROM X":                    "unexpected token: '<EOF>'",
+		"SELECT Id FROM Case WHERE Id IN (SELECT Id FROM X, 'a')":              "reads from one object",
 		"SELECT Id FROM Case WHERE Id IN ()":                                   "unexpected token: ')'",
 		"SELECT Id FROM Case WHERE M INCLUDES ('a')":                           "no INCLUDES",
 		"SELECT Id FROM Case WHERE CALENDAR_YEAR(D) = 2026":                    "no functions",
