@@ -313,6 +313,9 @@ func standardObjects() []*Object {
 		str("InstanceName", "Instance Name", 5, readOnly, withDefault("SIM1")),
 	)
 	organization.NoReplication, organization.NoUndelete = true, true
+	for _, o := range []*Object{user, group, organization} {
+		o.withoutBin()
+	}
 	survey := object("Survey_Response__c", "Survey Response", "Survey Responses", "a00",
 		str("Name", "Survey Response Name", 80, required, readOnly, alwaysSeen, nameField, func(f *Field) { f.AutoNumber = true }),
 		ref("OwnerId", "Owner ID", "Owner", []string{"Group", "User"}, required),
