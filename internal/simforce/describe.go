@@ -177,7 +177,9 @@ func soapType(t FieldType) string {
 		return "xsd:dateTime"
 	case TypeDate:
 		return "xsd:date"
-	case TypeDouble:
+	case TypeTime:
+		return "xsd:time"
+	case TypeDouble, TypeCurrency, TypePercent:
 		return "xsd:double"
 	case TypeInt:
 		return "xsd:int"
@@ -209,7 +211,7 @@ func describeOne(f *Field) describeField {
 	switch f.Type {
 	case TypeID, TypeReference:
 		d.ByteLength = 18
-	case TypeString, TypePicklist, TypeCombobox, TypePhone, TypeURL, TypeEmail, TypeTextarea:
+	case TypeString, TypePicklist, TypeCombobox, TypePhone, TypeURL, TypeEmail, TypeTextarea, TypeMultipicklist, TypeEncrypted:
 		d.ByteLength = 3 * f.Length
 	}
 	if f.Type == TypeTextarea {
@@ -219,6 +221,7 @@ func describeOne(f *Field) describeField {
 		}
 		d.ExtraTypeInfo = &kind
 	}
+	d.Encrypted = f.Type == TypeEncrypted
 	if f.Type == TypeBoolean {
 		d.DefaultValue = f.Default == true
 	}

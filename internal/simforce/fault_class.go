@@ -42,6 +42,10 @@ const (
 
 func array(code, message string) string { return string(refuse(0, code, "%s", message).body()) }
 
+func oauthBody(code, description string) string {
+	return fmt.Sprintf(`{"error":%q,"error_description":%q}`, code, description)
+}
+
 var (
 	onQueries = []string{"query", "query_more"}
 	onResults = []string{"bulk_results"}
@@ -54,6 +58,8 @@ var faultClasses = []*FaultClass{
 	{Name: "session_expired", do: endSessionFirst},
 	{Name: "session_refused", Lasting: true, status: 401, body: array("INVALID_SESSION_ID", "This session is not valid for use with the REST API")},
 	{Name: "bad_token", Lasting: true, status: 401, body: array("INVALID_AUTH_HEADER", "INVALID_AUTH_HEADER")},
+	{Name: "bad_jwt", Lasting: true, status: 401, body: array("INVALID_JWT_FORMAT", "INVALID_JWT_FORMAT")},
+	{Name: "not_attached", Lasting: true, status: 401, body: array("INVALID_SESSION_ID", "Connected app is not attached to Agent")},
 	{Name: "query_timeout", On: onQueries, status: 400, body: string(errTimeout().body())},
 	{Name: "operation_too_large", On: onQueries, status: 400, body: string(errTooLarge().body())},
 	{Name: "query_too_complicated", On: onQueries, Lasting: true, status: 400, body: array("QUERY_TOO_COMPLICATED", "Query is either selecting too many fields or the filter conditions are too complicated.")},
@@ -61,6 +67,10 @@ var faultClasses = []*FaultClass{
 	{Name: "invalid_field", On: onQueries, Lasting: true, status: 400, body: array("INVALID_FIELD", "No such column 'Gone__c' on entity 'Case'. "+adviceField)},
 	{Name: "invalid_type", On: onQueries, Lasting: true, status: 400, body: array("INVALID_TYPE", "sObject type 'Gone__c' is not supported. "+adviceObject)},
 	{Name: "malformed_query", On: onQueries, Lasting: true, status: 400, body: array("MALFORMED_QUERY", "unexpected token: 'FROM'")},
+	{Name: "implementation_restriction", On: onQueries, Lasting: true, status: 400, body: array("MALFORMED_QUERY", "Implementation restriction: ContentDocumentLink requires a filter by a single Id on ContentDocumentId or LinkedEntityId using the equals operator or multiple Id's using the IN operator.")},
+	{Name: "reified_column", On: onQueries, Lasting: true, status: 400, body: array("MALFORMED_QUERY", "FieldDefinition: a filter on a reified column is required [DurableId]")},
+	{Name: "exceeded_id_limit", On: []string{"updated", "deleted"}, Lasting: true, status: 400, body: array("EXCEEDED_ID_LIMIT", "exceeded 600000 id limit, reduce date range")},
+	{Name: "replication_date", On: []string{"updated", "deleted"}, Lasting: true, status: 400, body: array("INVALID_REPLICATION_DATE", "startDate before org replication enabled date")},
 	{Name: "transaction_security", Lasting: true, status: 400, body: array("TXN_SECURITY_METERING_ERROR", "A transaction security policy could not be evaluated in time.")},
 	{Name: "concurrent_requests", status: 403, body: array("REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded.")},
 	{Name: "concurrent_long", status: 403, body: array("REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.")},
@@ -68,6 +78,8 @@ var faultClasses = []*FaultClass{
 	{Name: "api_disabled_org", Lasting: true, status: 403, body: array("API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization.")},
 	{Name: "api_disabled_user", Lasting: true, status: 403, body: array("API_CURRENTLY_DISABLED", "API is disabled for this User")},
 	{Name: "insufficient_access", Lasting: true, status: 403, body: array("INSUFFICIENT_ACCESS", "insufficient access rights on entity")},
+	{Name: "insufficient_access_or_readonly", Lasting: true, status: 403, body: array("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")},
+	{Name: "forbidden", Lasting: true, status: 403, body: array("FORBIDDEN", "You do not have permission to view this record.")},
 	{Name: "not_found", Lasting: true, status: 404, body: string(errNotFound().body())},
 	{Name: "version_gone", Lasting: true, status: 410, body: array("UNSUPPORTED_API_VERSION", "The requested API version is retired.")},
 	{Name: "too_many_429", status: 429, headers: map[string]string{"Retry-After": "1"}, body: array("REQUEST_LIMIT_EXCEEDED", "Too many requests.")},
@@ -90,7 +102,7 @@ var faultClasses = []*FaultClass{
 	{Name: "login_redirect", status: 302, headers: map[string]string{"Location": "https://login.salesforce.invalid/?ec=302"}},
 
 	// The right answer, damaged on its way.
-	{Name: "cut_json", bend: cutJSON},
+	{Name: "cut_json", bend: cutHalf},
 	{Name: "cut_gzip", bend: cutGzip},
 	{Name: "cut_connection", bend: cutConnection},
 	{Name: "wrong_charset", bend: wrongCharset},
@@ -102,7 +114,7 @@ var faultClasses = []*FaultClass{
 	{Name: "stalled_body", Heavy: true, do: stall},
 
 	// A CSV result that ends too soon, inside a row or behind one, or has a NUL.
-	{Name: "cut_csv", On: onResults, bend: cutJSON},
+	{Name: "cut_csv", On: onResults, bend: cutHalf},
 	{Name: "cut_csv_rows", On: onResults, bend: cutRows},
 	{Name: "nul_csv", On: onResults, bend: nulCell},
 	{Name: "results_early", On: onResults, status: 400, body: array("JOB_NOT_COMPLETE", "The job is not complete: it is InProgress")},
@@ -111,12 +123,24 @@ var faultClasses = []*FaultClass{
 	{Name: "bulk_not_enabled", On: []string{"bulk_create"}, Lasting: true, status: 400, body: array("FeatureNotEnabled", "Bulk API is not enabled for this user")},
 
 	// Refusals of the token endpoint.
-	{Name: "token_unavailable", On: onToken, status: 503, body: `{"error":"temporarily_unavailable","error_description":"try again later"}`},
-	{Name: "token_server_error", On: onToken, status: 500, body: `{"error":"server_error","error_description":"unexpected error"}`},
-	{Name: "token_in_process", On: onToken, status: 400, body: `{"error":"invalid_request","error_description":"token request is already being processed"}`},
-	{Name: "token_rate_limit", On: onToken, status: 400, body: `{"error":"rate_limit_exceeded","error_description":"login rate exceeded"}`},
+	{Name: "token_unavailable", On: onToken, status: 503, body: oauthBody("temporarily_unavailable", "try again later")},
+	{Name: "token_server_error", On: onToken, status: 500, body: oauthBody("server_error", "unexpected error")},
+	{Name: "token_in_process", On: onToken, status: 400, body: oauthBody("invalid_request", "token request is already being processed")},
+	{Name: "token_rate_limit", On: onToken, status: 400, body: oauthBody("rate_limit_exceeded", "login rate exceeded")},
 	{Name: "token_html_503", On: onToken, status: 503, kind: htmlType, body: fmt.Sprintf(edgePage, "Unavailable", "503 Service Unavailable")},
 	{Name: "token_empty_503", On: onToken, status: 503},
+	{Name: "token_html_200", On: onToken, status: 200, kind: htmlType, body: fmt.Sprintf(edgePage, "Maintenance", "Scheduled maintenance")},
+	{Name: "token_expired", On: onToken, Lasting: true, status: 400, body: oauthBody("invalid_grant", "expired access/refresh token")},
+	{Name: "token_ip_restricted", On: onToken, Lasting: true, status: 400, body: oauthBody("invalid_grant", "ip restricted")},
+	{Name: "token_login_hours", On: onToken, Lasting: true, status: 400, body: oauthBody("invalid_grant", "invalid login hours")},
+	{Name: "token_not_approved", On: onToken, Lasting: true, status: 400, body: oauthBody("invalid_grant", "user hasn't approved this consumer")},
+	{Name: "token_inactive_user", On: onToken, Lasting: true, status: 400, body: oauthBody("inactive_user", "user is inactive")},
+	{Name: "token_inactive_org", On: onToken, Lasting: true, status: 400, body: oauthBody("inactive_org", "organization is inactive, locked, closed or suspended")},
+	{Name: "token_bad_client_id", On: onToken, Lasting: true, status: 400, body: oauthBody("invalid_client_id", "client identifier invalid")},
+	{Name: "token_bad_secret", On: onToken, Lasting: true, status: 401, body: oauthBody("invalid_client", "invalid client credentials")},
+	{Name: "token_app_not_found", On: onToken, Lasting: true, status: 400, body: oauthBody("app_not_found", "External client app is not installed in this org")},
+	// It has rotated, and half of the answer arrives.
+	{Name: "token_cut_json", On: onToken, Lasting: true, bend: cutHalf},
 	{Name: "token_no_answer", On: onToken, do: func(*Server, http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 }
 
@@ -217,7 +241,7 @@ func (c *captured) send(w http.ResponseWriter) {
 
 func (c *captured) whole() bool { return c.status == http.StatusOK && c.body.Len() > 20 }
 
-func cutJSON(w http.ResponseWriter, _ *http.Request, full *captured) bool {
+func cutHalf(w http.ResponseWriter, _ *http.Request, full *captured) bool {
 	if !full.whole() {
 		return false
 	}

@@ -145,16 +145,27 @@ func TestTokenFaults(t *testing.T) {
 	require.NoError(t, b.SetKnobs(func(k *Knobs) { k.Rotation = "on" }))
 	tok, err := b.Grant(SyncUser)
 	require.NoError(t, err)
-	for _, class := range []string{"token_unavailable", "token_server_error", "token_in_process", "token_rate_limit", "token_html_503", "token_empty_503"} {
+	for _, class := range []string{"token_unavailable", "token_server_error", "token_in_process", "token_rate_limit", "token_html_503", "token_empty_503",
+		"token_expired", "token_ip_restricted", "token_login_hours", "token_not_approved", "token_inactive_user", "token_inactive_org", "token_bad_client_id",
+		"token_bad_secret", "token_app_not_found"} {
 		require.NoError(t, b.FailNext(Fault{Class: class}))
 		require.Equal(t, http.StatusOK, b.query("SELECT Id FROM Case").status, "data requests pass by")
 		require.GreaterOrEqual(t, b.refreshWith(tok.RefreshToken).status, 400, class)
 	}
+	require.NoError(t, b.FailNext(Fault{Class: "token_html_200"}))
+	require.True(t, strings.HasPrefix(b.refreshWith(tok.RefreshToken).body, "<html>"))
 	next := b.refreshWith(tok.RefreshToken).tokens(t)
 	require.NotEqual(t, tok.RefreshToken, next["refresh_token"], "none of them used the token up")
 	require.NoError(t, b.FailNext(Fault{Class: "token_empty_503", Stage: "after"}))
 	b.refreshWith(next["refresh_token"])
 	require.Contains(t, b.refreshWith(next["refresh_token"]).oauthError(t), "invalid_grant", "after the work the rotation is lost")
+	tok, err = b.Grant(SyncUser)
+	require.NoError(t, err)
+	require.NoError(t, b.FailNext(Fault{Class: "token_cut_json"}))
+	half := b.refreshWith(tok.RefreshToken)
+	require.Equal(t, http.StatusOK, half.status)
+	require.False(t, json.Valid([]byte(half.body)))
+	require.Contains(t, b.refreshWith(tok.RefreshToken).oauthError(t), "invalid_grant")
 }
 
 func TestChaos(t *testing.T) {

@@ -236,3 +236,38 @@ func TestControlOfData(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, b.do("POST", "/_sim/chaos", m{"rate": 7}).status)
 	require.Equal(t, http.StatusBadRequest, b.do("POST", "/_sim/bump", m{"typo": 7}).status)
 }
+
+// The same values by REST and in bulk, and what conditions make of their types.
+func TestRarerTypes(t *testing.T) {
+	t.Parallel()
+	b := start(t, Options{})
+	field := func(name string, kind FieldType) *Field { return &Field{Name: name, Type: kind} }
+	require.NoError(t, b.AddObject("", Object{Name: "Deal__c", KeyPrefix: "a07", Fields: []*Field{
+		field("Sum__c", TypeCurrency), field("Share__c", TypePercent), field("Tags__c", TypeMultipicklist),
+		field("Secret__c", TypeEncrypted), field("At__c", TypeTime), field("On__c", TypeDate), field("N__c", TypeInt),
+	}}))
+	id := b.create("Deal__c", Row{"Sum__c": 12_500_000, "Share__c": 12.5, "Tags__c": "a;b", "Secret__c": "hush", "At__c": "10:15:00", "On__c": "2026-05-01", "N__c": 4})
+	const soql = "SELECT Id, Sum__c, Share__c, Tags__c, Secret__c, At__c, On__c, N__c FROM Deal__c"
+	require.Contains(t, b.query(soql).body, `"Sum__c":1.25E7,"Share__c":12.5,"Tags__c":"a;b","Secret__c":"hush","At__c":"10:15:00.000Z","On__c":"2026-05-01","N__c":4`)
+	require.Equal(t, []string{id, "1.25E7", "12.5", "a;b", "hush", "10:15:00.000Z", "2026-05-01", "4"}, b.results(b.job(soql), 10)[1])
+	for where, want := range map[string]int{"Sum__c > 12499999.5": 1, "Share__c = 12.5": 1, "Tags__c = 'a;b'": 1, "Tags__c = 'a'": 0} {
+		require.Len(t, b.ids("SELECT Id FROM Deal__c WHERE "+where), want, where)
+	}
+	for _, soql := range []string{"WHERE Secret__c = 'hush'", "ORDER BY Secret__c", "ORDER BY Tags__c", "WHERE At__c = null", "WHERE Sum__c = '1'"} {
+		code, _ := b.query("SELECT Id FROM Deal__c " + soql).error(t)
+		require.Equal(t, "INVALID_FIELD", code, soql)
+	}
+	_, err := b.UpdateRecord("Deal__c", id, Write{Fields: Row{"At__c": "noon"}})
+	require.Error(t, err)
+	var d struct{ Fields []describeField }
+	b.get("/sobjects/Deal__c/describe").into(t, &d)
+	got := map[string][]any{}
+	for _, f := range d.Fields {
+		got[f.Name] = []any{f.SoapType, f.Filterable, f.Sortable, f.Groupable, f.Aggregatable, f.Encrypted}
+	}
+	require.Equal(t, []any{"xsd:double", true, true, false, true, false}, got["Sum__c"])
+	require.Equal(t, []any{"xsd:double", true, true, false, true, false}, got["Share__c"])
+	require.Equal(t, []any{"xsd:string", true, false, false, true, false}, got["Tags__c"])
+	require.Equal(t, []any{"xsd:string", false, false, false, false, true}, got["Secret__c"])
+	require.Equal(t, []any{"xsd:time", true, true, false, true, false}, got["At__c"])
+}

@@ -23,7 +23,15 @@ const (
 	TypeDatetime  FieldType = "datetime"
 	TypeDate      FieldType = "date"
 	TypeDouble    FieldType = "double"
+	TypeCurrency  FieldType = "currency"
+	TypePercent   FieldType = "percent"
 	TypeInt       FieldType = "int"
+	// TypeMultipicklist holds values joined by semicolons; INCLUDES is not modelled.
+	TypeMultipicklist FieldType = "multipicklist"
+	// TypeEncrypted is text that can be neither filtered nor sorted.
+	TypeEncrypted FieldType = "encryptedstring"
+	// TypeTime is a time of day as 10:15:00.000Z, which conditions cannot name here.
+	TypeTime FieldType = "time"
 	// TypeAny is what history objects hold their values in: text that can be
 	// neither filtered nor sorted.
 	TypeAny FieldType = "anyType"
@@ -87,23 +95,33 @@ func (f *Field) long() bool { return f.Type == TypeTextarea && f.Length > longTe
 func (f *Field) polymorphic() bool { return len(f.ReferenceTo) > 1 }
 
 func (f *Field) filterable() bool {
-	return !f.long() && !f.NoFilter && f.Type != TypeAny && f.Type != TypeBase64
+	return !f.long() && !f.NoFilter && !f.opaque()
+}
+
+// opaque values can be neither filtered, sorted, grouped nor summed up.
+func (f *Field) opaque() bool {
+	return f.Type == TypeAny || f.Type == TypeBase64 || f.Type == TypeEncrypted
+}
+
+// number reports whether values are numbers with a fraction.
+func (f *Field) number() bool {
+	return f.Type == TypeDouble || f.Type == TypeCurrency || f.Type == TypePercent
 }
 
 func (f *Field) sortable() bool {
-	return !f.long() && f.Type != TypeAny && f.Type != TypeBase64 && f.Type != TypeAddress
+	return !f.long() && !f.opaque() && f.Type != TypeAddress && f.Type != TypeMultipicklist
 }
 
 func (f *Field) groupable() bool {
 	switch f.Type {
-	case TypeDatetime, TypeDouble, TypeCombobox, TypeAny, TypeBase64, TypeAddress:
+	case TypeDatetime, TypeTime, TypeCombobox, TypeMultipicklist, TypeAddress:
 		return false
 	}
-	return !f.long() && !f.AutoNumber && !f.NoFilter
+	return !f.long() && !f.opaque() && !f.number() && !f.AutoNumber && !f.NoFilter
 }
 
 func (f *Field) aggregatable() bool {
-	return f.Type != TypeBoolean && f.Type != TypeAny && f.Type != TypeBase64 && f.Type != TypeAddress && !f.long() && !f.NoFilter
+	return f.Type != TypeBoolean && f.Type != TypeAddress && !f.opaque() && !f.long() && !f.NoFilter
 }
 
 func (f *Field) createable() bool { return !f.ReadOnly && f.Formula == "" && f.Type != TypeAddress }
@@ -113,7 +131,7 @@ func (f *Field) updateable() bool { return f.createable() && !f.CreateOnly }
 // text reports whether values are strings to the query language.
 func (f *Field) text() bool {
 	switch f.Type {
-	case TypeString, TypePicklist, TypeCombobox, TypePhone, TypeURL, TypeEmail, TypeTextarea, TypeAny:
+	case TypeString, TypePicklist, TypeCombobox, TypePhone, TypeURL, TypeEmail, TypeTextarea, TypeAny, TypeMultipicklist, TypeEncrypted:
 		return true
 	}
 	return false

@@ -284,6 +284,7 @@ func standardObjects() []*Object {
 		str("RelationAddress", "Relation Address", 1000, createOnly),
 		str("RelationObjectType", "Relation Object Type", 80, readOnly),
 	)
+	relation.NoModified = true
 	feed := object("FeedItem", "Feed Item", "Feed Items", "0D5",
 		ref("ParentId", "Parent ID", "Parent", []string{"Account", "Case", "Contact", "User"}, required, createOnly, children("")),
 		picklist("Type", "Feed Item Type", []string{"TextPost", "ContentPost", "LinkPost", "EmailMessageEvent", "TrackedChange"}, restricted, createOnly, withDefault("TextPost")),
@@ -367,7 +368,7 @@ func standardObjects() []*Object {
 	).withoutBin()
 	status.ReadOnly, status.NoReplication, status.NoUndelete, status.NoBulk = true, true, true, true
 	return append([]*Object{
-		account, attachment, status, cases, comment, contact, message, relation, feed, group, chat, organization, survey, task, user,
+		account, attachment, status, cases, comment, contact, message, relation.audited(), feed, group, chat, organization, survey, task, user,
 		event, history.audited(), share.audited(),
 	}, permissionObjects()...)
 }

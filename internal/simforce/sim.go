@@ -299,7 +299,8 @@ func (s *Server) AddObject(orgName string, def Object) error {
 
 var knownTypes = []FieldType{
 	TypeReference, TypeBoolean, TypeString, TypePicklist, TypeCombobox, TypePhone, TypeURL, TypeEmail, TypeTextarea,
-	TypeDatetime, TypeDate, TypeDouble, TypeInt, TypeAny, TypeBase64,
+	TypeDatetime, TypeDate, TypeDouble, TypeInt, TypeAny, TypeBase64, TypeCurrency, TypePercent,
+	TypeMultipicklist, TypeEncrypted, TypeTime,
 }
 
 func (o *org) extend(def Object, now time.Time) error {

@@ -171,6 +171,7 @@ type operand struct {
 
 var typeNames = map[FieldType]string{
 	TypeBoolean: "boolean", TypeDatetime: "dateTime", TypeDate: "date", TypeDouble: "double", TypeInt: "int",
+	TypeCurrency: "currency", TypePercent: "percent",
 	TypeID: "id", TypeReference: "reference",
 }
 
@@ -191,8 +192,11 @@ func (c compiler) operand(f *Field, e *Cond, op string, l Literal) (operand, *so
 		return &soqlError{"INVALID_FIELD", e.pos,
 			"value of filter criterion for field '" + f.Name + "' must be of type " + name + " and " + quotes}
 	}
-	if f.Type == TypeAddress {
+	switch f.Type {
+	case TypeAddress:
 		return o, &soqlError{"INVALID_FIELD", e.pos, "field '" + f.Name + "' can only be filtered by distance, which the simulator has not"}
+	case TypeTime:
+		return o, &soqlError{"INVALID_FIELD", e.pos, "field '" + f.Name + "' is a time of day, which the simulator has no literals for"}
 	}
 	ordered := op != "=" && op != "!="
 	if l.Kind == LitNull {
@@ -227,7 +231,7 @@ func (c compiler) operand(f *Field, e *Cond, op string, l Literal) (operand, *so
 			return o, badOp("boolean")
 		}
 		o.flag = l.Bool
-	case TypeInt, TypeDouble:
+	case TypeInt, TypeDouble, TypeCurrency, TypePercent:
 		if l.Kind != LitNumber {
 			return o, wrong()
 		}

@@ -48,7 +48,7 @@ func convert(f *Field, v any) (any, error) {
 				return i, nil
 			}
 		}
-	case TypeDouble:
+	case TypeDouble, TypeCurrency, TypePercent:
 		switch n := v.(type) {
 		case int:
 			return float64(n), nil
@@ -90,6 +90,14 @@ func convert(f *Field, v any) (any, error) {
 			}
 			if id, ok := ID18(s); ok {
 				return id, nil
+			}
+		}
+	case TypeTime:
+		if s, ok := v.(string); ok {
+			for _, layout := range []string{"15:04:05Z", "15:04:05"} {
+				if x, err := time.Parse(layout, s); err == nil {
+					return x.Format("15:04:05.000Z"), nil
+				}
 			}
 		}
 	case TypeBase64:

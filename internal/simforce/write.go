@@ -156,7 +156,7 @@ func (o *org) checkText(obj *Object, f *Field, s string) *apiError {
 		if target := o.byPrefix[s[:3]]; target == nil || !slices.Contains(f.ReferenceTo, target.obj.Name) {
 			return fail("FIELD_INTEGRITY_EXCEPTION", "%s: id value of incorrect type: %s", f.Label, s)
 		}
-	case f.Type == TypeID, f.Type == TypeBase64:
+	case f.Type == TypeID, f.Type == TypeBase64, f.Type == TypeTime:
 	case len(s) > f.Length && utf8.RuneCountInString(s) > f.Length:
 		return fail("STRING_TOO_LONG", "%s: data value too large: %s (max length=%d)", f.Label, cut(s, 60), f.Length)
 	case f.Restricted && !slices.Contains(f.Values, s):
