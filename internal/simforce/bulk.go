@@ -388,11 +388,11 @@ func (p *plan) bulkable(refused []string) *apiError {
 // job finds the job of a call; the caller holds the data lock.
 func (c *call) job() (*bulkJob, *apiError) {
 	id, _ := ID18(c.path[2])
-	i := slices.IndexFunc(c.view.org.jobs, func(j *bulkJob) bool { return j.id == id && j.user == c.view.user })
+	i := slices.IndexFunc(c.view.jobs, func(j *bulkJob) bool { return j.id == id && j.user == c.view.user })
 	if i < 0 {
 		return nil, errNotFound()
 	}
-	return c.view.org.jobs[i], nil
+	return c.view.jobs[i], nil
 }
 
 func (s *Server) getJob(c *call) *reply {
@@ -462,7 +462,7 @@ func (s *Server) listJobs(c *call) *reply {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	list := []jobInfo{}
-	for _, j := range slices.Backward(c.view.org.jobs) {
+	for _, j := range slices.Backward(c.view.jobs) {
 		if j.user == c.view.user {
 			i := j.info()
 			i.JobType = "V2Query"

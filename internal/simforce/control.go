@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -26,6 +27,7 @@ var controlHelp = map[string]string{
 	"POST /_sim/sharing":                        `{"org":"","user":"*","id":"…","visible":false}, or "owner" and "object" instead of "id"`,
 	"POST /_sim/view_all":                       `{"org":"","user":"…","object":"Case","on":true}`,
 	"POST /_sim/permission":                     `{"org":"","user":"*","permission":"ViewSetup|ApiEnabled|ViewAllData","on":false}`,
+	"GET /_sim/visible/{object}":                "what a user sees of it, deleted rows included, parents by dotted names; ?org= &user= &path= (repeated)",
 	"POST /_sim/bump":                           `{"org":"","object":"Case","ids":[],"stamp":"…"}: new SystemModstamp, same content; no ids = all rows`,
 	"POST /_sim/picklists/rename":               `{"org":"","object":"Case","field":"Status","from":"New","to":"Fresh","stamp":false}`,
 	"POST /_sim/bin/empty":                      `{"org":"","object":""}: purge all deleted rows`,
@@ -70,6 +72,10 @@ func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
 	parts := trimPath(strings.Split(strings.TrimPrefix(r.URL.Path, "/_sim/"), "/"))
 	if len(parts) > 0 && parts[0] == "records" && len(parts) > 1 {
 		s.controlRecords(w, r, parts[1:], body)
+		return
+	}
+	if len(parts) == 2 && parts[0] == "visible" && r.Method == http.MethodGet {
+		s.controlVisible(w, parts[1], r.URL.Query())
 		return
 	}
 	s.controlRest(w, r.Method+" "+strings.Join(parts, "/"), body)
@@ -172,6 +178,30 @@ func (s *Server) controlList(w http.ResponseWriter, orgName, object string) {
 	})
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	_, _ = w.Write(append(b, ']')) // the client may be gone
+}
+
+// controlVisible writes what Visible gives, spelled as REST spells it.
+func (s *Server) controlVisible(w http.ResponseWriter, object string, q url.Values) {
+	b := []byte("[")
+	err := s.seeing(q.Get("org"), q.Get("user"), func(v view) error {
+		return v.seen(object, q["path"], func(columns []*boundPath, r *record) {
+			if len(b) > 1 {
+				b = append(b, ",\n"...)
+			}
+			for i, c := range columns {
+				b = append(b, map[bool]byte{true: '{', false: ','}[i == 0])
+				b = append(appendString(b, c.full), ':')
+				b = appendValue(b, c.field, c.value(r))
+			}
+			b = append(b, '}')
+		})
+	})
+	if err != nil {
+		controlError(w, http.StatusBadRequest, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	_, _ = w.Write(append(b, ']')) //nolint:gosec // JSON by its Content-Type; the client may be gone
 }
 
 func (o *org) appendAll(b []byte, r *record) []byte {

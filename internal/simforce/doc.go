@@ -39,10 +39,11 @@
 //
 // SOQL: a field list with parent paths of up to five levels, or COUNT(); FROM one
 // object; WHERE with AND, OR, NOT and parentheses (which may not be mixed without
-// them), = != < <= > >= LIKE, IN, NOT IN, also of a semi-join, strings, numbers, booleans, null, dates,
-// datetimes and named dates; ORDER BY with ASC, DESC, NULLS; LIMIT; OFFSET. Every
-// other clause is a MALFORMED_QUERY that names it. Null compares two-valued: !=
-// and NOT IN take rows that are null, an order comparison never does.
+// them), = != < <= > >= LIKE, IN, NOT IN, also of a semi-join, strings, numbers,
+// booleans, null, dates, datetimes and named dates; ORDER BY with ASC, DESC,
+// NULLS; LIMIT; OFFSET. Every other clause is a MALFORMED_QUERY that names it.
+// Null compares two-valued: != and NOT IN take rows that are null, an order
+// comparison never does.
 //
 // # Bulk API 2.0
 //
@@ -116,7 +117,7 @@
 // UserRecordAccess. Visible, Select and Count tell what a user sees without a
 // request.
 //
-// Every user has a permission set of a profile, with Read on the objects that are
+// Every user has the permission set of a profile, with Read on the objects that are
 // not hidden, and one of their own, with what SetViewAll gave. PermissionSet,
 // PermissionSetAssignment and ObjectPermissions follow every change. As on the
 // platform ObjectPermissions has rows only for objects with permissions of their
@@ -131,7 +132,10 @@
 // own or a class of FaultClasses; SetChaos does so at random, by a seed.
 // QueryLimits fail queries by the rows they match and the window they leave open.
 // Further knobs: URI length, requests in flight, outages, hosts (MoveInstance,
-// WrongHost). Counters.Faults says what was really given.
+// WrongHost), how the quota is told and by how much it may be exceeded, the
+// policies of the connected app. Counters.Faults says what was really given.
+//
+// Transport answers without a network, faults of the wire included.
 //
 // Run goes on writing: replies into existing threads, new conversations, edits
 // of bodies, status and priority changes. StateFile is a log of JSON lines:
@@ -155,6 +159,7 @@
 //	POST   /_sim/sharing {org,user,id|owner,object,visible}
 //	POST   /_sim/view_all {org,user,object,on}
 //	POST   /_sim/permission {org,user,permission,on}
+//	GET    /_sim/visible/{object}[?org=&user=&path=]   what a user sees of it
 //	POST   /_sim/bump {org,object,ids,stamp}      SystemModstamp moves, content stays
 //	POST   /_sim/picklists/rename {org,object,field,from,to,stamp}
 //	POST   /_sim/bin/empty {org,object}

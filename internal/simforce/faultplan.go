@@ -80,7 +80,7 @@ func (f *Fault) write(w http.ResponseWriter) {
 		w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	}
 	w.WriteHeader(f.Status)
-	_, _ = io.WriteString(w, f.Body) // the client may be gone
+	_, _ = io.WriteString(w, f.Body) //nolint:gosec // what a test wants to be sent; the client may be gone
 }
 
 // faults are the answers waiting to be given, first come first served.

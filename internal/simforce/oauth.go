@@ -133,7 +133,7 @@ func callback(w http.ResponseWriter, r *http.Request, a *attempt, values url.Val
 	if strings.Contains(a.redirect, "?") {
 		sep = "&"
 	}
-	http.Redirect(w, r, a.redirect+sep+values.Encode(), http.StatusFound)
+	http.Redirect(w, r, a.redirect+sep+values.Encode(), http.StatusFound) //nolint:gosec // one of the registered callbacks, byte for byte
 }
 
 // authorizeAnswer takes the login form (attempt, username) and the consent form

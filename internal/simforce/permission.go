@@ -13,8 +13,8 @@ const (
 	// ViewSetup lets a user read PermissionSet, PermissionSetAssignment,
 	// ObjectPermissions and the limits of the org. Everyone has it at first.
 	ViewSetup = "ViewSetup"
-	// ApiEnabled lets a user call the data API at all. Everyone has it at first.
-	ApiEnabled = "ApiEnabled"
+	// APIEnabled lets a user call the data API at all. Everyone has it at first.
+	APIEnabled = "ApiEnabled"
 	// ViewAllData is View All on every object. Nobody has it at first.
 	ViewAllData = "ViewAllData"
 )
@@ -94,16 +94,16 @@ func (v view) viewsAll(object string) bool {
 	return false
 }
 
-// SetPermission gives a user ViewSetup, ApiEnabled or ViewAllData or takes it
+// SetPermission gives a user ViewSetup, APIEnabled or ViewAllData or takes it
 // away. user "" or "*" means everyone.
 func (s *Server) SetPermission(orgName, user, permission string, on bool) error {
 	switch permission {
 	case ViewAllData:
 		return s.SetViewAll(orgName, user, "", on)
-	case ViewSetup, ApiEnabled:
+	case ViewSetup, APIEnabled:
 		return s.share(orgName, user, "lacking", !on, func(*org) (string, error) { return strings.ToLower(permission), nil })
 	}
-	return fmt.Errorf("permission must be %s, %s or %s, not %q", ViewSetup, ApiEnabled, ViewAllData, permission)
+	return fmt.Errorf("permission must be %s, %s or %s, not %q", ViewSetup, APIEnabled, ViewAllData, permission)
 }
 
 // enabled refuses users who may not call the data API. The platform says so in
@@ -111,7 +111,7 @@ func (s *Server) SetPermission(orgName, user, permission string, on bool) error 
 func (s *Server) enabled(sess *session) *apiError {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if v := (view{org: s.org(sess.org), user: sess.user}); v.lacks(ApiEnabled) {
+	if v := (view{org: s.org(sess.org), user: sess.user}); v.lacks(APIEnabled) {
 		return refuse(http.StatusForbidden, "API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization.")
 	}
 	return nil
@@ -164,7 +164,7 @@ func (p *permitter) user(r *record) {
 	v := view{org: p.o, user: r.id()}
 	all := v.sharing.viewAll["*"][""] || v.sharing.viewAll[v.user][""]
 	profile := p.set(r, "Profile", Row{
-		"IsOwnedByProfile": true, "PermissionsApiEnabled": !v.lacks(ApiEnabled), "PermissionsViewSetup": !v.lacks(ViewSetup),
+		"IsOwnedByProfile": true, "PermissionsApiEnabled": !v.lacks(APIEnabled), "PermissionsViewSetup": !v.lacks(ViewSetup),
 	})
 	extra := p.set(r, "Access", Row{"IsCustom": true, "PermissionsViewAllData": all})
 	for _, obj := range p.o.objects() {

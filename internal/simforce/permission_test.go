@@ -106,7 +106,7 @@ func TestPermissionsOfTheUser(t *testing.T) {
 	code, _ := b.query("SELECT Id, IsDeleted FROM ObjectPermissions").error(t)
 	require.Equal(t, "INVALID_FIELD", code, "there is no recycle bin for it")
 
-	require.NoError(t, b.SetPermission("", SyncUser, ApiEnabled, false))
+	require.NoError(t, b.SetPermission("", SyncUser, APIEnabled, false))
 	a := b.query("SELECT Id FROM Case")
 	code, _ = a.error(t)
 	require.Equal(t, []any{http.StatusForbidden, "API_DISABLED_FOR_ORG"}, []any{a.status, code})

@@ -15,24 +15,28 @@ import (
 func (s *Server) Visible(orgName, user, object string, paths ...string) ([]Row, error) {
 	var out []Row
 	err := s.seeing(orgName, user, func(v view) error {
-		t := v.object(object)
-		if t == nil {
-			return fmt.Errorf("user %s sees no object %q", user, object)
-		}
-		columns, err := v.columns(t.obj, paths)
-		if err != nil {
-			return err
-		}
-		out = make([]Row, 0, len(t.rows))
-		t.each(func(r *record) bool {
-			if v.reads(r) {
-				out = append(out, rowOf(columns, r))
-			}
-			return true
-		})
-		return nil
+		return v.seen(object, paths, func(columns []*boundPath, r *record) { out = append(out, rowOf(columns, r)) })
 	})
 	return out, err
+}
+
+// seen visits the rows of an object that the user sees, in Id order.
+func (v view) seen(object string, paths []string, visit func([]*boundPath, *record)) error {
+	t := v.object(object)
+	if t == nil {
+		return fmt.Errorf("the user sees no object %q", object)
+	}
+	columns, err := v.columns(t.obj, paths)
+	if err != nil {
+		return err
+	}
+	t.each(func(r *record) bool {
+		if v.reads(r) {
+			visit(columns, r)
+		}
+		return true
+	})
+	return nil
 }
 
 // Select runs a SOQL statement as a user, by queryAll when all is set, and

@@ -1,6 +1,7 @@
 package simforce
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,6 +52,13 @@ func TestVisibleRows(t *testing.T) {
 	require.NoError(t, b.SetVisible("", SyncUser, "EmailMessage", false))
 	_, err = b.Visible("", SyncUser, "EmailMessage")
 	require.Error(t, err)
+
+	// The control endpoint spells the same rows as REST does.
+	var spelled []map[string]any
+	b.do(http.MethodGet, "/_sim/visible/EmailMessage?user="+AdminUser+"&path=Id&path=Parent.CaseNumber&path=SystemModstamp", nil).into(t, &spelled)
+	require.Len(t, spelled, 4)
+	require.Contains(t, spelled, map[string]any{"Id": m, "Parent.CaseNumber": "00001001", "SystemModstamp": "2026-11-23T10:00:00.000+0000"})
+	require.Equal(t, http.StatusBadRequest, b.do(http.MethodGet, "/_sim/visible/Nope", nil).status)
 
 	// The same rows as over HTTP, without a request.
 	require.NoError(t, b.SetVisible("", SyncUser, "EmailMessage", true))

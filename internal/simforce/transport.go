@@ -3,6 +3,7 @@ package simforce
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -93,8 +94,9 @@ func (w *wire) Flush() { w.WriteHeader(http.StatusOK) }
 // end finishes the answer; p is what the handler panicked with, gone why the
 // client has given up, if it has.
 func (w *wire) end(p any, gone error) {
+	err, _ := p.(error)
 	switch {
-	case p != nil && p != http.ErrAbortHandler:
+	case p != nil && !errors.Is(err, http.ErrAbortHandler):
 		panic(p)
 	case gone != nil:
 		w.body.fail(gone)
