@@ -42,7 +42,7 @@ func tokenOf(c *store.Connection) (salesforce.Token, error) {
 		}
 		return salesforce.Token{}, e.WithHint("run `starter connect %s`", c.Name())
 	}
-	return salesforce.Token{Access: c.Access, InstanceURL: c.TokenURL, Generation: c.Generation}, nil
+	return salesforce.Token{Access: c.Access, InstanceURL: c.TokenURL, Generation: c.Generation, Since: c.RenewedAt}, nil
 }
 
 // Refresh returns a token newer than generation used. One process renews; the others

@@ -40,6 +40,8 @@ func TestRefreshByRotation(t *testing.T) {
 				require.NoError(t, err)
 				c := b.connection()
 				require.Equal(t, last.Generation+1, c.Generation)
+				require.WithinDuration(t, time.Now(), got.Since, 10*time.Second)
+				got.Since = time.Time{}
 				require.Equal(t, salesforce.Token{Access: c.Access, InstanceURL: b.url, Generation: c.Generation}, got)
 				require.NotEqual(t, last.Access, c.Access)
 				require.Equal(t, rotation == "on", last.Refresh != c.Refresh)
@@ -72,6 +74,7 @@ func TestManyRefreshersAskOnce(t *testing.T) {
 		got := make([]salesforce.Token, 20)
 		for _, err := range await(ctx, t, len(got), func(i int) (err error) {
 			got[i], err = processes[i%2].Tokens(b.id).Refresh(ctx, round+1)
+			got[i].Since = time.Time{}
 			return err
 		}) {
 			require.NoError(t, err)

@@ -23,8 +23,9 @@ const DefaultAPIVersion = "66.0"
 // Token is a session as of one generation of a connection's grant.
 type Token struct {
 	Access      secret.Text
-	InstanceURL string // "https://acme.my.salesforce.com"
-	Generation  int64  // grows with each refresh
+	InstanceURL string    // "https://acme.my.salesforce.com"
+	Generation  int64     // grows with each refresh
+	Since       time.Time // when the session was got; zero when that is not known
 }
 
 // TokenSource gives the tokens of one connection.
@@ -48,7 +49,7 @@ type Options struct {
 	// Admit is asked before every HTTP exchange; its error ends the call. nil admits all.
 	Admit func(context.Context) error
 
-	MaxBody       int64         // bytes of one unpacked answer, default 256 MiB
+	MaxBody       int64         // bytes of one unpacked answer, default 64 MiB
 	AnswerTimeout time.Duration // until the first byte, default 150 s: queries may run 120 s
 	IdleTimeout   time.Duration // between two bytes, default 60 s
 	CallTimeout   time.Duration // for everything, default 10 min, Salesforce's own limit
@@ -64,6 +65,9 @@ type Call struct {
 	Code      string     // Salesforce's error code
 	RequestID string
 	Usage     Usage
+	// Again says that the client itself makes the call again: the fault is in nobody's
+	// error and should be logged here.
+	Again bool
 }
 
 // Client calls one org as one user. It is safe for concurrent use, and cheap: all
@@ -82,7 +86,7 @@ func New(o Options) *Client {
 		o.Transport = sharedTransport()
 	}
 	if o.MaxBody <= 0 {
-		o.MaxBody = 256 << 20
+		o.MaxBody = 64 << 20
 	}
 	if o.AnswerTimeout <= 0 {
 		o.AnswerTimeout = 150 * time.Second
@@ -141,45 +145,88 @@ type answer struct {
 	status     int
 	header     http.Header
 	body       io.Reader
+	lenient    bool // take text that is not UTF-8
 	serverTime time.Time
 	usage      Usage
 }
 
 func (c *Client) dataPath(rest string) string { return "/services/data/v" + c.o.APIVersion + rest }
 
+// try is one of the tries of a call.
+type try struct {
+	token   Token
+	renewed bool // the one renewal of the session is behind it
+	damaged int  // so many answers before had damaged text
+}
+
+// mostDamaged is how many damaged answers are not believed. The next one is taken as it
+// is: then it is Salesforce that has such text.
+const mostDamaged = 2
+
+// knownToBeNew is for how long a session's address is believed when Salesforce's edge
+// says that there is nobody: it may as well be an outage, and each renewal counts as a login.
+const knownToBeNew = 2 * time.Second
+
 // do makes the call. When the session died it asks for a newer token and tries
-// once more; when the host was wrong it looks for a newer instance URL first.
+// once more; when the host was wrong it looks for a newer instance URL first; when
+// the text of an answer was damaged it asks for the same again.
 func (c *Client) do(ctx context.Context, r request) error {
 	token, err := c.o.Tokens.Token(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: get the token: %w", r.op, err)
 	}
-	cure, err := c.try(ctx, r, token)
-	if err == nil || cure == remedyNone {
-		return err
-	}
-	newer := token
-	if cure == remedyMoved {
-		if newer, err = c.o.Tokens.Token(ctx); err != nil {
-			return fmt.Errorf("%s: get the token after a redirect: %w", r.op, err)
+	t := try{token: token}
+	for {
+		cure, err := c.exchange(ctx, r, t)
+		switch {
+		case err == nil || cure == remedyNone:
+			return err
+		case cure == remedyAgain:
+			t.damaged++
+			continue
+		case !t.mends(cure):
+			// A new token is refused too. Only the token endpoint can say that the grant
+			// is gone, so this is a passing fault that is tried again later.
+			var e *fault.Error
+			if cure == remedyRefresh && errors.As(err, &e) {
+				e.Kind, e.RetryAfter = fault.Transient, 15*time.Second
+				e.Message = "Salesforce refuses the session right after it was renewed: " + e.Message
+			}
+			return err
 		}
-	}
-	if newer.InstanceURL == token.InstanceURL {
-		if newer, err = c.o.Tokens.Refresh(ctx, token.Generation); err != nil {
-			return fmt.Errorf("%s: renew the session: %w", r.op, err)
+		newer := t.token
+		if cure != remedyRefresh {
+			if newer, err = c.o.Tokens.Token(ctx); err != nil {
+				return fmt.Errorf("%s: get the token after a redirect: %w", r.op, err)
+			}
 		}
-	}
-	cure, err = c.try(ctx, r, newer)
-	if cure == remedyRefresh {
-		// A new token is refused too. Only the token endpoint can say that the grant
-		// is gone, so this is a passing fault that is tried again later.
-		var e *fault.Error
-		if errors.As(err, &e) {
-			e.Kind, e.RetryAfter = fault.Transient, 15*time.Second
-			e.Message = "Salesforce refuses the session right after it was renewed: " + e.Message
+		if newer.InstanceURL == t.token.InstanceURL {
+			if newer, err = c.o.Tokens.Refresh(ctx, t.token.Generation); err != nil {
+				return fmt.Errorf("%s: renew the session: %w", r.op, err)
+			}
 		}
+		t.token, t.renewed = newer, true
 	}
-	return err
+}
+
+// mendable is an error of reading a good answer that the client itself can mend.
+type mendable struct {
+	error
+	cure remedy
+}
+
+// mends reports whether the client makes a call again because of an answer.
+func (t try) mends(cure remedy) bool {
+	switch cure {
+	case remedyAgain:
+		return true
+	case remedyRefresh, remedyMoved:
+		return !t.renewed
+	case remedyNobody:
+		age := time.Since(t.token.Since) // below zero where clocks differ
+		return !t.renewed && (age < 0 || age > knownToBeNew)
+	}
+	return false
 }
 
 // errSilent and errTooLong end a call through its context.
@@ -188,8 +235,8 @@ var (
 	errTooLong = errors.New("the call took too long")
 )
 
-func (c *Client) try(ctx context.Context, r request, token Token) (cure remedy, err error) {
-	base, err := url.Parse(token.InstanceURL)
+func (c *Client) exchange(ctx context.Context, r request, t try) (cure remedy, err error) {
+	base, err := url.Parse(t.token.InstanceURL)
 	if err != nil {
 		return remedyNone, fault.New(fault.Config, "%s: the connection's instance URL is not a web address", r.op).WithHint("connect again")
 	}
@@ -211,7 +258,7 @@ func (c *Client) try(ctx context.Context, r request, token Token) (cure remedy, 
 	defer func() {
 		seen.Duration, seen.Bytes = time.Since(began), counted.read
 		if err != nil {
-			seen.Fault, seen.Code = fault.KindOf(err), codeOf(err)
+			seen.Fault, seen.Code, seen.Again = fault.KindOf(err), codeOf(err), t.mends(cure)
 		}
 		if c.o.Observe != nil {
 			c.o.Observe(seen)
@@ -225,7 +272,7 @@ func (c *Client) try(ctx context.Context, r request, token Token) (cure remedy, 
 	watchdog := time.AfterFunc(c.o.AnswerTimeout, func() { cancel(errSilent) })
 	defer watchdog.Stop()
 
-	req, err := c.newRequest(callCtx, r, base, token)
+	req, err := c.newRequest(callCtx, r, base, t.token)
 	if err != nil {
 		return remedyNone, err
 	}
@@ -246,9 +293,14 @@ func (c *Client) try(ctx context.Context, r request, token Token) (cure remedy, 
 		e, cure := sortAnswer(r.op, resp.StatusCode, resp.Header, body)
 		return cure, e
 	}
-	a := &answer{status: resp.StatusCode, header: resp.Header, body: counted, usage: seen.Usage}
+	a := &answer{status: resp.StatusCode, header: resp.Header, body: counted, lenient: t.damaged >= mostDamaged, usage: seen.Usage}
 	a.serverTime, _ = http.ParseTime(resp.Header.Get("Date")) // zero when absent
 	if err := r.read(a); err != nil {
+		cure := remedyNone
+		var m *mendable
+		if errors.As(err, &m) {
+			cure, err = m.cure, m.error
+		}
 		var told *fault.Error
 		if errors.As(err, &told) && told.Kind != "" {
 			if told.Op == "" {
@@ -257,9 +309,12 @@ func (c *Client) try(ctx context.Context, r request, token Token) (cure remedy, 
 			if told.RequestID == "" {
 				told.RequestID = seen.RequestID
 			}
-			return remedyNone, err
+			return cure, err
 		}
-		return remedyNone, c.broken(callCtx, ctx, r, base, err, seen.RequestID)
+		if errors.Is(err, errNotUTF8) && context.Cause(callCtx) == nil {
+			cure = remedyAgain
+		}
+		return cure, c.broken(callCtx, ctx, r, base, err, seen.RequestID)
 	}
 	_, _ = io.CopyN(io.Discard, counted, 4<<10) // to the end, so that the connection is used again
 	return remedyNone, nil
@@ -307,6 +362,8 @@ func (c *Client) broken(callCtx, ctx context.Context, r request, base *url.URL, 
 	case errors.Is(err, errTooLarge):
 		e.Message, e.Code = fmt.Sprintf("the answer is larger than %d bytes", c.o.MaxBody), CodeResponseTooLarge
 		e.Hint = "a smaller window is tried; if that does not help, select fewer long fields"
+	case errors.Is(err, errNotUTF8):
+		e.Message, e.Code = "the answer of "+base.Host+" is not in UTF-8", CodeNotUTF8
 	case id == "" && wrapped != nil:
 		e.Message, e.Cause = "cannot reach "+base.Host, err
 	default:

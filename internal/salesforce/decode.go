@@ -12,12 +12,16 @@ import (
 // asked for. An HTML page with status 200, an error list with status 200 and an
 // empty body are sorted like the bodies of bad answers.
 func jsonBody(a *answer, want byte) (io.Reader, error) {
-	b := bufio.NewReaderSize(a.body, 32<<10)
+	text, known := jsonText(a.body, a.header, a.lenient)
+	if !known {
+		return nil, unwanted(a, []byte("in a charset that is not known"))
+	}
+	b := bufio.NewReaderSize(text, 32<<10)
 	for {
 		c, err := b.ReadByte()
 		if err != nil {
 			if errors.Is(err, io.EOF) {
-				return nil, Sort("", a.status, a.header, nil)
+				return nil, unwanted(a, nil)
 			}
 			return nil, err
 		}
@@ -35,14 +39,20 @@ func jsonBody(a *answer, want byte) (io.Reader, error) {
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return nil, err
 		}
-		return nil, Sort("", a.status, a.header, body)
+		return nil, unwanted(a, body)
 	}
+}
+
+// unwanted sorts a body that is not what was asked for although the status is good.
+func unwanted(a *answer, body []byte) error {
+	e, cure := sortAnswer("", a.status, a.header, body)
+	return &mendable{e, cure}
 }
 
 // decodeJSON reads the whole body into v; want is its first byte, '{' or '['.
 func decodeJSON(a *answer, want byte, v any) error {
 	if a.status == http.StatusNoContent {
-		return Sort("", a.status, a.header, nil)
+		return unwanted(a, nil)
 	}
 	body, err := jsonBody(a, want)
 	if err != nil {

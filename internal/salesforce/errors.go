@@ -20,6 +20,8 @@ const (
 	remedyNone    remedy = iota
 	remedyRefresh        // the session died: a newer token may help
 	remedyMoved          // wrong host: a newer instance URL may help
+	remedyNobody         // nobody there: perhaps the wrong host
+	remedyAgain          // a damaged text: the same answer once more is most likely whole
 )
 
 // Codes that this package gives where Salesforce gave none.
@@ -28,6 +30,7 @@ const (
 	CodeBrokenBody       = "BROKEN_BODY"        // JSON or gzip cut short, or empty
 	CodeResponseTooLarge = "RESPONSE_TOO_LARGE" // more bytes than Options.MaxBody
 	CodeSilent           = "SILENT"             // no byte for Options.IdleTimeout
+	CodeNotUTF8          = "NOT_UTF8"           // the text is not in the charset that it says
 )
 
 // rule sorts one kind of answer. Empty members match everything; text is looked
@@ -112,7 +115,7 @@ var rules = []rule{
 	{status: []int{401}, kind: fault.Stale, remedy: remedyRefresh, hint: hintSession},
 	{status: []int{406}, kind: fault.Transient, wait: 2 * time.Second, hint: hintPassing},
 	{status: []int{408}, kind: fault.Transient, wait: 2 * time.Second, hint: hintPassing},
-	{status: []int{420}, kind: fault.Transient, wait: 5 * time.Second, hint: "Salesforce cannot reach the org at this address; if it lasts, check instance_url in the integration file"},
+	{status: []int{420}, kind: fault.Transient, remedy: remedyNobody, wait: 5 * time.Second, hint: "Salesforce cannot reach the org at this address; if it lasts, check instance_url in the integration file"},
 	{status: []int{429}, kind: fault.RateLimited, wait: 30 * time.Second, hint: hintPassing},
 	{status: []int{500}, kind: fault.Transient, wait: 2 * time.Second, hint: hintPassing},
 	{status: []int{502, 503, 504}, kind: fault.Transient, wait: 30 * time.Second, hint: hintPassing},

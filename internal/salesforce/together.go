@@ -149,7 +149,11 @@ func (c *Client) together(ctx context.Context, asks []Ask) ([]Answer, error) {
 			answers[i].ServerTime = a.serverTime
 			if r.HTTPStatusCode != http.StatusNotModified && (r.HTTPStatusCode < 200 || r.HTTPStatusCode > 299) {
 				h := http.Header{"X-Request-Id": {requestID(a.header)}}
-				answers[i].Err = Sort(about[i], r.HTTPStatusCode, h, r.Body)
+				e, cure := sortAnswer(about[i], r.HTTPStatusCode, h, r.Body)
+				if cure == remedyRefresh { // the session died between two parts: all of them are asked again
+					return &mendable{e, cure}
+				}
+				answers[i].Err = e
 				continue
 			}
 			if err := asks[i].read(r, &answers[i]); err != nil {

@@ -36,6 +36,7 @@ type Connection struct {
 	Refresh        secret.Text
 	TokenURL       string // instance_url of the newest token
 	Generation     int64
+	RenewedAt      time.Time // when the newest token was got; zero before the first
 	RefreshStarted time.Time // a refresh was begun then and its answer never stored
 }
 
@@ -59,14 +60,14 @@ func (s *Store) loadConnection(ctx context.Context, q querier, where string, arg
 	err := q.QueryRow(ctx, `
 		select c.integration_id, p.name, i.name, i.desired, c.instance_url, c.login_url, c.consumer_key, c.consumer_secret,
 		       c.state, c.lost_reason, c.lost_hint, coalesce(c.org_id, ''), coalesce(c.user_id, ''), c.username,
-		       c.access_token, c.refresh_token, c.token_instance_url, c.generation, coalesce(c.refresh_started_at, '0001-01-01Z')
+		       c.access_token, c.refresh_token, c.token_instance_url, c.generation, coalesce(greatest(c.granted_at, c.refreshed_at), '0001-01-01Z'), coalesce(c.refresh_started_at, '0001-01-01Z')
 		from connections c
 		join integrations i on i.id = c.integration_id
 		join projects p on p.id = i.project_id
 		where `+where, args...).Scan(
 		&c.IntegrationID, &c.Project, &c.Integration, &c.Desired, &c.InstanceURL, &c.LoginURL, &c.ConsumerKey, &clientSecret,
 		&c.State, &c.LostReason, &c.LostHint, &c.OrgID, &c.UserID, &c.Username,
-		&access, &refresh, &c.TokenURL, &c.Generation, &c.RefreshStarted)
+		&access, &refresh, &c.TokenURL, &c.Generation, &c.RenewedAt, &c.RefreshStarted)
 	if err != nil {
 		return nil, translate("read the connection", err)
 	}
