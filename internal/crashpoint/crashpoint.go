@@ -18,6 +18,8 @@ const (
 	BatchStaged  = "batch-staged"  // Poll sealed its chunks, the activity has not answered
 	BeforeCommit = "before-commit" // Upsert has written everything, nothing is committed
 	AfterCommit  = "after-commit"  // Upsert has committed, the activity has not answered
+
+	TokenAnswered = "token-answered" // Salesforce has given a new token, it is not committed
 )
 
 // dir is set by the linker in the binaries that the tests build.

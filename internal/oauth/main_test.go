@@ -26,7 +26,12 @@ import (
 	"salesforcesync/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(refresherURL) != "" {
+		os.Exit(refresher())
+	}
+	os.Exit(storetest.Main(m))
+}
 
 const (
 	consumerSecret = "consumer-secret-5f1d09"

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/poll"
 	"salesforcesync/internal/simforce"
@@ -139,4 +140,31 @@ func TestWatchSaysThatTheGrantIsGone(t *testing.T) {
 	require.Equal(t, flow.OutcomeAwaiting, result.Outcome)
 	require.Contains(t, result.Reason, "no longer accepts the grant")
 	require.Contains(t, result.Hint, "starter connect support/prod")
+}
+
+// The answer to a refresh is lost on its way: with rotation the grant is lost with it.
+// That is said, one click puts it right, and what was written meanwhile arrives once.
+func TestReconnectAfterALostAnswer(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{Generate: 30}, mailObject)
+	require.NoError(t, b.sim.SetKnobs(func(k *simforce.Knobs) { k.Rotation, k.ReuseRevokes = "on", true }))
+	b.settle()
+	b.sim.KillSessions("")
+	require.NoError(t, b.sim.FailNext(simforce.Fault{PathPrefix: "/services/oauth2/token", Stage: "after", Drop: true}))
+	b.mails(5, b.clock.now())
+	_, err := b.svc.Watch(t.Context(), flow.WatchParams{Project: "support", Integration: "prod", Once: true})
+	require.Equal(t, fault.Transient, fault.KindOf(err), "%v", err)
+	_, err = b.svc.Watch(t.Context(), flow.WatchParams{Project: "support", Integration: "prod", Once: true})
+	require.Equal(t, fault.Reauthorize, fault.KindOf(err), "%v", err)
+	result := b.look()
+	require.Equal(t, flow.OutcomeAwaiting, result.Outcome)
+	require.Contains(t, result.Reason, "never arrived")
+	require.Contains(t, result.Hint, "starter connect support/prod")
+	b.update("EmailMessage", text(b.records("EmailMessage")[3], "Id"), simforce.Row{"TextBody": "edited while nobody could look"})
+
+	b.grant()
+	b.check()
+	b.settle()
+	b.same()
+	require.EqualValues(t, 36, b.units(), "30 mails, 5 more, and one text that changed")
 }

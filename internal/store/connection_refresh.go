@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"salesforcesync/internal/crashpoint"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/secret"
@@ -87,6 +88,7 @@ func (s *Store) RefreshConnection(ctx context.Context, integrationID string, use
 			asked = err
 			return answered(ctx, tx, c, err)
 		}
+		crashpoint.Hit(crashpoint.TokenAnswered)
 		return s.saveRefresh(ctx, tx, c, got)
 	})
 	if got.Access != "" && asked == nil && err != nil && !errors.Is(err, ErrOvertaken) {
