@@ -258,27 +258,33 @@ func (b Budget) Pace(mine Demand, others []Demand) (every time.Duration, reason 
 // calls lasts: at no time of the coming day would more be used than are free by then.
 // Calls leave the day as evenly as their bucket holds them.
 func (b Budget) even(budget float64) float64 {
+	const bucket = float64(store.QuotaBucket / time.Second)
+	// leaves is in how many seconds the last calls of a bucket do, counted how many of
+	// its calls still count.
+	leaves := func(o store.QuotaCalls) float64 { return (kept - b.Now.Sub(o.Start)).Seconds() }
+	counted := func(o store.QuotaCalls, leaves float64) float64 {
+		return float64(o.Calls) * min(max(leaves/bucket, 0), 1)
+	}
 	now := budget
 	for _, o := range b.Own {
-		now -= float64(o.Calls) * counts(o.Start, b.Now)
+		now -= counted(o, leaves(o))
 	}
-	pace := math.Inf(1)
-	next, left := 0, 0.0
-	for at := b.Now.Truncate(store.QuotaBucket).Add(2 * store.QuotaBucket); ; at = at.Add(store.QuotaBucket) {
-		for next < len(b.Own) && !b.Own[next].Start.Add(kept).After(at) {
-			left += float64(b.Own[next].Calls) * counts(b.Own[next].Start, b.Now)
-			next++
+	pace, left, next := math.Inf(1), 0.0, 0
+	// The bound is tightest just when a bucket has left: look at all these moments but the
+	// first, which is too near to matter.
+	for at := 2*bucket - b.Now.Sub(b.Now.Truncate(store.QuotaBucket)).Seconds(); ; at += bucket {
+		for ; next < len(b.Own); next++ {
+			in := leaves(b.Own[next])
+			if in > at+1e-3 { // they leave at just these moments, give or take a rounding
+				break
+			}
+			left += counted(b.Own[next], in)
 		}
-		pace = min(pace, (now+left)/at.Sub(b.Now).Seconds())
-		if at.Sub(b.Now) >= kept {
+		pace = min(pace, (now+left)/at)
+		if at >= kept.Seconds() {
 			return max(pace, 0)
 		}
 	}
-}
-
-// counts is the part of a bucket that is less than a day old.
-func counts(start, now time.Time) float64 {
-	return min(max(start.Add(kept).Sub(now).Seconds()/store.QuotaBucket.Seconds(), 0), 1)
 }
 
 // level is the most that one of them may use so that together they use rate: who wants

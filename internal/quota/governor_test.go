@@ -313,6 +313,49 @@ func TestAnswersWithoutAWord(t *testing.T) {
 	require.EqualValues(t, 5, b.stored().Spent(), "asking for limits counts as well")
 }
 
+// An org without the header, and numbers that lag as Salesforce's do: limits are asked
+// now and then, and the share, which is counted here, is kept all the same.
+func TestTheHeaderIsMissingAndLimitsLag(t *testing.T) {
+	t.Parallel()
+	b := start(t, 1000)
+	require.NoError(t, b.sim.SetKnobs(func(k *simforce.Knobs) { k.LimitInfo, k.LimitsLagSeconds, k.QuotaSoft = "off", 300, 500 }))
+	p := b.process()
+	id := b.integration("a", config.DefaultQuota)
+	made := 0
+	for range 12 {
+		for range 20 {
+			if err := p.call(t.Context(), id); err == nil {
+				made++
+			} else {
+				require.True(t, fault.Is(err, fault.Quota), "%v", err)
+			}
+		}
+		b.pass(6 * time.Minute)
+	}
+	limits := b.sim.Counters().Kinds["limits"]
+	require.Equal(t, 200, made+limits)
+	require.Equal(t, 200, b.data())
+	require.Less(t, limits, 10)
+	require.EqualValues(t, 1000, b.stored().Max())
+}
+
+// What a call's admission costs: a round trip to PostgreSQL.
+func TestAdmissionIsCheap(t *testing.T) {
+	t.Parallel()
+	b := start(t, 1_000_000)
+	g := &quota.Governor{Store: b.db}
+	id := b.integration("a", config.DefaultQuota)
+	require.NoError(t, g.Admit(t.Context(), id))
+	const calls = 300
+	began := time.Now()
+	for range calls {
+		require.NoError(t, g.Admit(t.Context(), id))
+	}
+	each := time.Since(began) / calls
+	t.Logf("measured: admitting a call takes %s, counting it in PostgreSQL included", each.Round(10*time.Microsecond))
+	require.Less(t, each, 100*time.Millisecond)
+}
+
 // When the org's day is used up, one integration's answer stops all of them.
 func TestTheOrgsWallStopsAll(t *testing.T) {
 	t.Parallel()
