@@ -40,8 +40,8 @@ type alerts struct {
 	desc  *prometheus.Desc
 }
 
-// alertsWait bounds how long a scrape waits for the database.
-const alertsWait = 2 * time.Second
+// scrapeWait bounds how long a scrape waits for the database.
+const scrapeWait = 2 * time.Second
 
 func newAlerts(count func(context.Context) (map[string]int64, error)) *alerts {
 	return &alerts{count, prometheus.NewDesc("salesforcesync_schema_alerts",
@@ -53,7 +53,7 @@ func (a *alerts) Describe(out chan<- *prometheus.Desc) { out <- a.desc }
 
 // Collect counts. A database that is away leaves the metric out: zero would be a lie.
 func (a *alerts) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), alertsWait)
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeWait)
 	defer cancel()
 	counts, err := a.count(ctx)
 	if err != nil {

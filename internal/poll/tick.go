@@ -21,8 +21,15 @@ type tick struct {
 	began   time.Time
 	again   map[string]bool // objects with records that became visible late
 
-	asks  []salesforce.Ask
-	reads []func(context.Context, salesforce.Answer) error // one per ask
+	marks     []question // what has settled; before the others, so that these are of later
+	questions []question
+}
+
+// question is asked once, whoever wants to know: objects below the same parent share
+// the look at it.
+type question struct {
+	ask   salesforce.Ask
+	reads []func(context.Context, salesforce.Answer) error
 }
 
 // tick asks once, for all objects together, and fills the result's news and faults.
@@ -118,8 +125,7 @@ func (k *tick) blame(o *store.TargetObject, err error) error {
 
 // add puts a question on the list. A fault of its answer is the object's.
 func (k *tick) add(o *store.TargetObject, ask salesforce.Ask, read func(context.Context, salesforce.Answer) error) {
-	k.asks = append(k.asks, ask)
-	k.reads = append(k.reads, func(ctx context.Context, a salesforce.Answer) error {
+	k.questions = put(k.questions, ask, func(ctx context.Context, a salesforce.Answer) error {
 		err := a.Err
 		if err == nil || salesforce.TooBroad(err) { // then there is a way to ask for less
 			err = read(ctx, a)
@@ -129,6 +135,15 @@ func (k *tick) add(o *store.TargetObject, ask salesforce.Ask, read func(context.
 		}
 		return nil
 	})
+}
+
+func put(list []question, ask salesforce.Ask, read func(context.Context, salesforce.Answer) error) []question {
+	i := slices.IndexFunc(list, func(q question) bool { return q.ask == ask })
+	if i < 0 {
+		list, i = append(list, question{ask: ask}), len(list)
+	}
+	list[i].reads = append(list[i].reads, read)
+	return list
 }
 
 // probed makes news of a row that a probe saw. A probe that is too much for Salesforce
@@ -245,8 +260,8 @@ func (k *tick) settled(o *store.TargetObject, plan *Plan, scan bool) *mark {
 		return &m
 	}
 	// The rows of the window are of no interest, and minutes are all it knows.
-	k.asks = append(k.asks, salesforce.AskUpdated{Object: plan.Object, From: now.Add(-2 * time.Minute), To: now})
-	k.reads = append(k.reads, func(_ context.Context, a salesforce.Answer) error {
+	ask := salesforce.AskUpdated{Object: plan.Object, From: now.Add(-2 * time.Minute), To: now}
+	k.marks = put(k.marks, ask, func(_ context.Context, a salesforce.Answer) error {
 		if covered := a.Updated.Covered; a.Err == nil { // else the scan is of use all the same
 			m = mark{at: covered, open: covered.Before(now.Truncate(time.Minute))}
 		}
@@ -257,11 +272,16 @@ func (k *tick) settled(o *store.TargetObject, plan *Plan, scan bool) *mark {
 
 // answer asks what is on the list and reads the answers, in order.
 func (k *tick) answer(ctx context.Context) error {
-	if len(k.asks) == 0 {
+	questions := append(k.marks, k.questions...)
+	if len(questions) == 0 {
 		return nil
 	}
+	asks := make([]salesforce.Ask, len(questions))
+	for i, q := range questions {
+		asks[i] = q.ask
+	}
 	k.began = time.Now()
-	answers, err := k.service.Orgs.Org(k.target.IntegrationID).Together(ctx, k.asks)
+	answers, err := k.service.Orgs.Org(k.target.IntegrationID).Together(ctx, asks)
 	if err != nil {
 		return err
 	}
@@ -270,8 +290,10 @@ func (k *tick) answer(ctx context.Context) error {
 			return fault.New(fault.Transient, "look for news: the answer has no Date")
 		}
 		k.service.clocks.Store(k.target.IntegrationID, time.Until(a.ServerTime))
-		if err := k.reads[i](ctx, a); err != nil {
-			return err
+		for _, read := range questions[i].reads {
+			if err := read(ctx, a); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

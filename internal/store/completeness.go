@@ -125,3 +125,29 @@ func (s *Store) Completeness(ctx context.Context, stream int64) ([]Month, error)
 	months, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Month])
 	return months, translate("read the ledger of completeness", err)
 }
+
+// CompletenessTotals is how complete all running, connected integrations are together.
+type CompletenessTotals struct {
+	Objects  int64         // that are complete up to some moment
+	Age      time.Duration // of that moment, of the one that is furthest behind
+	Missing  int64         // rows that Salesforce counted and the store had not, at the last counts
+	Repaired int64         // differences found, ever
+	Waiting  int64         // records that are to be read again
+}
+
+// CompletenessTotals reads how complete the integrations are.
+func (s *Store) CompletenessTotals(ctx context.Context) (CompletenessTotals, error) {
+	var t CompletenessTotals
+	err := s.pool.QueryRow(ctx, `
+		with running as (
+			select st.* from streams st
+			join integrations i on i.id = st.integration_id
+			join connections c on c.integration_id = i.id
+			where st.lane = 'live' and i.desired = 'running' and c.state = 'granted'
+		)
+		select count(verified_to), coalesce(greatest(now() - min(verified_to), '0'), '0'),
+		       coalesce(sum(greatest(salesforce_rows - stored_rows, 0)), 0)::bigint, coalesce(sum(repaired), 0)::bigint,
+		       (select count(*) from rechecks)
+		from running`).Scan(&t.Objects, &t.Age, &t.Missing, &t.Repaired, &t.Waiting)
+	return t, translate("read how complete the integrations are", err)
+}
