@@ -249,6 +249,9 @@ func (a *app) printChanges(r store.ApplyResult) {
 	if len(r.Reread) > 0 {
 		a.print("  read again from the start: %s (AI units only for texts that change)", strings.Join(r.Reread, ", "))
 	}
+	if r.Erase > 0 {
+		a.print("  erased for good: the texts and raw copies of %d records that were deleted in Salesforce", r.Erase)
+	}
 	if len(r.Removed) > 0 {
 		a.print("  no longer read: %s (their comments stay)", strings.Join(r.Removed, ", "))
 	}

@@ -150,6 +150,17 @@ func (a *app) printStatus(v statusView) error {
 		a.printTrouble(o.Object, o.Fault, o.FaultHint, o.RetryAt)
 		a.printCompleteness(o)
 	}
+	for _, o := range v.Objects {
+		if o.Cursor != "" {
+			a.print("  %s", o.Cursor)
+		}
+		if o.Erasing > 0 {
+			a.print("  %s: %d deleted records are being erased: copies of them are left", o.Object, o.Erasing)
+		}
+		for _, note := range o.Notes {
+			a.print("  %s: %s", o.Object, note)
+		}
+	}
 	return nil
 }
 

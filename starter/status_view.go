@@ -76,6 +76,9 @@ type objectView struct {
 	LastBatch      *batchView  `json:"last_batch"`
 	Resync         *resyncView `json:"resync"` // one that has not ended
 	Completeness   []monthView `json:"completeness"`
+	Cursor         string      `json:"cursor"`   // how its changes are followed
+	Notes          []string    `json:"notes"`    // what the plan cannot do
+	Erasing        int64       `json:"to_erase"` // deleted records of which copies are still to be removed
 }
 
 type resyncView struct {
@@ -154,6 +157,7 @@ func viewStatus(s store.IntegrationStatus) statusView {
 			CountedTo: o.CountedTo, CountedAt: o.CountedAt, SweptAt: o.SweptAt, Repaired: o.Repaired,
 			Filtered: o.Filtered, Invisible: o.Invisible, Completeness: []monthView{},
 			CompleteTo: o.VerifiedTo, NewestApplied: o.HiStamp, NewestID: o.HiID, SetAside: o.SetAside, Rechecks: o.Rechecks,
+			Cursor: o.Cursor, Notes: o.Notes, Erasing: o.Erasing,
 		}
 		if b := o.LastBatch; b != nil {
 			w.LastBatch = &batchView{Seq: b.Seq, AppliedAt: b.AppliedAt, Counts: b.Counts}

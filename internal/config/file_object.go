@@ -124,11 +124,6 @@ func (r *fileReader) preset(n *yaml.Node) string {
 func (r *fileReader) deleted(n *yaml.Node) string {
 	policies := []string{DeletedKeep, DeletedTombstone, DeletedErase}
 	value := r.text(n, "deleted")
-	if value == DeletedErase {
-		// Accepting it and only hiding the comment would be a promise broken in silence.
-		r.problem(n, "deleted: %s is not available yet: use %s, or erase comments yourself", DeletedErase, DeletedTombstone)
-		return ""
-	}
 	if value != "" && !slices.Contains(policies, value) {
 		r.problem(n, "deleted: %q is not one of %s%s", clip(value), strings.Join(policies, ", "), suggest(value, policies))
 	}

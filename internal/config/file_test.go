@@ -70,7 +70,7 @@ objects:
     timestamp: Submitted__c
     body: Feedback__c
     properties: {Score: Score__c}
-    deleted: keep
+    deleted: erase
 `
 
 func TestReadIntegration(t *testing.T) {
@@ -88,7 +88,7 @@ func TestReadIntegration(t *testing.T) {
 		Objects: []config.Object{
 			{Object: "EmailMessage", Preset: "email", Where: "Incoming = true", Deleted: "tombstone",
 				Properties: []config.Property{{Name: "Case Number", Path: "Parent.CaseNumber"}, {Name: "Case Priority", Path: "Parent.Priority"}}},
-			{Object: "Survey_Response__c", Deleted: "keep", Fields: config.FieldMap{"timestamp": "Submitted__c", "body": "Feedback__c"},
+			{Object: "Survey_Response__c", Deleted: "erase", Fields: config.FieldMap{"timestamp": "Submitted__c", "body": "Feedback__c"},
 				Properties: []config.Property{{Name: "Score", Path: "Score__c"}}},
 		},
 	}, got)
@@ -247,8 +247,8 @@ func TestDiff(t *testing.T) {
 		{Path: "start_from", Old: "2024-01-01T00:00:00Z", New: ""},
 		{Path: "objects[EmailMessage].properties[Case Priority]", Old: "Parent.Priority", New: ""},
 		{Path: "objects[EmailMessage].properties[Priority]", Old: "", New: "Parent.Priority"},
-		{Path: "objects[Survey_Response__c]", Old: "body: Feedback__c, deleted: keep, properties[Score]: Score__c, timestamp: Submitted__c"},
-		{Path: "objects[Feedback__c]", New: "body: Feedback__c, deleted: keep, properties[Score]: Score__c, timestamp: Submitted__c"},
+		{Path: "objects[Survey_Response__c]", Old: "body: Feedback__c, deleted: erase, properties[Score]: Score__c, timestamp: Submitted__c"},
+		{Path: "objects[Feedback__c]", New: "body: Feedback__c, deleted: erase, properties[Score]: Score__c, timestamp: Submitted__c"},
 	}, config.Diff(before, after))
 	require.False(t, before.Objects[0].ReadsSame(after.Objects[0]))
 }

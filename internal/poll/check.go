@@ -20,10 +20,6 @@ import (
 // tail is how far back a new dependency starts: its rows may become visible that late.
 const tail = store.Tail
 
-// stampField is never settable by users and moves with every change of the record
-// itself (object reference, "System Fields").
-const stampField = "SystemModstamp"
-
 // Check asks describe whether every object, field, path and condition of the
 // integration exists and is visible to the integration user, tries each query once,
 // and stores a plan per object and a report for people. What is wrong with one object
@@ -163,6 +159,9 @@ func reread(before, now *Plan) *store.Reread {
 			add(0, path+" of "+now.Object+" can be read")
 		}
 	}
+	if before.Recipients == nil && now.Recipients != nil && !slices.Contains(before.Left, relationObject) {
+		add(0, "recipients of "+now.Object+" are read from "+relationObject)
+	}
 	for _, path := range now.Recipe.Mapping.Paths() {
 		had, known := before.Recipe.Types[path]
 		if is := now.Recipe.Types[path]; known && is != had {
@@ -197,7 +196,7 @@ func (c *checking) save(ctx context.Context) (flow.CheckResult, error) {
 // try runs the object's query for one row: some refusals no describe foretells. The
 // answer's clock is where new dependencies start.
 func (s *Service) try(ctx context.Context, org Salesforce, plan *Plan, verdict *store.CheckedObject) error {
-	q, err := plan.query(plan.Fields, nil, byKeyset(plan.Recipe.Stamp), 1)
+	q, err := plan.query(plan.Fields, nil, plan.order(), 1)
 	if err != nil {
 		return err
 	}
@@ -233,12 +232,12 @@ func compile(want config.Object, startFrom *time.Time, describe salesforce.Descr
 	if !object.Queryable {
 		return nil, fault.New(fault.Config, "%s cannot be queried", object.Name).WithHint("sync another object")
 	}
-	stamp, ok := object.Field(stampField)
-	if !ok || !stamp.Filterable || !stamp.Sortable {
-		return nil, fault.New(fault.Config, "%s has no SystemModstamp to follow its changes by", object.Name).
-			WithHint("this release syncs objects that have SystemModstamp")
+	stamp, cursor := chooseCursor(object)
+	plan := &Plan{Object: object.Name, Replicateable: object.Replicateable, Cursor: cursor,
+		Recipe: transform.Recipe{Stamp: stamp.Name, Types: transform.Types{}}}
+	if stamp.Name != "" {
+		plan.Recipe.Types[stamp.Name] = stamp.Type
 	}
-	plan := &Plan{Object: object.Name, Replicateable: object.Replicateable, Recipe: transform.Recipe{Stamp: stamp.Name, Types: transform.Types{stamp.Name: stamp.Type}}}
 	c := compiler{plan: plan, describe: describe, before: before, frozen: frozen}
 	if err := c.mapping(want); err != nil {
 		return nil, err

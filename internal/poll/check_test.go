@@ -27,7 +27,9 @@ func TestCheckPlansTheEmailPreset(t *testing.T) {
 		"Parent.Account.Name", "Parent.CaseNumber", "Parent.Origin", "Parent.Priority", "Parent.Status", "ParentId", "Subject", "SystemModstamp",
 		"TextBody", "ThreadIdentifier", "ToAddress"}, p.Fields)
 	require.Equal(t, "Status != '5' AND IsPrivateDraft = false AND incoming = true", p.Where)
-	require.Equal(t, []poll.Dependency{{Path: "Parent", IDPath: "ParentId", Parent: "Case"}, {Path: "Parent.Account", IDPath: "Parent.AccountId", Parent: "Account"}}, p.Dependencies)
+	require.Equal(t, []poll.Dependency{{Path: "Parent", IDPath: "ParentId", Parent: "Case", Stamp: "SystemModstamp"},
+		{Path: "EmailMessageRelation", Parent: "EmailMessageRelation", Stamp: "SystemModstamp", Back: "EmailMessageId"},
+		{Path: "Parent.Account", IDPath: "Parent.AccountId", Parent: "Account", Stamp: "SystemModstamp"}}, p.Dependencies)
 	require.Empty(t, p.Left)
 	m := p.Recipe.Mapping
 	require.Equal(t, []transform.TextPath{{Path: "TextBody"}, {Path: "HtmlBody", HTML: true}}, m.Body)
@@ -42,7 +44,7 @@ func TestCheckPlansTheEmailPreset(t *testing.T) {
 	require.Empty(t, survey.Dependencies)
 	o := b.object("emailmessage")
 	require.Equal(t, "ok", o.State)
-	require.Len(t, o.Dependencies, 2)
+	require.Len(t, o.Dependencies, 3)
 	for _, d := range o.Dependencies {
 		require.Equal(t, b.clock.now().Add(-15*time.Minute), d.Hi.Stamp.UTC(), "a new dependency starts where transactions may still be open")
 	}

@@ -49,6 +49,9 @@ func (s *Service) compare(ctx context.Context, t *store.Target, o *store.TargetO
 		return false, err
 	}
 	c := &comparison{service: s, target: t, object: o, plan: plan, upTo: o.VerifiedTo}
+	if plan.followed() == "" {
+		return c.unordered(ctx)
+	}
 	switch err := c.count(ctx); {
 	case err == nil:
 		c.result.Counted = true
@@ -103,7 +106,7 @@ func (c *comparison) count(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stamp := c.plan.Recipe.Stamp
+	stamp := c.plan.followed()
 	total, err := c.countQuery(time.Time{}, c.upTo)
 	if err != nil {
 		return err
@@ -275,7 +278,7 @@ func (c *comparison) readAgain(ctx context.Context, from, to time.Time) error {
 
 // rows compares a stretch Id by Id, from from on.
 func (c *comparison) rows(ctx context.Context, from store.Position, to time.Time) (at store.Position, done bool, err error) {
-	p := &pages{object: c.plan.Object, stamp: c.plan.Recipe.Stamp, at: from, end: to,
+	p := &pages{object: c.plan.Object, stamp: c.plan.followed(), at: from, end: to,
 		query: func(more soql.Expr, order []soql.Order, limit int) (string, error) {
 			return c.plan.query(c.plan.scanFields(), more, order, limit)
 		},
@@ -313,6 +316,9 @@ func (c *comparison) page(ctx context.Context, from, upTo store.Position, page [
 		if err != nil {
 			return err
 		}
+		if seen.IsZero() {
+			continue // damaged: it counts as missing
+		}
 		rows = append(rows, seen)
 	}
 	difference, err := c.service.Store.CompareRows(ctx, c.target.SourceID, c.object.Name, from, upTo, rows)
@@ -333,8 +339,11 @@ func (c *comparison) page(ctx context.Context, from, upTo store.Position, page [
 
 // countQuery counts the rows that are not deleted with a stamp from from (zero: any) to to.
 func (c *comparison) countQuery(from, to time.Time) (string, error) {
-	stamp := c.plan.Recipe.Stamp
-	terms := []soql.Expr{soql.AtOrBefore(stamp, to)}
+	stamp := c.plan.followed()
+	var terms []soql.Expr
+	if stamp != "" {
+		terms = append(terms, soql.AtOrBefore(stamp, to))
+	}
 	if !from.IsZero() {
 		terms = append(terms, soql.AtOrAfter(stamp, from))
 	}

@@ -76,14 +76,20 @@ func (c *compiler) follow(relations []salesforce.Relation) error {
 		above = append(above, r.Name)
 		for _, parent := range r.Objects {
 			// One of the objects behind a polymorphic lookup may be hidden, or have no stamp to watch.
-			if o, err := c.describe(parent); fault.Is(err, fault.Config) {
-				continue
-			} else if err != nil {
-				return err
-			} else if _, ok := o.Field(stampField); !ok {
+			o, err := c.describe(parent)
+			if fault.Is(err, fault.Config) {
 				continue
 			}
+			if err != nil {
+				return err
+			}
 			d := Dependency{Path: strings.Join(above, "."), IDPath: idPath, Parent: parent}
+			stamp, ok := chooseStamp(o, parentFields)
+			if !ok {
+				c.plan.note("%s: a change of %s reaches a comment when its own record changes, because %s has no date to follow", d.Path, o.Name, o.Name)
+				continue
+			}
+			d.Stamp = stamp.Name
 			if !slices.Contains(c.plan.Dependencies, d) {
 				c.plan.Dependencies = append(c.plan.Dependencies, d)
 			}
@@ -289,7 +295,7 @@ func (c *compiler) email(m *transform.Mapping, own config.FieldMap) error {
 			m.Properties = append(m.Properties, transform.PropertyPath{Name: p.property, Path: path})
 		}
 	}
-	return nil
+	return c.recipients(m, own)
 }
 
 // Fields by which the preset tells drafts: Status 5 is Draft in EmailMessage's fixed

@@ -176,7 +176,7 @@ func (c *checking) object(ctx context.Context, j *judgement) (ObjectReport, erro
 	if j.plan != nil {
 		out.Where = j.plan.Where
 		out.Cursor = j.plan.Recipe.Stamp
-		out.CursorNote = described.Name + " is followed by " + j.plan.Recipe.Stamp
+		out.CursorNote = j.plan.Cursor.Says
 	}
 	if !out.Visible {
 		return out, nil

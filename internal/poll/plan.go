@@ -2,6 +2,7 @@ package poll
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -18,7 +19,10 @@ type Plan struct {
 	Object       string           `json:"object"`
 	Fields       []string         `json:"fields"`          // what a query selects
 	Where        string           `json:"where,omitempty"` // canonical: the preset's, start_from's and the file's condition
+	Cursor       Cursor           `json:"cursor"`
 	Recipe       transform.Recipe `json:"recipe"`
+	Recipients   *Recipients      `json:"recipients,omitempty"` // mails are read with their relations
+	Notes        []string         `json:"notes,omitempty"`      // what the plan cannot do, for people
 	Dependencies []Dependency     `json:"dependencies,omitempty"`
 	Left         []string         `json:"left,omitempty"`   // preset fields that are not visible and never were
 	Frozen       []Frozen         `json:"frozen,omitempty"` // what was visible and is not now
@@ -52,9 +56,19 @@ func (p *Plan) frozen(path string) (Frozen, bool) {
 	return p.Frozen[i], true
 }
 
+// note says what the plan cannot do, once.
+func (p *Plan) note(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(p.Notes, text) {
+		p.Notes = append(p.Notes, text)
+	}
+}
+
 // scanFields are what a scan selects: enough to tell whether the store has a row.
 func (p *Plan) scanFields() []string {
-	fields := []string{transform.PathID, p.Recipe.Stamp}
+	fields := []string{transform.PathID}
+	if stamp := p.followed(); stamp != "" {
+		fields = append(fields, stamp)
+	}
 	if _, ok := p.Recipe.Types[transform.PathDeleted]; ok {
 		fields = append(fields, transform.PathDeleted)
 	}
@@ -63,7 +77,7 @@ func (p *Plan) scanFields() []string {
 
 // seen reads a row that has at least the fields of a scan.
 func (p *Plan) seen(row json.RawMessage) (store.Seen, error) {
-	at, err := positionOf(row, p.Recipe.Stamp)
+	at, err := positionOf(row, p.followed())
 	if err != nil {
 		return store.Seen{}, err
 	}
@@ -80,12 +94,34 @@ type Dependency struct {
 	Path   string `json:"path"`    // relation path, "Parent.Account"
 	IDPath string `json:"id_path"` // the path of the parent's Id from the child, "Parent.AccountId"
 	Parent string `json:"parent"`  // "Account"
+	Stamp  string `json:"stamp"`   // the parent's date to follow
+	// Back turns the dependency round: the "parent" has this lookup to the record.
+	Back string `json:"back,omitempty"`
+}
+
+// dependency finds the plan's word on a stored dependency.
+func (p *Plan) dependency(d store.Dependency) (Dependency, bool) {
+	i := slices.IndexFunc(p.Dependencies, func(have Dependency) bool { return have.Path == d.Path && have.Parent == d.Parent })
+	if i < 0 {
+		return Dependency{}, false
+	}
+	return p.Dependencies[i], true
+}
+
+// query asks for parents.
+func (d Dependency) query(where soql.Expr, order []soql.Order, limit int) (string, error) {
+	return soql.Select{Fields: []string{transform.PathID, d.Stamp}, From: d.Parent, Where: where, OrderBy: order, Limit: limit}.Build()
 }
 
 func decodePlan(o *store.TargetObject) (*Plan, error) {
 	var p Plan
 	if err := json.Unmarshal(o.Plan, &p); err != nil || p.Object == "" {
 		return nil, fault.Wrap(fault.Internal, err, "read the plan of %s", o.Name)
+	}
+	for i := range p.Dependencies {
+		if p.Dependencies[i].Stamp == "" { // a plan of 0.1.0, which followed nothing else
+			p.Dependencies[i].Stamp = parentFields[0]
+		}
 	}
 	return &p, nil
 }

@@ -54,6 +54,9 @@ func (s *Service) Poll(ctx context.Context, ref flow.BatchRef) (flow.PollResult,
 	result := flow.PollResult{Rows: r.seal.Rows, Bytes: r.seal.Bytes, More: r.seal.More, Calls: r.calls}
 	if r.seal.Rows == 0 && len(r.seal.Rechecked) == 0 && r.seal.To.IsZero() && !r.seal.Final {
 		// Nothing after all: the number stays free for the next poll.
+		if err := r.savePass(ctx, ref.Seq-1); err != nil {
+			return result, err
+		}
 		if o.Behind && !r.seal.More {
 			return result, s.Store.CaughtUp(ctx, ref)
 		}
@@ -69,7 +72,7 @@ func (s *Service) Poll(ctx context.Context, ref flow.BatchRef) (flow.PollResult,
 	}
 	result.Sealed = true
 	crashpoint.Hit(crashpoint.BatchStaged)
-	return result, nil
+	return result, r.savePass(ctx, ref.Seq)
 }
 
 // reading is one batch being read.
@@ -87,13 +90,14 @@ type reading struct {
 	seal  store.Seal
 	sum   hash.Hash
 	chunk bytes.Buffer
-	lines int
+	ids   []string        // of the records in chunk
 	seen  map[string]bool // one row per Id in a batch
 	sees  *bool           // whether the user sees every record of the object; nil = not asked yet
+	read  *store.Pass     // how far the pass over the whole object came; nil when none is due
 }
 
 func (r *reading) all(ctx context.Context) error {
-	steps := []func(context.Context) error{r.dependencies, r.renumber, r.live, r.rechecks}
+	steps := []func(context.Context) error{r.dependencies, r.renumber, r.live, r.rechecks, r.pass}
 	if r.lane != nil {
 		steps = []func(context.Context) error{r.again}
 	}
@@ -128,6 +132,20 @@ func (r *reading) ask(ctx context.Context, q string) (salesforce.Page, error) {
 // together asks several questions in as few calls as they fit in, if it still may. The
 // error of a part is returned like that of the whole.
 func (r *reading) together(ctx context.Context, asks ...salesforce.Ask) ([]salesforce.Answer, error) {
+	answers, err := r.answers(ctx, asks)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range answers {
+		if a.Err != nil {
+			return nil, a.Err
+		}
+	}
+	return answers, nil
+}
+
+// answers is together with each part's error in its answer.
+func (r *reading) answers(ctx context.Context, asks []salesforce.Ask) ([]salesforce.Answer, error) {
 	if err := r.service.Store.Gate(ctx, r.ref.Stream, r.ref.Epoch); err != nil {
 		return nil, err
 	}
@@ -138,10 +156,7 @@ func (r *reading) together(ctx context.Context, asks ...salesforce.Ask) ([]sales
 		return nil, err
 	}
 	for _, a := range answers {
-		if a.Err != nil {
-			return nil, a.Err
-		}
-		if err := r.dated(began, a.ServerTime); err != nil {
+		if err := r.dated(began, a.ServerTime); err != nil && a.Err == nil {
 			return nil, err
 		}
 	}
@@ -179,7 +194,13 @@ func (r *reading) past(p store.Position) bool {
 // live reads pages behind the cursor until the batch is full or there is no more.
 // It never follows a locator: those die with the session, a keyset does not.
 func (r *reading) live(ctx context.Context) error {
-	p := r.pages(r.plan.Object, r.plan.Recipe.Stamp, r.object.Hi, func(more soql.Expr, order []soql.Order, limit int) (string, error) {
+	if r.plan.followed() == "" { // passes read it
+		if r.object.Hi.IsZero() {
+			r.seal.To = start
+		}
+		return nil
+	}
+	p := r.pages(r.plan.Object, r.plan.followed(), r.object.Hi, func(more soql.Expr, order []soql.Order, limit int) (string, error) {
 		return r.plan.query(r.plan.Fields, more, order, limit)
 	})
 	before := r.seal.Rows
@@ -192,13 +213,25 @@ func (r *reading) live(ctx context.Context) error {
 			}
 			return err
 		}
+		if rows, err = r.withRecipients(ctx, rows); err != nil {
+			return err
+		}
+		var unplaced []string
 		for _, row := range rows {
 			at, err := r.add(ctx, row)
 			if err != nil {
 				return err
 			}
-			if r.settled(at.Stamp) {
+			switch {
+			case at.IsZero():
+				unplaced = append(unplaced, at.ID) // it has no place in the order
+			case r.settled(at.Stamp):
 				r.seal.To = at
+			}
+		}
+		if len(unplaced) > 0 {
+			if _, err := r.service.Store.AddRepairs(ctx, r.target.IntegrationID, r.object.Name, unplaced); err != nil {
+				return err
 			}
 		}
 		if p.at != r.object.Hi && r.past(p.at) { // a window was read to its end, perhaps without a row
@@ -231,7 +264,7 @@ func (r *reading) pages(object, stamp string, at store.Position, query func(soql
 
 // add stages one row and says where it stands.
 func (r *reading) add(ctx context.Context, row json.RawMessage) (store.Position, error) {
-	p, err := positionOf(row, r.plan.Recipe.Stamp)
+	p, err := positionOf(row, r.plan.followed())
 	if err != nil {
 		return p, err
 	}
@@ -245,7 +278,7 @@ func (r *reading) add(ctx context.Context, row json.RawMessage) (store.Position,
 		return p, fault.Wrap(fault.Transient, err, "query %s: a row is not JSON", r.plan.Object)
 	}
 	r.chunk.WriteByte('\n')
-	r.lines++
+	r.ids = append(r.ids, p.ID)
 	r.seal.Rows++
 	r.seal.Bytes += int64(r.chunk.Len() - start)
 	if r.chunk.Len() >= chunkBytes {
@@ -255,28 +288,33 @@ func (r *reading) add(ctx context.Context, row json.RawMessage) (store.Position,
 }
 
 func (r *reading) flush(ctx context.Context) error {
-	if r.lines == 0 {
+	if len(r.ids) == 0 {
 		return nil
 	}
 	r.sum.Write(r.chunk.Bytes())
-	if err := r.service.Store.AddChunk(ctx, r.batch, r.seal.Chunks, r.lines, r.chunk.Bytes()); err != nil {
+	if err := r.service.Store.AddChunk(ctx, r.batch, r.seal.Chunks, r.ids, r.chunk.Bytes()); err != nil {
 		return err
 	}
 	r.seal.Chunks++
 	r.chunk.Reset()
-	r.lines = 0
+	r.ids = nil
 	return nil
 }
 
-// positionOf is where a row stands in the order (stamp, Id).
+// positionOf is where a row stands in the order (stamp, Id). A row without a stamp, or
+// with one that cannot be read, has its Id only: it is one record's trouble, which
+// Transform sorts out, and no reason to stop the others.
 func positionOf(row json.RawMessage, stamp string) (store.Position, error) {
-	rec, err := salesforce.Decode(row, salesforce.Fields{stamp: salesforce.TypeDateTime})
+	rec, err := salesforce.Decode(row, nil)
 	if err != nil {
 		return store.Position{}, fault.Wrap(fault.Transient, err, "read a row")
 	}
-	at, ok := rec.Time(stamp)
-	if !ok {
-		return store.Position{}, fault.New(fault.Transient, "record %s has no %s", rec.ID, stamp)
+	p := store.Position{ID: rec.ID}
+	if stamp == "" {
+		return p, nil
 	}
-	return store.Position{Stamp: at, ID: rec.ID}, nil
+	if rec, err := salesforce.Decode(row, salesforce.Fields{stamp: salesforce.TypeDateTime}); err == nil {
+		p.Stamp, _ = rec.Time(stamp)
+	}
+	return p, nil
 }

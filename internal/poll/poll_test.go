@@ -90,7 +90,7 @@ func TestPollReadsAnUnsealedBatchAgain(t *testing.T) {
 	b.mails(300, longAgo)
 	ref := b.next("EmailMessage")
 	b.orgs.during(func(n int, _ string) {
-		if n == 2 { // parents, then the first page
+		if n == 3 { // parents and relations, then the first page
 			require.NoError(t, b.sim.FailNext(simforce.Fault{Status: http.StatusServiceUnavailable, Body: "down"}))
 		}
 	})
@@ -130,7 +130,7 @@ func TestPollStopsWithinOneCall(t *testing.T) {
 			ref := b.next("EmailMessage")
 			b.sim.ResetCounters()
 			b.orgs.during(func(n int, _ string) {
-				if n == 2 {
+				if n == 3 { // parents and relations, then the first page
 					c.act(b)
 				}
 			})
@@ -289,7 +289,7 @@ func TestRowChangedWhileItsBatchIsRead(t *testing.T) {
 	b := connected(t, simforce.Options{}, mailObject)
 	ids := b.mails(450, longAgo)
 	b.orgs.during(func(n int, _ string) {
-		if n == 2 {
+		if n == 3 { // parents and relations, then the first page
 			b.update("EmailMessage", ids[5], simforce.Row{"TextBody": "changed meanwhile"})
 		}
 		b.clock.add(time.Minute) // the change is settled when it is read

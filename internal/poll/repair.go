@@ -83,7 +83,11 @@ func (r *reading) byID(ctx context.Context, ids []string) (rest []string, done b
 		return nil, false, err
 	}
 	inside := answers[0].Page
-	for _, row := range inside.Rows {
+	rows, err := r.withRecipients(ctx, inside.Rows)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, row := range rows {
 		if _, err := r.add(ctx, row); err != nil {
 			return nil, false, err
 		}
@@ -124,7 +128,7 @@ const (
 // that it is applied, counted and ordered like one. at is the stamp the record is known by.
 func (r *reading) conclude(ctx context.Context, at store.Position, verdict string) error {
 	line := map[string]any{transform.PathID: at.ID, transform.PathVerdict: verdict}
-	if stamp := r.plan.Recipe.Stamp; stamp != "" {
+	if stamp := r.plan.followed(); stamp != "" {
 		line[stamp] = at.Stamp.UTC().Format(salesforce.DateTimeLayout)
 	}
 	raw, err := json.Marshal(line)

@@ -14,7 +14,11 @@ import (
 // come to. It compares each page with what is stored too, so that records which are no
 // longer there are found on the way. What is newer than the window is the live lane's.
 func (r *reading) again(ctx context.Context) error {
-	p := r.pages(r.plan.Object, r.plan.Recipe.Stamp, r.lane.At, func(more soql.Expr, order []soql.Order, limit int) (string, error) {
+	if r.plan.followed() == "" { // to read it again is to make a pass
+		r.seal.Final = true
+		return r.service.Store.MakePassDue(ctx, r.object.Stream, r.object.Epoch)
+	}
+	p := r.pages(r.plan.Object, r.plan.followed(), r.lane.At, func(more soql.Expr, order []soql.Order, limit int) (string, error) {
 		return r.plan.query(r.plan.Fields, more, order, limit)
 	})
 	if p.at.IsZero() {
@@ -30,6 +34,9 @@ func (r *reading) again(ctx context.Context) error {
 			}
 			return err
 		}
+		if rows, err = r.withRecipients(ctx, rows); err != nil {
+			return err
+		}
 		seen := make([]store.Seen, 0, len(rows))
 		for _, row := range rows {
 			one, err := r.plan.seen(row)
@@ -38,6 +45,9 @@ func (r *reading) again(ctx context.Context) error {
 			}
 			if _, err := r.add(ctx, row); err != nil {
 				return err
+			}
+			if one.IsZero() {
+				continue // it has no place in the order
 			}
 			seen = append(seen, one)
 		}

@@ -60,6 +60,7 @@ const (
 	maxAsks           = 400  // queries in one batch; more only while one page is looked for
 	maxParents        = 200  // changed parents followed in one query of children
 	maxRechecks       = 2000 // Ids read again in one batch
+	eraseBatches      = 50   // batches whose raw copies are rewritten between two looks
 	recheckIDs        = 200  // Ids in one query: 18 characters each keep the URI short
 )
 

@@ -56,6 +56,18 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 		return err
 	}
 	for _, o := range watched {
+		more, err := s.passNews(ctx, o)
+		if err != nil {
+			if err := k.blame(o, err); err != nil {
+				return err
+			}
+			continue
+		}
+		if more && !o.Hi.IsZero() {
+			k.news(o)
+		}
+	}
+	for _, o := range watched {
 		if !o.CompareDue || o.Behind || o.VerifiedTo.IsZero() {
 			continue
 		}
@@ -82,6 +94,12 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 			result.News = append(result.News, flow.News{Object: o.Name, Batch: flow.BatchRef{
 				Stream: o.Resync.Stream, Epoch: o.Resync.Epoch, Seq: o.Resync.Seq + 1, Object: o.Name}})
 		}
+	}
+	if err := s.Store.DropFenced(ctx, t.IntegrationID); err != nil {
+		return err
+	}
+	if _, err := s.Store.Erase(ctx, t.IntegrationID, eraseBatches); err != nil {
+		return err
 	}
 	if err := s.Store.SetWatched(ctx, t.IntegrationID); err != nil {
 		return err
@@ -165,9 +183,11 @@ func (k *tick) ask(o *store.TargetObject) error {
 	}
 	scan := o.VerifyDue && !o.Behind
 	settled := k.settled(o, plan, scan)
-	stamp := plan.Recipe.Stamp
+	stamp := plan.followed()
 	query := salesforce.QueryOptions{All: true}
-	if scan {
+	if stamp == "" { // there is no order to ask by: passes read it
+		scan = scan && len(o.Dependencies) > 0
+	} else if scan {
 		tail := k.service.scanOf(k.target, o, plan, func(n int) { k.late(o, n) })
 		q, err := tail.first()
 		if err != nil {
@@ -187,22 +207,29 @@ func (k *tick) ask(o *store.TargetObject) error {
 		})
 	}
 	for _, d := range o.Dependencies {
-		if err := k.askParents(o, d, scan, settled); err != nil {
+		planned, ok := plan.dependency(d)
+		if !ok {
+			continue // the plan changed; the next check removes it
+		}
+		if planned.Back != "" && !scan {
+			continue // made together with their record, nearly always: once a minute is soon enough
+		}
+		if err := k.askParents(o, d, planned, scan, settled); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (k *tick) askParents(o *store.TargetObject, d store.Dependency, scan bool, settled *mark) error {
+func (k *tick) askParents(o *store.TargetObject, d store.Dependency, planned Dependency, scan bool, settled *mark) error {
 	var tail *tailScan
 	var q string
 	var err error
 	if scan {
-		tail = k.service.parentScanOf(k.target, o, d, func(n int) { k.late(o, n) })
+		tail = k.service.parentScanOf(k.target, o, d, planned, func(n int) { k.late(o, n) })
 		q, err = tail.first()
 	} else {
-		q, err = parentQuery(d, after(stampField, d.Hi), byKeyset(stampField), 1)
+		q, err = planned.query(after(planned.Stamp, d.Hi), byKeyset(planned.Stamp), 1)
 	}
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "build the probe of %s", d.Parent)

@@ -8,7 +8,6 @@ import (
 	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/soql"
 	"salesforcesync/internal/store"
-	"salesforcesync/internal/transform"
 )
 
 // verifyEvery is how often the tail is scanned for rows that became visible behind the
@@ -50,6 +49,9 @@ func (t *tailScan) page(ctx context.Context, from store.Position, page []json.Ra
 		seen, err := t.read(row)
 		if err != nil {
 			return err
+		}
+		if seen.IsZero() {
+			continue // damaged: it counts as missing
 		}
 		t.newest = seen.Position
 		rows = append(rows, seen)
@@ -130,7 +132,7 @@ func (s *Service) finish(ctx context.Context, t *store.Target, o *store.TargetOb
 // that are to be read again because of it.
 func (s *Service) scanOf(t *store.Target, o *store.TargetObject, plan *Plan, late func(int)) *tailScan {
 	return &tailScan{
-		pages: &pages{object: plan.Object, stamp: plan.Recipe.Stamp, at: store.Position{Stamp: o.VerifyFrom},
+		pages: &pages{object: plan.Object, stamp: plan.followed(), at: store.Position{Stamp: o.VerifyFrom},
 			query: func(more soql.Expr, order []soql.Order, limit int) (string, error) {
 				return plan.query(plan.scanFields(), more, order, limit)
 			}},
@@ -163,18 +165,15 @@ func (s *Service) scanOf(t *store.Target, o *store.TargetObject, plan *Plan, lat
 
 // parentScanOf is the scan of the tail of a parent object: a parent's change may become
 // visible behind the cursor over parents, too.
-func (s *Service) parentScanOf(t *store.Target, o *store.TargetObject, d store.Dependency, late func(int)) *tailScan {
+func (s *Service) parentScanOf(t *store.Target, o *store.TargetObject, d store.Dependency, planned Dependency, late func(int)) *tailScan {
 	from := d.VerifiedTo
 	if from.IsZero() {
 		from = d.Hi.Stamp.Add(-store.Tail)
 	}
 	return &tailScan{
-		pages: &pages{object: d.Parent, stamp: stampField, at: store.Position{Stamp: from},
-			query: func(more soql.Expr, order []soql.Order, limit int) (string, error) {
-				return parentQuery(d, more, order, limit)
-			}},
+		pages: &pages{object: d.Parent, stamp: planned.Stamp, at: store.Position{Stamp: from}, query: planned.query},
 		read: func(row json.RawMessage) (store.Seen, error) {
-			at, err := positionOf(row, stampField)
+			at, err := positionOf(row, planned.Stamp)
 			return store.Seen{Position: at}, err
 		},
 		compare: func(ctx context.Context, _, _ store.Position, rows []store.Seen) (time.Time, error) {
@@ -189,9 +188,4 @@ func (s *Service) parentScanOf(t *store.Target, o *store.TargetObject, d store.D
 			return time.Time{}, err // what was noted is followed, however long that takes
 		},
 	}
-}
-
-// parentQuery asks for parents of the dependency.
-func parentQuery(d store.Dependency, where soql.Expr, order []soql.Order, limit int) (string, error) {
-	return soql.Select{Fields: []string{transform.PathID, stampField}, From: d.Parent, Where: where, OrderBy: order, Limit: limit}.Build()
 }

@@ -240,12 +240,16 @@ func (p *pages) take(w window, limit int, page salesforce.Page) error {
 	if more && len(page.Rows) == 0 {
 		return fault.New(fault.Transient, "query %s: Salesforce says there is more and gives no row", p.object)
 	}
-	if n := len(page.Rows); n > 0 {
-		last, err := positionOf(page.Rows[n-1], p.stamp)
-		if err != nil {
-			return err
-		}
+	last, err := lastPlaced(page.Rows, p.stamp)
+	switch {
+	case err != nil:
+		return err
+	case !last.IsZero():
 		p.at, p.near = last, last.ID
+	case more && p.at.IsZero():
+		p.at = start // nothing but rows without a stamp, which come first: the others are behind
+	case more:
+		return fault.New(fault.Transient, "query %s: Salesforce says there is more and gives no row with a stamp", p.object)
 	}
 	if p.size.rows > 0 && p.size.succeeded(false) {
 		if p.size.rows *= 2; p.size.rows >= p.most() {
@@ -262,6 +266,16 @@ func (p *pages) take(w window, limit int, page salesforce.Page) error {
 	}
 	p.save(false)
 	return nil
+}
+
+// lastPlaced is where the last row stands that has a stamp; zero for none.
+func lastPlaced(rows []json.RawMessage, stamp string) (store.Position, error) {
+	for i := len(rows) - 1; i >= 0; i-- {
+		if at, err := positionOf(rows[i], stamp); err != nil || !at.IsZero() {
+			return at, err
+		}
+	}
+	return store.Position{}, nil
 }
 
 // more widens what is asked for after a window was read to its end.

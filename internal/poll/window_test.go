@@ -122,8 +122,8 @@ func TestPollSaysWhenEvenOneRecordIsTooMuch(t *testing.T) {
 			b.load(30, longAgo)
 			require.NoError(t, b.sim.SetKnobs(func(k *simforce.Knobs) { k.PageMax = 10 }))
 			b.orgs.during(func(_ int, q string) { // after the first page everything fails
-				if strings.Contains(q, "FROM EmailMessage") && len(b.sim.Faults()) == 0 {
-					require.NoError(t, b.sim.FailNext(simforce.Fault{Class: class, Contains: "FROM EmailMessage", Times: 10_000}))
+				if strings.Contains(q, "FROM EmailMessage ") && len(b.sim.Faults()) == 0 {
+					require.NoError(t, b.sim.FailNext(simforce.Fault{Class: class, Contains: "FROM EmailMessage ", Times: 10_000}))
 				}
 			})
 			ref := b.next("EmailMessage")

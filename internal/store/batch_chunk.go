@@ -16,16 +16,15 @@ var (
 	chunkDecoder, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
 )
 
-// AddChunk stores one chunk of the batch's current attempt: rows records as JSON
-// lines, as Salesforce gave them. fault.Fenced when another attempt has taken over.
-func (s *Store) AddChunk(ctx context.Context, b *Batch, chunk, rows int, lines []byte) error {
-	payload := chunkEncoder.EncodeAll(lines, make([]byte, 0, len(lines)/4))
+// AddChunk stores one chunk of the batch's current attempt: the records with these Ids as
+// JSON lines, as Salesforce gave them. fault.Fenced when another attempt has taken over.
+func (s *Store) AddChunk(ctx context.Context, b *Batch, chunk int, ids []string, lines []byte) error {
 	// An attempt that was given up may still be running: it must leave nothing behind.
 	tag, err := s.pool.Exec(ctx, `
-		insert into raw_chunks (stream_id, epoch, seq, attempt, chunk, rows, bytes, payload)
-		select stream_id, epoch, seq, attempt, $5, $6, $7, $8 from batches
+		insert into raw_chunks (stream_id, epoch, seq, attempt, chunk, rows, bytes, payload, ids)
+		select stream_id, epoch, seq, attempt, $5, $6, $7, $8, $9 from batches
 		where (stream_id, epoch, seq) = ($1, $2, $3) and attempt = $4 and state = 'reading'`,
-		b.Stream, b.Epoch, b.Seq, b.Attempt, chunk, rows, len(lines), payload)
+		b.Stream, b.Epoch, b.Seq, b.Attempt, chunk, len(ids), len(lines), encodeChunk(lines), ids)
 	if err == nil && tag.RowsAffected() == 0 {
 		return fault.New(fault.Fenced, "batch %d of stream %d: another attempt took over", b.Seq, b.Stream)
 	}

@@ -88,7 +88,8 @@ func (s *Store) CountRecords(ctx context.Context, sourceID, object string, from,
 	err := s.pool.QueryRow(ctx, `
 		select count(*) from records
 		where source_id = $1 and object = $2 and state in ('live', 'set_aside')
-		  and ($3::timestamptz is null or stamp >= $3) and stamp <= $4`, sourceID, object, nullTime(from), to).Scan(&n)
+		  and ($3::timestamptz is null or stamp >= $3) and stamp <= $4
+		  and (stamp > 'epoch' or $4 = 'epoch') -- records without a stamp are in no stretch of time`, sourceID, object, nullTime(from), to).Scan(&n)
 	return n, translate("count the records", err)
 }
 
@@ -98,7 +99,7 @@ func (s *Store) MiddleStamp(ctx context.Context, sourceID, object string, from, 
 	var at *time.Time
 	err := s.pool.QueryRow(ctx, `
 		select percentile_disc(0.5) within group (order by stamp) from records
-		where source_id = $1 and object = $2 and stamp >= $3 and stamp <= $4`, sourceID, object, from, to).Scan(&at)
+		where source_id = $1 and object = $2 and stamp >= $3 and stamp <= $4 and stamp > 'epoch'`, sourceID, object, from, to).Scan(&at)
 	if err != nil || at == nil {
 		return time.Time{}, translate("find the middle", err)
 	}
@@ -108,7 +109,7 @@ func (s *Store) MiddleStamp(ctx context.Context, sourceID, object string, from, 
 // OldestStamp is the stamp of the object's oldest record; zero when there is none.
 func (s *Store) OldestStamp(ctx context.Context, sourceID, object string) (time.Time, error) {
 	var at *time.Time
-	err := s.pool.QueryRow(ctx, `select min(stamp) from records where source_id = $1 and object = $2`, sourceID, object).Scan(&at)
+	err := s.pool.QueryRow(ctx, `select min(stamp) from records where source_id = $1 and object = $2 and stamp > 'epoch'`, sourceID, object).Scan(&at)
 	if err != nil || at == nil {
 		return time.Time{}, translate("find the oldest record", err)
 	}

@@ -28,6 +28,7 @@ type ApplyResult struct {
 	Added          []string        `json:"objects_added"`
 	Reread         []string        `json:"objects_read_again"`  // objects whose every record is read again
 	Removed        []string        `json:"objects_removed"`     // their comments stay
+	Erase          int64           `json:"records_to_erase"`    // deleted records whose texts and copies go, because the policy is erase now
 	Reconnect      string          `json:"reconnect,omitempty"` // why the access that was granted can no longer be used
 	Desired        string          `json:"desired"`             // running, paused or disconnected
 	Connected      bool            `json:"connected"`           // there is a grant that can be used

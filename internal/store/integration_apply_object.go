@@ -48,6 +48,9 @@ func (a *applying) objects(ctx context.Context) error {
 		if err := a.putObject(ctx, o); err != nil {
 			return err
 		}
+		if err := a.askErasures(ctx, o); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -124,6 +127,16 @@ func (a *applying) putObject(ctx context.Context, o keptObject) error {
 			compare_after = now(), deletes_to = null, sweep_stamp = null, sweep_id = null, swept_at = null,
 			stored_rows = null, counted_to = null`,
 		id, o.name, a.result.Epoch)
+	return err
+}
+
+// askErasures lets the policy erase, when it is new, reach records that were deleted before.
+func (a *applying) askErasures(ctx context.Context, o keptObject) error {
+	if before, known := a.before.FindObject(o.spec.Object); o.spec.Deleted != config.DeletedErase || known && !a.moved && before.Deleted == config.DeletedErase {
+		return nil
+	}
+	tag, err := a.tx.Exec(ctx, askErasures, a.sourceID, o.name)
+	a.result.Erase += tag.RowsAffected()
 	return err
 }
 

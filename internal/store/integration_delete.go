@@ -29,6 +29,9 @@ func (s *Store) DeleteIntegration(ctx context.Context, integrationID string, era
 			where i.id = $1 for update of i`, integrationID).Scan(&sourceID, &project, &name); err != nil {
 			return err
 		}
+		if err := erasePending(ctx, tx, integrationID, sourceID); err != nil {
+			return err
+		}
 		statements := []struct {
 			sql string
 			arg string
@@ -50,6 +53,31 @@ func (s *Store) DeleteIntegration(ctx context.Context, integrationID string, era
 		}
 		return nil
 	})
+}
+
+// erasePending ends what Erase had begun: nobody would go on with it. Raw copies go with
+// the integration.
+func erasePending(ctx context.Context, tx pgx.Tx, integrationID, sourceID string) error {
+	rows, err := tx.Query(ctx, `
+		select distinct o.name from erasures e join objects o on o.integration_id = $1 and o.name = e.object and o.spec->>'deleted' = 'erase'
+		where e.source_id = $2 order by 1`, integrationID, sourceID)
+	if err != nil {
+		return err
+	}
+	objects, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		args := pgx.NamedArgs{"source": sourceID, "object": object, "limit": nil}
+		for _, sql := range []string{lockObject, eraseDeleted} {
+			if _, err := tx.Exec(ctx, sql, args); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = tx.Exec(ctx, `delete from erasures where source_id = $1`, sourceID)
+	return err
 }
 
 var eraseSource = []string{

@@ -51,7 +51,10 @@ type ObjectStatus struct {
 	Rechecks       int64      // records waiting to be read again
 	LastBatch      *LastBatch
 	Resync         *ResyncStatus
-	Months         []Month // the ledger of completeness, oldest first
+	Cursor         string   // how its changes are followed, for people; "" before the first check
+	Notes          []string // what the plan cannot do, for people
+	Erasing        int64    // deleted records of which copies are still to be removed
+	Months         []Month  // the ledger of completeness, oldest first
 }
 
 // Missing is by how many rows Salesforce has more than the store, as of the last count;
@@ -84,7 +87,7 @@ const selectObjectStatus = `
 	       (select count(*) from records r where r.source_id = i.source_id and r.object = o.name and r.state = 'live'),
 	       (select coalesce(sum(b.units), 0)::bigint from batches b join streams t on t.id = b.stream_id
 	         where t.integration_id = i.id and t.object = o.name and b.state = 'applied'),
-	       coalesce(st.rows_applied, 0), st.hi_stamp, coalesce(st.hi_id, ''), st.verified_to,
+	       coalesce(st.rows_applied, 0), nullif(st.hi_stamp, 'epoch'), coalesce(st.hi_id, ''), st.verified_to,
 	       st.salesforce_rows, st.stored_rows, st.counted_to, st.counted_at, st.swept_at, coalesce(st.repaired, 0),
 	       (select count(*) from set_aside a where a.source_id = i.source_id and a.object = o.name),
 	       (select count(*) from records r where r.source_id = i.source_id and r.object = o.name and r.state = 'filtered'),
@@ -94,7 +97,10 @@ const selectObjectStatus = `
 	       lb.set_aside, lb.deleted, lb.filtered, lb.invisible, lb.units,
 	       re.reason, re.requested_at, re.from_stamp, re.until_stamp, re.hi_stamp, re.rows_applied,
 	       (select coalesce(jsonb_agg(jsonb_build_object('Month', m.month::timestamp at time zone 'UTC', 'Salesforce', m.salesforce_rows,
-	           'Stored', m.rows, 'CheckedAt', m.checked_at) order by m.month), '[]') from completeness m where m.stream_id = st.id)
+	           'Stored', m.rows, 'CheckedAt', m.checked_at) order by m.month), '[]') from completeness m where m.stream_id = st.id),
+	       coalesce(o.plan #>> '{cursor,says}', ''),
+	       array(select jsonb_array_elements_text(case when jsonb_typeof(o.plan -> 'notes') = 'array' then o.plan -> 'notes' else '[]' end)),
+	       (select count(*) from erasures e where e.source_id = i.source_id and e.object = o.name)
 	  from objects o
 	  join integrations i on i.id = o.integration_id
 	  left join streams st on st.integration_id = i.id and st.object = o.name and st.lane = 'live'
@@ -157,7 +163,7 @@ func scanObjectStatus(row pgx.CollectableRow) (ObjectStatus, error) {
 		&o.SalesforceRows, &o.StoredRows, &o.CountedTo, &o.CountedAt, &o.SweptAt, &o.Repaired,
 		&o.SetAside, &o.Filtered, &o.Invisible, &o.Rechecks, &seq, &applied,
 		&c[0], &c[1], &c[2], &c[3], &c[4], &c[5], &c[6], &c[7], &c[8], &c[9], &c[10],
-		&reason, &requested, &re.From, &re.Until, &re.At, &rows, &o.Months); err != nil {
+		&reason, &requested, &re.From, &re.Until, &re.At, &rows, &o.Months, &o.Cursor, &o.Notes, &o.Erasing); err != nil {
 		return o, err
 	}
 	if seq != nil && applied != nil {

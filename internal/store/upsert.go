@@ -40,6 +40,8 @@ const Tail = 15 * time.Minute
 // cleaned rows are not all there (PostgreSQL crashed and emptied the unlogged
 // table): Transform must run again.
 func (s *Store) Upsert(ctx context.Context, ref flow.BatchRef) (result flow.UpsertResult, err error) {
+	var integration string
+	erased := false
 	err = s.inTx(ctx, "apply the batch", func(tx pgx.Tx) error {
 		var applied int64
 		if err := lockStream(ctx, tx, ref, &applied); err != nil {
@@ -70,12 +72,16 @@ func (s *Store) Upsert(ctx context.Context, ref flow.BatchRef) (result flow.Upse
 		if b.State != BatchTransformed || staged != b.Rows {
 			return fault.New(fault.Stale, "batch %d of stream %d has %d of %d cleaned rows", ref.Seq, ref.Stream, staged, b.Rows)
 		}
-		if result.Counts, err = merge(ctx, tx, b); err != nil {
+		if result.Counts, erased, err = merge(ctx, tx, b); err != nil {
 			return err
 		}
+		integration = b.IntegrationID
 		crashpoint.Hit(crashpoint.BeforeCommit)
 		return nil
 	})
+	if err == nil && erased {
+		s.eraseSoon(ctx, integration)
+	}
 	return result, err
 }
 
@@ -103,17 +109,23 @@ func chooseJoins(ctx context.Context, tx pgx.Tx, rows int64) error {
 	return err
 }
 
-// merge writes everything a batch changes. The statements run in the order in
-// which each needs the one before.
-func merge(ctx context.Context, tx pgx.Tx, b *Batch) (flow.Counts, error) {
-	var c flow.Counts
+// merge writes everything a batch changes, and says whether it erased something. The
+// statements run in the order in which each needs the one before.
+func merge(ctx context.Context, tx pgx.Tx, b *Batch) (c flow.Counts, erased bool, err error) {
 	args := pgx.NamedArgs{
 		"source": b.SourceID, "integration": b.IntegrationID, "object": b.Object,
 		"stream": b.Stream, "epoch": b.Epoch, "seq": b.Seq, "settle": Settle, "tail": Tail,
 	}
 	if err := chooseJoins(ctx, tx, b.Rows); err != nil {
-		return c, translate("choose how to join", err)
+		return c, false, translate("choose how to join", err)
 	}
+	var erases, gone bool
+	if err := tx.QueryRow(ctx, `
+		select coalesce((select spec->>'deleted' = 'erase' from objects where integration_id = @integration and name = @object), false)`,
+		args).Scan(&erases); err != nil {
+		return c, false, translate("read the policy", err)
+	}
+	args["erase"] = erases
 	for _, step := range []struct{ what, sql string }{
 		{"wait for the object's other lanes", lockObject},
 		{"lock the records", lockRecords},
@@ -124,24 +136,36 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (flow.Counts, error) {
 		{"write the ledger", writeLedger},
 		{"delete comments", deleteComments},
 		{"write the record states", writeRecords},
+		{"erase what is gone", eraseRows},
 		{"answer the rechecks", answerRechecks},
 		{"ask ambiguous rows again", addRechecks},
 		{"set records aside", setAside},
 		{"take records back", unsetAside},
 	} {
+		if step.sql == eraseRows {
+			if err := tx.QueryRow(ctx, `select exists (select 1 from staged s where`+thisBatch+`and (s.is_deleted or s.outcome = 'stale'))`, args).Scan(&gone); err != nil {
+				return c, false, translate("look for deletes", err)
+			}
+			if !gone {
+				continue // nearly always; the join would cost what a merge does
+			}
+		}
 		tag, err := tx.Exec(ctx, step.sql, args)
 		if err != nil {
-			return c, translate(step.what, err)
+			return c, false, translate(step.what, err)
 		}
-		if step.sql == writeLedger {
+		switch step.sql {
+		case writeLedger:
 			args["units"] = tag.RowsAffected()
+		case eraseRows:
+			erased = tag.RowsAffected() > 0
 		}
 	}
 	// The counts are those of the rows; units are those of the ledger. The table's
 	// CHECKs refuse the transaction if they do not add up.
-	err := tx.QueryRow(ctx, closeBatch, args).Scan(&c.Rows, &c.Created, &c.TextChanged, &c.MetadataChanged,
+	err = tx.QueryRow(ctx, closeBatch, args).Scan(&c.Rows, &c.Created, &c.TextChanged, &c.MetadataChanged,
 		&c.Unchanged, &c.Stale, &c.SetAside, &c.Deleted, &c.Filtered, &c.Invisible, &c.Units)
-	return c, err
+	return c, erased, err
 }
 
 // The rows of the batch, as every statement below names them.
@@ -242,7 +266,7 @@ const writeRecords = `
 	insert into records as r (source_id, object, record_id, stamp, read_begin, read_end, record_digest, text_digest,
 		state, comment_id, raw_stream, raw_epoch, raw_seq, raw_chunk)
 	select @source, @object, s.record_id, s.stamp, b.read_begin, b.read_end, s.record_digest, s.text_digest,
-	       case when s.is_deleted then 'deleted' when s.reason is not null then 'set_aside' else coalesce(s.verdict, 'live') end,
+	       case when s.is_deleted and @erase then 'erased' when s.is_deleted then 'deleted' when s.reason is not null then 'set_aside' else coalesce(s.verdict, 'live') end,
 	       s.comment_id, s.stream_id, s.epoch, s.seq, s.chunk
 	from staged s
 	join batches b on (b.stream_id, b.epoch, b.seq) = (s.stream_id, s.epoch, s.seq)
@@ -250,7 +274,9 @@ const writeRecords = `
 	  and not (s.verdict is not null and s.outcome = 'unchanged')
 	on conflict (source_id, object, record_id) do update set
 		stamp = excluded.stamp, read_begin = excluded.read_begin, read_end = excluded.read_end,
-		record_digest = excluded.record_digest, state = excluded.state,
+		record_digest = excluded.record_digest,
+		-- What was erased stays so under any policy.
+		state = case when excluded.state = 'deleted' and r.state = 'erased' then r.state else excluded.state end,
 		text_digest = case when excluded.state = 'live' then excluded.text_digest else r.text_digest end,
 		comment_id = coalesce(excluded.comment_id, r.comment_id),
 		-- A verdict is no copy of the record: the last one stays.

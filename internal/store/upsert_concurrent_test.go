@@ -46,7 +46,7 @@ func TestBeginBatchMeetsASealThatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	l := newLane(t, config.DeletedTombstone)
 	b := l.begin()
-	require.NoError(t, l.db.AddChunk(t.Context(), b, 0, 1, []byte("x")))
+	require.NoError(t, l.db.AddChunk(t.Context(), b, 0, []string{idA}, []byte("x")))
 	commit := l.holding(`update batches set state = 'sealed', chunks = 1, rows = 1, checksum = 'sum', read_end = nextval('read_order')`)
 	begun := make(chan *store.Batch, 1)
 	go func() {

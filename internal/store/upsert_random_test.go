@@ -17,16 +17,27 @@ import (
 // a tombstone, and one unit for each text that was seen to differ.
 func TestUpsertFollowsAnyHistory(t *testing.T) {
 	t.Parallel()
+	for _, policy := range []string{config.DeletedTombstone, config.DeletedErase} {
+		t.Run(policy, func(t *testing.T) {
+			t.Parallel()
+			followAnyHistory(t, policy)
+		})
+	}
+}
+
+func followAnyHistory(t *testing.T, policy string) {
+	erases := policy == config.DeletedErase
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 2))
-	l := newLane(t, config.DeletedTombstone)
+	l := newLane(t, policy)
 	l.clock = time.Now().Add(time.Hour) // everything is settled
 
 	type held struct {
 		now    mail
 		bill   string // the text in force in the store
 		billed int
+		erased bool
 	}
 	records := make([]*held, 20)
 	clock := 0
@@ -55,12 +66,13 @@ func TestUpsertFollowsAnyHistory(t *testing.T) {
 		}
 	}
 	seen := func(r *held) {
+		r.erased = r.erased || r.now.deleted && erases
 		if r.now.deleted || r.now.reason != "" {
 			return
 		}
-		if r.billed == 0 || r.bill != r.now.raw {
+		if r.billed == 0 || r.bill != r.now.raw || r.erased {
 			r.billed++
-			r.bill = r.now.raw
+			r.bill, r.erased = r.now.raw, false
 		}
 	}
 	var old []mail
@@ -110,6 +122,8 @@ func TestUpsertFollowsAnyHistory(t *testing.T) {
 		units += r.billed
 		id := r.now.id
 		switch {
+		case r.now.deleted && erases:
+			require.Equal(t, "erased", l.state(id))
 		case r.now.deleted:
 			require.Equal(t, "deleted", l.state(id))
 			if r.billed > 0 {

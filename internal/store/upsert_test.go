@@ -246,7 +246,7 @@ func TestUpsertMovesTheCursorAndCounts(t *testing.T) {
 	t.Parallel()
 	l := newLane(t, config.DeletedTombstone)
 	b := l.begin()
-	require.NoError(t, l.db.AddChunk(t.Context(), b, 0, 1, []byte("x")))
+	require.NoError(t, l.db.AddChunk(t.Context(), b, 0, []string{idA}, []byte("x")))
 	require.NoError(t, l.db.SealBatch(t.Context(), b, store.Seal{Chunks: 1, Rows: 1, Bytes: 1, Checksum: []byte("sum"), More: true,
 		ServerTime: l.clock, To: store.Position{Stamp: at(5), ID: idB}}))
 	require.NoError(t, l.stage(l.ref, 7, mail{id: idA, stamp: at(0), raw: "one"}))
@@ -282,12 +282,14 @@ func TestUpsertOfNothing(t *testing.T) {
 
 func TestUpsertAfterEraseIsACreation(t *testing.T) {
 	t.Parallel()
-	l := newLane(t, config.DeletedTombstone)
+	l := newLane(t, config.DeletedErase)
 	l.apply(mail{id: idA, stamp: at(0), raw: "one"})
-	l.seed.Exec(`update records set state = 'erased'`)
-	l.seed.Exec(`update comments set erased = true, deleted_at = now(), envelope = '{}', properties = '{}'`)
-	l.seed.Exec(`update revisions set texts = '[]'`)
-	require.Equal(t, flow.Counts{Rows: 1, Unchanged: 1}, l.apply(mail{id: idA, stamp: at(0), raw: "one", deleted: true}))
+	require.Equal(t, flow.Counts{Rows: 1, Deleted: 1}, l.apply(mail{id: idA, stamp: at(5), raw: "one", deleted: true}))
+	require.Equal(t, "erased", l.state(idA))
+	require.Equal(t, flow.Counts{Rows: 1, Unchanged: 1}, l.apply(mail{id: idA, stamp: at(5), raw: "one", deleted: true}))
+	require.Equal(t, flow.Counts{Rows: 1, Stale: 1}, l.apply(mail{id: idA, stamp: at(1), raw: "late"}))
+	require.Equal(t, flow.Counts{Rows: 1, SetAside: 1}, l.apply(mail{id: idA, stamp: at(6), raw: "two", reason: "no timestamp"}))
+	require.Equal(t, flow.Counts{Rows: 1, Deleted: 1}, l.apply(mail{id: idA, stamp: at(7), raw: "two", deleted: true}))
 	require.Equal(t, flow.Counts{Rows: 1, Created: 1, Units: 1}, l.apply(mail{id: idA, stamp: at(10), raw: "one"}))
 	require.Equal(t, "one", l.text(idA))
 	require.Equal(t, []string{"1 created", "2 created"}, l.strings(`select revision || ' ' || reason from ledger order by 1`))

@@ -53,6 +53,7 @@ func (s *Store) CompareRows(ctx context.Context, sourceID, object string, from, 
 		out, err = tx.Query(ctx, `
 			select r.record_id from records r
 			where r.source_id = $1 and r.object = $2 and r.state in ('live', 'set_aside')
+			  and r.stamp > 'epoch' -- records without a stamp are in no order
 			  and (r.stamp, r.record_id) > ($3, $4)
 			  and ($5::timestamptz is null or (r.stamp, r.record_id) <= ($5, $6))
 			  and not exists (select 1 from unnest($7::text[]) as t (id) where t.id = r.record_id)

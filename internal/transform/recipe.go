@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"time"
 
 	"salesforcesync/internal/clean"
 	"salesforcesync/internal/fault"
@@ -24,16 +25,20 @@ const (
 // this name.
 const PathVerdict = "_verdict"
 
+// NoStamp dates the records of objects that have no stamp, and those whose stamp is
+// empty: of two such versions the one that was read later counts.
+var NoStamp = time.Unix(0, 0).UTC()
+
 // Recipe is what is needed to read the records of one object and to make comments
 // of them. It is stored with the object (in its plan) as JSON.
 type Recipe struct {
-	Stamp   string  `json:"stamp"` // the path of the cursor, e.g. SystemModstamp
+	Stamp   string  `json:"stamp"` // the path of the cursor, e.g. SystemModstamp; "" when the object has none
 	Types   Types   `json:"types"` // of every selected path
 	Mapping Mapping `json:"mapping"`
 }
 
-// Row makes the staged row of one record as Salesforce gave it. The record's
-// stamp must be there; anything else that is wrong becomes the row's reason. It is
+// Row makes the staged row of one record as Salesforce gave it. The record's Id must
+// be there; anything else that is wrong becomes the row's reason. It is
 // [Recipe.Read] and [Recipe.Finish] for a record of which nothing is stored.
 func (r Recipe) Row(raw []byte) (store.StagedRow, error) {
 	x, err := r.Read(raw)
@@ -49,9 +54,10 @@ type Reading struct {
 	// could not be selected. What they feed stays as it is stored.
 	Missing []string
 
-	row  store.StagedRow
-	rec  salesforce.Record
-	done bool // the row is all there is: a delete, or a record that cannot be read
+	row        store.StagedRow
+	rec        salesforce.Record
+	recipients Recipients
+	done       bool // the row is all there is: a delete, or a record that cannot be read
 }
 
 // Read decodes one record as Salesforce gave it.
@@ -65,13 +71,16 @@ func (r Recipe) Read(raw []byte) (Reading, error) {
 		row, err := r.unreadable(raw, err)
 		return Reading{row: row, done: true}, err
 	}
-	stamp, ok := rec.Time(r.Stamp)
-	if !ok {
-		return Reading{}, fault.New(fault.Internal, "record %s has no %s", rec.ID, r.Stamp)
+	if r.Stamp != "" && !rec.Has(r.Stamp) {
+		row, err := r.unreadable(raw, fault.New(fault.Record, "it came without its %s", r.Stamp))
+		return Reading{row: row, done: true}, err
 	}
-	x := Reading{rec: rec, row: store.StagedRow{RecordID: rec.ID, Stamp: stamp}}
+	x := Reading{rec: rec, row: store.StagedRow{RecordID: rec.ID, Stamp: r.stampOf(rec)}}
+	if x.recipients, err = recipientsOf(raw); err != nil {
+		return Reading{}, fault.Wrap(fault.Internal, err, "read the recipients of %s", rec.ID)
+	}
 	paths := r.Mapping.Paths()
-	x.row.RecordDigest, x.row.TextDigest = r.digest(rec, paths), r.textDigest(rec)
+	x.row.RecordDigest, x.row.TextDigest = r.digest(rec, paths, x.recipients), r.textDigest(rec)
 	if deleted, _ := rec.Bool(PathDeleted); deleted {
 		x.row.Deleted, x.done = true, true
 		return x, nil
@@ -97,6 +106,9 @@ func (r Recipe) Finish(x Reading, before *store.Kept) store.StagedRow {
 	} else {
 		row.Comment, row.TextKept, err = r.keep(x, before)
 	}
+	if err == nil {
+		x.recipients.add(&row.Comment.Messages[0])
+	}
 	if err != nil {
 		row.Comment, row.TextKept, row.Reason = nil, false, err.Error() // set aside with its reason
 	}
@@ -118,12 +130,8 @@ func (r Recipe) verdict(raw []byte) (store.StagedRow, error) {
 	if err != nil {
 		return store.StagedRow{}, fault.Wrap(fault.Internal, err, "read a staged verdict")
 	}
-	stamp, ok := rec.Time(r.Stamp)
-	if !ok {
-		return store.StagedRow{}, fault.New(fault.Internal, "the verdict on record %s has no %s", rec.ID, r.Stamp)
-	}
 	digest := sha256.Sum256(raw)
-	row := store.StagedRow{RecordID: rec.ID, Stamp: stamp, RecordDigest: digest[:], TextDigest: digest[:]}
+	row := store.StagedRow{RecordID: rec.ID, Stamp: r.stampOf(rec), RecordDigest: digest[:], TextDigest: digest[:]}
 	switch line.Verdict {
 	case store.RecordDeleted:
 		row.Deleted = true
@@ -138,13 +146,21 @@ func (r Recipe) verdict(raw []byte) (store.StagedRow, error) {
 // digest says whether the record would become the same comment again: it covers the
 // values that the mapping reads and the mapping itself, so that a renamed property is a
 // change. The stamp is not in it: system jobs move stamps and change nothing.
-func (r Recipe) digest(rec salesforce.Record, paths []string) []byte {
+func (r Recipe) digest(rec salesforce.Record, paths []string, recipients Recipients) []byte {
 	values := rec.Digest(paths)
 	mapping, err := json.Marshal(r.Mapping)
 	if err != nil {
 		panic(err) // strings and bools always encode
 	}
-	sum := sha256.Sum256(append(values[:], mapping...))
+	all := append(values[:], mapping...)
+	if !recipients.IsZero() { // else the digest is that of a record that cannot have any
+		more, err := json.Marshal(recipients)
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, more...)
+	}
+	sum := sha256.Sum256(all)
 	return sum[:]
 }
 
@@ -161,19 +177,33 @@ func (r Recipe) textDigest(rec salesforce.Record) []byte {
 	return sum[:]
 }
 
-// unreadable sets a record aside whose fields do not decode, if at least its Id and
-// stamp do: without those nobody could say which record is missing.
+// stampOf is the record's version in time.
+func (r Recipe) stampOf(rec salesforce.Record) time.Time {
+	if stamp, ok := rec.Time(r.Stamp); ok {
+		return stamp
+	}
+	return NoStamp
+}
+
+// Identity is what tells a record's versions apart without making a comment of it: what
+// [Recipe.Row] gives as RecordID, RecordDigest and Deleted.
+func (r Recipe) Identity(raw []byte) (id string, digest []byte, deleted bool, err error) {
+	x, err := r.Read(raw)
+	return x.row.RecordID, x.row.RecordDigest, x.row.Deleted, err
+}
+
+// unreadable sets a record aside whose fields do not decode, if at least its Id does:
+// without it nobody could say which record is missing.
 func (r Recipe) unreadable(raw []byte, cause error) (store.StagedRow, error) {
-	rec, err := salesforce.Decode(raw, Types{r.Stamp: salesforce.TypeDateTime})
+	rec, err := salesforce.Decode(raw, nil)
 	if err != nil {
 		return store.StagedRow{}, fault.Wrap(fault.Internal, err, "read a staged record")
 	}
-	stamp, ok := rec.Time(r.Stamp)
-	if !ok {
-		return store.StagedRow{}, fault.Wrap(fault.Internal, cause, "record %s has no %s", rec.ID, r.Stamp)
-	}
 	digest := sha256.Sum256(raw)
-	row := store.StagedRow{RecordID: rec.ID, Stamp: stamp, RecordDigest: digest[:], TextDigest: digest[:]}
+	row := store.StagedRow{RecordID: rec.ID, Stamp: NoStamp, RecordDigest: digest[:], TextDigest: digest[:]}
+	if rec, err := salesforce.Decode(raw, Types{r.Stamp: salesforce.TypeDateTime}); err == nil {
+		row.Stamp = r.stampOf(rec)
+	}
 	// A delete needs no field but its own.
 	if rec, err := salesforce.Decode(raw, Types{PathDeleted: salesforce.TypeBoolean}); err == nil {
 		row.Deleted, _ = rec.Bool(PathDeleted)
@@ -194,6 +224,9 @@ type Batches struct {
 func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.TransformResult, error) {
 	result := flow.TransformResult{CleaningVersion: clean.Version}
 	b, err := t.Store.LoadBatch(ctx, ref)
+	if fault.Is(err, fault.NotFound) { // it could not be applied any more and was dropped
+		return result, fault.Wrap(fault.Fenced, err, "batch %d of stream %d", ref.Seq, ref.Stream)
+	}
 	if err != nil {
 		return result, err
 	}
@@ -213,7 +246,7 @@ func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.Transfo
 	var plan struct {
 		Recipe Recipe `json:"recipe"`
 	}
-	if err := json.Unmarshal(object.Plan, &plan); err != nil || plan.Recipe.Stamp == "" {
+	if err := json.Unmarshal(object.Plan, &plan); err != nil || len(plan.Recipe.Types) == 0 {
 		return result, fault.Wrap(fault.Internal, err, "read the plan of %s", object.Name)
 	}
 	sum := sha256.New()

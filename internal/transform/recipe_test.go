@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -172,15 +173,90 @@ func TestRowThatCannotBeRead(t *testing.T) {
 	require.False(t, r.Deleted)
 	require.Contains(t, r.Reason, "IsDeleted")
 
+	r = row(t, recipe, record(map[string]any{"SystemModstamp": "yesterday"}))
+	require.Equal(t, transform.NoStamp, r.Stamp)
+	require.Contains(t, r.Reason, "SystemModstamp")
+	whole := record(nil)
+	r = row(t, recipe, bytes.Replace(whole, []byte(`"SystemModstamp"`), []byte(`"Other"`), 1))
+	require.Equal(t, transform.NoStamp, r.Stamp)
+	require.Contains(t, r.Reason, "without its SystemModstamp")
+
 	for name, raw := range map[string][]byte{
 		"no JSON":    []byte(`{"Id":`),
 		"no Id":      record(map[string]any{"Id": nil}),
 		"a wrong Id": record(map[string]any{"Id": strings.ToLower(mailID)}),
-		"no stamp":   record(map[string]any{"SystemModstamp": nil}),
-		"bad stamp":  record(map[string]any{"SystemModstamp": "yesterday"}),
 	} {
 		_, err := recipe.Row(raw)
 		require.Equal(t, fault.Internal, fault.KindOf(err), name)
+		_, _, _, err = recipe.Identity(raw)
+		require.Equal(t, fault.Internal, fault.KindOf(err), name)
+	}
+}
+
+// Objects without a date to follow, and records whose date is empty, become comments like
+// all others; two versions differ by when they were read.
+func TestRowWithoutAStamp(t *testing.T) {
+	t.Parallel()
+	dated := row(t, recipe, record(nil))
+	empty := row(t, recipe, record(map[string]any{"SystemModstamp": nil}))
+	dateless := recipe
+	dateless.Stamp = ""
+	none := row(t, dateless, record(nil))
+	require.Equal(t, empty, none)
+	require.Equal(t, transform.NoStamp, none.Stamp)
+	none.Stamp = dated.Stamp
+	require.Equal(t, dated, none)
+}
+
+func TestRowWithRecipients(t *testing.T) {
+	t.Parallel()
+	plain := row(t, recipe, record(nil))
+	none, err := transform.Recipients{}.Attach(record(nil))
+	require.NoError(t, err)
+	require.Equal(t, plain, row(t, recipe, none))
+
+	more := transform.Recipients{To: []string{"BOB@example.com", "ann@example.com", " Eve <eve@example.com> "}, Bcc: []string{"\"x\" }{"}}
+	raw, err := more.Attach(append(record(nil), ' ', '\n'))
+	require.NoError(t, err)
+	r := row(t, recipe, raw)
+	require.Equal(t, []string{"bob@example.com", "ann@example.com", "Eve <eve@example.com>"}, r.Comment.Messages[0].To)
+	require.Equal(t, []string{"\"x\" }{"}, r.Comment.Messages[0].Bcc)
+	require.NoError(t, r.Comment.Validate())
+	require.NotEqual(t, plain.RecordDigest, r.RecordDigest)
+	require.Equal(t, plain.TextDigest, r.TextDigest, "recipients are metadata")
+	_, digest, _, err := recipe.Identity(raw)
+	require.NoError(t, err)
+	require.Equal(t, r.RecordDigest, digest)
+
+	_, err = more.Attach([]byte("[1]"))
+	require.Equal(t, fault.Internal, fault.KindOf(err))
+	_, err = recipe.Row([]byte(strings.Replace(string(raw), `"to":[`, `"to":[1,`, 1)))
+	require.Equal(t, fault.Internal, fault.KindOf(err))
+
+	// A mail whose text speaks of the key has no recipients for it.
+	r = row(t, recipe, record(map[string]any{"TextBody": `"_recipients":{"to":["x"]}`}))
+	require.Equal(t, []string{"bob@example.com"}, r.Comment.Messages[0].To)
+
+	many := make([]string, 3000)
+	for i := range many {
+		many[i] = strings.Repeat("a", 600) + strconv.Itoa(i)
+	}
+	raw, err = transform.Recipients{Cc: many}.Attach(record(nil))
+	require.NoError(t, err)
+	require.NoError(t, row(t, recipe, raw).Comment.Validate())
+}
+
+func TestIdentityIsThatOfTheRow(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]map[string]any{
+		"plain": nil, "deleted": {"IsDeleted": true}, "unreadable": {"Parent": map[string]any{"Age__c": "three"}},
+		"no stamp": {"SystemModstamp": nil}, "bad stamp": {"SystemModstamp": "yesterday"}, "other text": {"TextBody": "x"},
+	} {
+		raw := record(change)
+		r := row(t, recipe, raw)
+		id, digest, deleted, err := recipe.Identity(raw)
+		require.NoError(t, err)
+		require.Equal(t, []any{r.RecordID, r.RecordDigest, r.Deleted}, []any{id, digest, deleted}, name)
 	}
 }
 
