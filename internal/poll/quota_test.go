@@ -109,7 +109,7 @@ func TestIdleCallsPerDay(t *testing.T) {
 
 // maxIdleCalls is the most that an idle integration of five objects may cost a day where
 // the org has enough.
-const maxIdleCalls = 30_000
+const maxIdleCalls = 12_000
 
 func TestWatchLooksAsOftenAsTheQuotaAllows(t *testing.T) {
 	t.Parallel()

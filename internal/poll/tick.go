@@ -8,6 +8,7 @@ import (
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/salesforce"
+	"salesforcesync/internal/soql"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/transform"
 )
@@ -23,6 +24,7 @@ type tick struct {
 
 	marks     []question // what has settled; before the others, so that these are of later
 	questions []question
+	probes    []probe
 }
 
 // question is asked once, whoever wants to know: objects below the same parent share
@@ -52,6 +54,7 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 			k.blame(o, err) //nolint:errcheck // a plan that cannot be read is the object's own trouble
 		}
 	}
+	k.askProbes()
 	if err := k.answer(ctx); err != nil {
 		return err
 	}
@@ -164,12 +167,84 @@ func put(list []question, ask salesforce.Ask, read func(context.Context, salesfo
 	return list
 }
 
-// probed makes news of a row that a probe saw. A probe that is too much for Salesforce
-// cannot tell; reading goes in smaller steps and finds out.
-func (k *tick) probed(o *store.TargetObject, a salesforce.Answer) {
-	if a.Err != nil || len(a.Page.Rows) > 0 {
-		k.news(o)
+// probe asks whether there is a row of an object of Salesforce behind a cursor.
+type probe struct {
+	owner  *store.TargetObject // whose news it is
+	object string
+	stamp  string
+	where  string // condition; "" for none
+	hi     store.Position
+}
+
+// askProbes puts the probes on the list, those of the same rows as one: the newest row
+// behind the lowest of their cursors is behind each cursor that has news.
+func (k *tick) askProbes() {
+	for len(k.probes) > 0 {
+		first := k.probes[0]
+		same := func(p probe) bool {
+			return p.object == first.object && p.stamp == first.stamp && p.where == first.where
+		}
+		var group []probe
+		for _, p := range k.probes {
+			if same(p) {
+				group = append(group, p)
+			}
+		}
+		k.probes = slices.DeleteFunc(k.probes, same)
+		q, err := probeQuery(group)
+		for _, p := range group {
+			if err != nil {
+				k.blame(p.owner, err) //nolint:errcheck // a query that cannot be built is the object's own trouble
+				continue
+			}
+			k.add(p.owner, salesforce.Subquery{SOQL: q, QueryOptions: salesforce.QueryOptions{All: true}}, func(_ context.Context, a salesforce.Answer) error {
+				return k.probed(p, a)
+			})
+		}
 	}
+}
+
+// probeQuery is the query of probes of the same rows.
+func probeQuery(group []probe) (string, error) {
+	lowest := group[0]
+	for _, p := range group[1:] {
+		if p.hi.Before(lowest.hi) {
+			lowest = p
+		}
+	}
+	own, err := (&Plan{Object: lowest.object, Where: lowest.where}).condition()
+	if err != nil {
+		return "", err
+	}
+	order := byKeyset(lowest.stamp)
+	for i := range order {
+		order[i].Descending = true
+	}
+	q, err := soql.Select{Fields: []string{transform.PathID, lowest.stamp}, From: lowest.object,
+		Where: soql.AllOf(own, after(lowest.stamp, lowest.hi)), OrderBy: order, Limit: 1}.Build()
+	if err != nil {
+		return "", fault.Wrap(fault.Internal, err, "build the probe of %s", lowest.object)
+	}
+	return q, nil
+}
+
+// probed makes news of a row behind the cursor. A probe that is too much for Salesforce
+// cannot tell; reading goes in smaller steps and finds out.
+func (k *tick) probed(p probe, a salesforce.Answer) error {
+	if a.Err != nil {
+		k.news(p.owner)
+		return nil
+	}
+	for _, row := range a.Page.Rows {
+		newest, err := positionOf(row, p.stamp)
+		if err != nil {
+			return err
+		}
+		if newest.IsZero() || p.hi.Before(newest) { // a row without a stamp is for reading to see
+			k.news(p.owner)
+		}
+	}
+	return nil
 }
 
 // ask puts the object's questions on the list: is there a row behind its cursor, and
@@ -197,14 +272,7 @@ func (k *tick) ask(o *store.TargetObject) error {
 			return k.scanned(ctx, o, tail, a, *settled)
 		})
 	} else {
-		q, err := plan.query([]string{transform.PathID, stamp}, after(stamp, o.Hi), byKeyset(stamp), 1)
-		if err != nil {
-			return fault.Wrap(fault.Internal, err, "build the probe of %s", plan.Object)
-		}
-		k.add(o, salesforce.Subquery{SOQL: q, QueryOptions: query}, func(_ context.Context, a salesforce.Answer) error {
-			k.probed(o, a)
-			return nil
-		})
+		k.probes = append(k.probes, probe{o, plan.Object, stamp, plan.Where, o.Hi})
 	}
 	for _, d := range o.Dependencies {
 		planned, ok := plan.dependency(d)
@@ -214,32 +282,23 @@ func (k *tick) ask(o *store.TargetObject) error {
 		if planned.Back != "" && !scan {
 			continue // made together with their record, nearly always: once a minute is soon enough
 		}
-		if err := k.askParents(o, d, planned, scan, settled); err != nil {
+		if !scan {
+			k.probes = append(k.probes, probe{o, d.Parent, planned.Stamp, "", d.Hi})
+		} else if err := k.askParents(o, d, planned, settled); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (k *tick) askParents(o *store.TargetObject, d store.Dependency, planned Dependency, scan bool, settled *mark) error {
-	var tail *tailScan
-	var q string
-	var err error
-	if scan {
-		tail = k.service.parentScanOf(k.target, o, d, planned, func(n int) { k.late(o, n) })
-		q, err = tail.first()
-	} else {
-		q, err = planned.query(after(planned.Stamp, d.Hi), byKeyset(planned.Stamp), 1)
-	}
+func (k *tick) askParents(o *store.TargetObject, d store.Dependency, planned Dependency, settled *mark) error {
+	tail := k.service.parentScanOf(k.target, o, d, planned, func(n int) { k.late(o, n) })
+	q, err := tail.first()
 	if err != nil {
-		return fault.Wrap(fault.Internal, err, "build the probe of %s", d.Parent)
+		return fault.Wrap(fault.Internal, err, "build the scan of %s", d.Parent)
 	}
 	ask := salesforce.Subquery{SOQL: q, QueryOptions: salesforce.QueryOptions{All: true}}
 	k.add(o, ask, func(ctx context.Context, a salesforce.Answer) error {
-		if tail == nil {
-			k.probed(o, a)
-			return nil
-		}
 		if err := k.service.finish(ctx, k.target, o, tail, a, k.began, *settled); err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ type tailScan struct {
 
 // beyond reports whether the scan saw a row behind the cursor hi.
 func (t *tailScan) beyond(hi store.Position) bool {
-	return t.newest.Stamp.After(hi.Stamp) || t.newest.Stamp.Equal(hi.Stamp) && salesforce.CompareIDs(t.newest.ID, hi.ID) > 0
+	return hi.Before(t.newest)
 }
 
 // first is the query of the first page.

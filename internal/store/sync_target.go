@@ -95,6 +95,15 @@ type Position struct {
 // IsZero reports whether p is before everything.
 func (p Position) IsZero() bool { return p.Stamp.IsZero() }
 
+// Before reports whether p stands in front of q in the order (SystemModstamp, Id). Ids
+// compare bytewise.
+func (p Position) Before(q Position) bool {
+	if c := p.Stamp.Compare(q.Stamp); c != 0 {
+		return c < 0
+	}
+	return p.ID < q.ID
+}
+
 // Dependency is a parent object on a property path and how far its changes were followed.
 type Dependency struct {
 	Path       string // relation path from the child, e.g. "Parent.Account"
