@@ -74,7 +74,7 @@ func run(ctx context.Context) error {
 	process.Go("notifications", func(ctx context.Context) error { listener.Run(ctx, db); return nil })
 	process.Metrics.MustRegister(newAlerts(db.CountAlerts), completeness{db.CompletenessTotals})
 	governor := &quota.Governor{Store: db}
-	auth := &oauth.Service{Store: db, Hosts: hosts, Observe: newMetrics(process.Metrics, governor).observe, Quota: governor}
+	auth := &oauth.Service{Store: db, Hosts: hosts, Observe: observer(newMetrics(process.Metrics, governor), log), Quota: governor}
 	governor.Limits = func(ctx context.Context, integrationID string) (map[string]salesforce.Limit, error) {
 		return auth.Org(integrationID).Limits(ctx)
 	}
@@ -102,6 +102,18 @@ func (g grants) Renew(ctx context.Context, integrationID string, generation int6
 			zap.String("integration_id", integrationID), zap.Error(err), zap.String("hint", fault.HintOf(err)))
 	}
 	return err
+}
+
+// observer counts every exchange with Salesforce, and logs those that failed and that the
+// client makes again by itself: no error tells of them.
+func observer(m *metrics, log *zap.Logger) func(salesforce.Call) {
+	return func(c salesforce.Call) {
+		m.observe(c)
+		if c.Again {
+			log.Warn("an answer of Salesforce was no use; the call is made again", zap.String("call", c.Kind), zap.Int("status", c.Status),
+				zap.String("fault", string(c.Fault)), zap.String("code", c.Code), zap.String("request_id", c.RequestID))
+		}
+	}
 }
 
 // orgs lets package poll see clients as the interface it declares.
