@@ -74,7 +74,7 @@ func run(ctx context.Context) error {
 	process.Go("notifications", func(ctx context.Context) error { listener.Run(ctx, db); return nil })
 	process.Metrics.MustRegister(newAlerts(db.CountAlerts), completeness{db.CompletenessTotals})
 	governor := &quota.Governor{Store: db}
-	auth := &oauth.Service{Store: db, Hosts: hosts, Observe: observer(newMetrics(process.Metrics, governor), log), Quota: governor}
+	auth := &oauth.Service{Store: db, Hosts: hosts, Observe: observe(newMetrics(process.Metrics, governor), log), Quota: governor}
 	governor.Limits = func(ctx context.Context, integrationID string) (map[string]salesforce.Limit, error) {
 		return auth.Org(integrationID).Limits(ctx)
 	}
@@ -104,9 +104,9 @@ func (g grants) Renew(ctx context.Context, integrationID string, generation int6
 	return err
 }
 
-// observer counts every exchange with Salesforce, and logs those that failed and that the
+// observe counts every exchange with Salesforce, and logs those that failed and that the
 // client makes again by itself: no error tells of them.
-func observer(m *metrics, log *zap.Logger) func(salesforce.Call) {
+func observe(m *metrics, log *zap.Logger) func(salesforce.Call) {
 	return func(c salesforce.Call) {
 		m.observe(c)
 		if c.Again {

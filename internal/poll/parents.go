@@ -143,8 +143,13 @@ func (r *reading) pending(ctx context.Context, d store.Dependency, planned Depen
 	}
 }
 
-// children notes the object's records below the parents to be read again, page by page.
+// children notes the object's records below the parents to be read again.
 func (r *reading) children(ctx context.Context, d Dependency, parents []store.Position) error {
+	return inFewer(parents, func(some []store.Position) error { return r.childrenOf(ctx, d, some) })
+}
+
+// childrenOf is children of as many parents as one query may have, page by page.
+func (r *reading) childrenOf(ctx context.Context, d Dependency, parents []store.Position) error {
 	ids := make([]string, len(parents))
 	for i, p := range parents {
 		ids[i] = p.ID

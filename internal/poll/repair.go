@@ -43,11 +43,17 @@ func (r *reading) recheck(ctx context.Context, due []store.Recheck) error {
 			unread = append(unread, d.ID)
 		}
 	}
-	for unknown, done := unread, len(unread) == 0; !done; { // pages may be smaller than the list
-		var err error
-		if unknown, done, err = r.byID(ctx, unknown); err != nil {
-			return err
+	err := inFewer(unread, func(ids []string) error {
+		for unknown, done := ids, len(ids) == 0; !done; { // pages may be smaller than the list
+			var err error
+			if unknown, done, err = r.byID(ctx, unknown); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	var absent []string
 	for _, id := range unread {

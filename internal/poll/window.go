@@ -416,6 +416,21 @@ func (n *narrowing) succeeded(empty bool) bool {
 	return true
 }
 
+// inFewer asks about all of the items together, and about the halves of them when that is
+// too much for Salesforce: for queries by a list, which have no window. ask may be asked
+// again about items that it has answered.
+func inFewer[T any](items []T, ask func([]T) error) error {
+	err := ask(items)
+	if len(items) < 2 || !salesforce.TooBroad(err) {
+		return err
+	}
+	half := len(items) / 2
+	if err := inFewer(items[:half], ask); err != nil {
+		return err
+	}
+	return inFewer(items[half:], ask)
+}
+
 // narrowings remembers for an hour what each read of a process had to ask for, so that
 // the next one does not wait for the same refusals again: each can take Salesforce two
 // minutes. It is a hint only.

@@ -145,3 +145,21 @@ func TestPollSaysWhenEvenOneRecordIsTooMuch(t *testing.T) {
 		})
 	}
 }
+
+// Records read by Id, and children of parents, have no window: then there are fewer of them.
+func TestPollAsksForFewerAtOnce(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{Generate: 60}, mailObject)
+	b.settle()
+	for _, m := range b.records("EmailMessage")[:40] {
+		b.update("Case", text(m, "ParentId"), simforce.Row{"Priority": "Critical"})
+	}
+	b.clock.add(time.Minute)
+	for _, list := range []string{" Id IN (", " ParentId IN ("} {
+		require.NoError(t, b.sim.FailNext(simforce.Fault{Class: "query_timeout", Contains: list, Times: 2}))
+	}
+	b.settle()
+	require.Empty(t, b.sim.Faults(), "they were given")
+	b.same()
+	require.EqualValues(t, 60, b.units())
+}
