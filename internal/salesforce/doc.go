@@ -3,7 +3,8 @@
 // error bodies, hosts.
 //
 //	host.go        which hosts may see a token, and how people write them
-//	client.go      one call: token, watchdog, bounded body, the one retry after a dead session
+//	client.go      one call: token, watchdog, bounded body, what the client itself tries again
+//	text.go        the text of an answer made fit to read: charset, control characters, blanks
 //	query.go       query, next page, several queries in one call
 //	describe.go    what objects and fields there are; object.go has the types, path.go walks "Parent.Account.Name"
 //	errors.go      every error body, sorted into package fault by one table
@@ -11,8 +12,9 @@
 //	replication.go what changed and was deleted by the platform's own account
 //	id.go          15 and 18 characters, checksum, hex, order
 //
-// A call is tried once, and once more after a session died. All other repetition
-// belongs to the activities that call this package. The package never stores a
+// A call is tried once, once more after a session died or the org moved, and again
+// while its text arrives damaged. All other repetition belongs to the activities that
+// call this package. The package never stores a
 // token, never follows a redirect and never puts a token or a body in an error.
 //
 // It must not know what is polled when, or what a record becomes: read package
