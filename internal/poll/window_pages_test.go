@@ -122,8 +122,8 @@ func (o *touchy) fill(r *rand.Rand, n int) {
 		if r.IntN(5) == 0 {
 			base = "02sAb0000"
 		}
-		for id := ""; ; {
-			id = salesforce.To18(fmt.Sprintf("%s%c%c%04d", base, idLetters[r.IntN(62)], idLetters[r.IntN(62)], r.IntN(10000)))
+		for {
+			id := salesforce.To18(fmt.Sprintf("%s%c%c%04d", base, idLetters[r.IntN(62)], idLetters[r.IntN(62)], r.IntN(10000)))
 			if !seen[id] {
 				seen[id] = true
 				o.rows = append(o.rows, store.Position{Stamp: at, ID: id})

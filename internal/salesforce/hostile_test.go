@@ -378,22 +378,18 @@ func TestTwoGigabytes(t *testing.T) {
 	} {
 		for _, packed := range []bool{false, true} {
 			var sent atomic.Int64
+			head, block := c.head, c.block
+			if packed { // packed texts one after the other are one packed text
+				head, block = zipped(string(head)), zipped(string(block))
+			}
 			client, _, _ := org(t, nil, func(w http.ResponseWriter, _ *http.Request) {
-				var out io.Writer = w
 				if packed {
 					w.Header().Set("Content-Encoding", "gzip")
-					z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					out = z
 				}
-				_, err := out.Write(c.head)
+				_, err := w.Write(head)
 				for err == nil && sent.Load() < size {
-					var n int
-					n, err = out.Write(c.block)
-					sent.Add(int64(n))
+					_, err = w.Write(block)
+					sent.Add(int64(len(c.block)))
 				}
 			})
 			before := heap()
