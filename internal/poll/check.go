@@ -232,7 +232,15 @@ func compile(want config.Object, startFrom *time.Time, describe salesforce.Descr
 	if !object.Queryable {
 		return nil, fault.New(fault.Config, "%s cannot be queried", object.Name).WithHint("sync another object")
 	}
-	stamp, cursor := chooseCursor(object)
+	among := cursorFields
+	if before != nil { // a position is one in the order by which it was followed
+		among = slices.DeleteFunc([]string{before.followed()}, func(name string) bool { return name == "" })
+	}
+	stamp, cursor := chooseCursor(object, among)
+	if before != nil && before.followed() != stamp.Name {
+		return nil, fault.New(fault.Config, "%s was followed by %s, which cannot be read in order any more", object.Name, before.followed()).
+			WithHint("give the integration user Read Access to %s.%s; or change what the file says of %s, and it is read again from its start", object.Name, before.followed(), object.Name)
+	}
 	plan := &Plan{Object: object.Name, Replicateable: object.Replicateable, Cursor: cursor,
 		Recipe: transform.Recipe{Stamp: stamp.Name, Types: transform.Types{}}}
 	if stamp.Name != "" {

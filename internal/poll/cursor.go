@@ -40,10 +40,10 @@ func chooseStamp(object salesforce.Object, among []string) (salesforce.Field, bo
 	return salesforce.Field{}, false
 }
 
-// chooseCursor decides how the object is followed; the field is "" when only reading
-// all of it again shows what changed.
-func chooseCursor(object salesforce.Object) (stamp salesforce.Field, c Cursor) {
-	stamp, ok := chooseStamp(object, cursorFields)
+// chooseCursor decides how the object is followed, by the first of the fields that can be;
+// the field is "" when only reading all of it again shows what changed.
+func chooseCursor(object salesforce.Object, among []string) (stamp salesforce.Field, c Cursor) {
+	stamp, ok := chooseStamp(object, among)
 	switch {
 	case !ok:
 		return stamp, Cursor{Passes: true, Says: fmt.Sprintf(

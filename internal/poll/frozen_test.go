@@ -244,6 +244,25 @@ func TestHiddenConditionStopsTheObject(t *testing.T) {
 	}
 }
 
+// The cursor of a mapping stays: a position is of one order. One that is gone stops the object.
+func TestCheckKeepsTheCursor(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{Generate: 3}, noteObject)
+	had := func(stamp string) {
+		t.Helper()
+		b.seed.Exec(`update objects set plan = jsonb_set(plan, '{recipe,stamp}', to_jsonb($1::text))`, stamp)
+	}
+	had("LastModifiedDate")
+	b.check()
+	require.Equal(t, "LastModifiedDate", b.plan("CaseComment").Recipe.Stamp)
+	require.Contains(t, b.plan("CaseComment").Fields, "LastModifiedDate")
+	had("Moved__c")
+	got := b.checked()["CaseComment"]
+	require.Contains(t, got.Problem, "was followed by Moved__c")
+	require.Contains(t, got.Hint, "Read Access to CaseComment.Moved__c")
+	require.Contains(t, b.alerts(), "CaseComment.Moved__c")
+}
+
 // A batch that was read with the field and is transformed without it in the plan keeps what
 // it read; one that was read without it is read again.
 func TestBatchesUnderWayWhenAFieldGoesAndComes(t *testing.T) {

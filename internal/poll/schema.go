@@ -402,6 +402,9 @@ func (c *checking) used(ctx context.Context) (used map[string]bool, needed []nee
 			continue // never good: its problem says everything
 		}
 		paths := slices.Concat(plan.Fields, plan.Recipe.Mapping.Paths())
+		if plan.Recipe.Stamp != "" {
+			paths = append(paths, plan.Recipe.Stamp)
+		}
 		if e, err := plan.condition(); err == nil && e != nil {
 			paths = append(paths, e.Paths()...)
 		}
