@@ -22,6 +22,13 @@ run: $(DEVSTACK) ## bring everything up on this machine with a demo that syncs; 
 test: $(DEVSTACK) ## run every check and every test (some: ARGS='-run X' PKG=./internal/store/...)
 	@$(DEVSTACK) test $(ARGS) $(PKG)
 
+# make soak FOR=10m SEED=42; without FOR until Ctrl-C, without SEED with seeds nobody has had.
+FOR ?= ever
+SEED ?=
+.PHONY: soak
+soak: $(DEVSTACK) ## play random scripts against the simulator until one fails (FOR=10m, SEED=42)
+	@SOAK_FOR=$(FOR) SOAK_SEED=$(SEED) $(DEVSTACK) test -v -timeout 0 -run '^TestSoak$$' ./internal/soak
+
 .PHONY: build
 build: ## build the three programs into bin/
 	go build -trimpath -o bin/ ./worker ./starter ./authsvc

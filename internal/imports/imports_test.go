@@ -21,7 +21,7 @@ const module = "salesforcesync/"
 // layers from the top down: a package may import packages of the layers below its
 // own, not beside or above. Programs and their tools stand on top of all.
 var layers = [][]string{
-	{"worker", "starter", "authsvc", "internal/cmd/devstack", "internal/cmd/simforce", "internal/simforce/proof", "internal/cmd/recordhistories", "internal/e2e", "internal/docs"},
+	{"worker", "starter", "authsvc", "internal/cmd/devstack", "internal/cmd/simforce", "internal/simforce/proof", "internal/cmd/recordhistories", "internal/e2e", "internal/soak", "internal/docs"},
 	{"activities", "workflows", "internal/devstack"},
 	{"internal/app"},
 	{"internal/api", "internal/web"},

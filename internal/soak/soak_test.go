@@ -1,0 +1,227 @@
+package soak
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"salesforcesync/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+
+// play runs a script to its end and says what it did, and what was wrong.
+func play(ctx context.Context, d *database, s script, b *bend) (did tally, err error) {
+	var r *run
+	defer func() {
+		switch x := recover().(type) {
+		case nil:
+		case failure:
+			err = x
+			if r != nil {
+				err = failure{x.text + "\n--- the last of what happened:\n" + strings.Join(r.trail[max(0, len(r.trail)-40):], "\n")}
+			}
+		default:
+			err = fmt.Errorf("panic: %v\n%s", x, debug.Stack())
+		}
+		if r != nil {
+			did = r.tally
+			r.end()
+		}
+	}()
+	d.empty(ctx)
+	r = newRun(ctx, d, makeSetup(s.seed), b)
+	for _, st := range s.steps {
+		r.say("step %s:%x", st.name, st.seed)
+		actOf(st.name).do(r, st.rng())
+		r.tally.steps++
+	}
+	r.heal()
+	r.compare()
+	r.rereads()
+	r.tally.units = int(r.units())
+	return r.tally, nil
+}
+
+// rereads reads everything once more and requires that it costs nothing and changes
+// nothing.
+func (r *run) rereads() {
+	units := r.units()
+	for _, o := range r.objects {
+		if o.where.soql == "" {
+			o.where.soql = "CreatedDate > 1990-01-01T00:00:00Z"
+		} else {
+			o.where.soql = "(" + o.where.soql + ") AND CreatedDate > 1990-01-01T00:00:00Z"
+		}
+	}
+	r.apply()
+	before := maps.Clone(r.receipts)
+	r.settle()
+	for ref, c := range r.receipts {
+		if _, old := before[ref]; !old {
+			check(c.Rows == c.Unchanged, "everything was read again, and batch %v says %+v", ref, c)
+		}
+	}
+	check(r.units() == units, "everything was read again, and it cost %d units", r.units()-units)
+	r.compare()
+}
+
+// report is a failure with everything needed to see it again.
+func report(s script, err error) string {
+	return fmt.Sprintf("seed %d: %v\n--- setup: %s\n--- script: %s\n--- again: SOAK_SCRIPT='%s' go test ./internal/soak -run TestScript -v",
+		s.seed, err, makeSetup(s.seed), s, s)
+}
+
+// envNumber is a number from the environment.
+func envNumber(t *testing.T, name string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	require.NoError(t, err, name)
+	return n
+}
+
+// TestScript plays one script, for a person who wants to see it again.
+func TestScript(t *testing.T) {
+	text := os.Getenv("SOAK_SCRIPT")
+	if text == "" {
+		return // there is nothing to see
+	}
+	s, err := parseScript(text)
+	require.NoError(t, err)
+	if len(s.steps) == 0 {
+		s = makeScript(s.seed)
+	}
+	did, err := play(t.Context(), newDatabase(t), s, nil)
+	t.Logf("%+v", did)
+	if err != nil {
+		t.Fatal(report(s, err))
+	}
+}
+
+// scripts is how many run with the other tests.
+const scripts = 200
+
+// players is how many scripts run at a time: each waits for PostgreSQL half of its time.
+const players = 4
+
+// many plays the scripts of the seeds from first on until there were n (0: no end), enough
+// failed, or the time is over; then it tells what they did. Failures are told as they
+// come, made as small as can be.
+type many struct {
+	first, n uint64
+	failures int
+	until    time.Time
+	every    time.Duration // how often progress is told; 0 never
+
+	mu     sync.Mutex
+	next   uint64
+	failed int
+	total  tally
+	played uint64
+}
+
+func (m *many) take() (uint64, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.n > 0 && m.next >= m.n || m.failed >= m.failures || !m.until.IsZero() && time.Now().After(m.until) {
+		return 0, false
+	}
+	m.next++
+	return m.first + m.next - 1, true
+}
+
+func (m *many) String() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return fmt.Sprintf("%d scripts, %d failed: %s", m.played, m.failed, m.total)
+}
+
+func (m *many) play(t *testing.T) {
+	t.Helper()
+	began := time.Now()
+	var workers sync.WaitGroup
+	for range players {
+		d := newDatabase(t)
+		workers.Go(func() {
+			for seed, ok := m.take(); ok && t.Context().Err() == nil; seed, ok = m.take() {
+				s := makeScript(seed)
+				did, err := play(t.Context(), d, s, nil)
+				m.mu.Lock()
+				m.played++
+				m.total.add(did)
+				if err != nil {
+					m.failed++
+				}
+				m.mu.Unlock()
+				if err != nil {
+					small, err := shrink(s, err, 60, func(s script) error { _, err := play(t.Context(), d, s, nil); return err })
+					t.Error(report(small, err))
+				}
+			}
+		})
+	}
+	over := make(chan struct{})
+	var progress sync.WaitGroup
+	if m.every > 0 {
+		progress.Go(func() {
+			ticker := time.NewTicker(m.every)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-over:
+					return
+				case <-ticker.C:
+					t.Logf("%s: %s", time.Since(began).Round(time.Second), m)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	close(over)
+	progress.Wait()
+	t.Logf("measured: in %s %s", time.Since(began).Round(time.Second), m)
+}
+
+// firstSeed is the one asked for, else one that nobody has had.
+func firstSeed(t *testing.T) uint64 {
+	t.Helper()
+	return envNumber(t, "SOAK_SEED", uint64(time.Now().UnixNano())%1_000_000_000)
+}
+
+// Whatever Salesforce does and whoever dies: nothing is missing, nothing is there
+// twice, nothing costs what it should not.
+func TestRandomScripts(t *testing.T) {
+	t.Parallel()
+	m := &many{first: firstSeed(t), n: envNumber(t, "SOAK_SCRIPTS", scripts), failures: 5}
+	t.Logf("measured: SOAK_SEED=%d and the %d seeds after it", m.first, m.n-1)
+	m.play(t)
+}
+
+// TestSoak plays scripts until it is stopped, one fails, or SOAK_FOR is over: `make soak`.
+func TestSoak(t *testing.T) {
+	text := os.Getenv("SOAK_FOR")
+	if text == "" {
+		return // it has no end of its own
+	}
+	m := &many{first: firstSeed(t), failures: 1, every: 10 * time.Second}
+	if text != "ever" {
+		d, err := time.ParseDuration(text)
+		require.NoError(t, err, "SOAK_FOR")
+		m.until = time.Now().Add(d)
+	}
+	t.Logf("SOAK_SEED=%d and the seeds after it", m.first)
+	m.play(t)
+}
