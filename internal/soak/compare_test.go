@@ -180,6 +180,13 @@ func (r *run) judge(o *object, id string, s *state, c *stored, record recordStat
 		if c == nil || !known {
 			return ""
 		}
+		if o.untold[id] && record.State == store.RecordInvisible {
+			// Nothing tells a delete from a right that was taken away.
+			if !c.Deleted && !c.Erased && !o.once(id, c.print) {
+				return "it keeps its comment, and the comment is none it ever was to be: " + c.print
+			}
+			return ""
+		}
 		switch o.policy {
 		case config.DeletedKeep:
 			if c.Deleted || c.Erased || !o.once(id, c.print) {

@@ -82,7 +82,7 @@ func init() {
 		}},
 		{"trim-log", 1, true, func(r *run, g *rand.Rand) {
 			if can.tracelessDeletes {
-				r.write(func() error { return r.sim.TrimDeleteLog("", r.anyObject(g).name, r.now()) })
+				r.write(func() error { return r.trim(r.anyObject(g)) })
 			}
 		}},
 
@@ -492,7 +492,30 @@ func (r *run) remove(g *rand.Rand, hard bool) error {
 	if row == nil {
 		return fmt.Errorf("there is nothing to delete")
 	}
+	if o := r.objectOf(row); hard && o != nil && !r.sim.Knobs().HardDeletesLogged {
+		o.untold[text(row, "Id")] = true
+	}
 	return r.sim.DeleteRecord("", text(row, "Id"), hard)
+}
+
+// objectOf is the object of the script that a row belongs to.
+func (r *run) objectOf(row simforce.Row) *object {
+	for _, o := range r.objects {
+		if o.now[text(row, "Id")] != nil {
+			return o
+		}
+	}
+	return nil
+}
+
+// trim forgets the log of deletes: what is gone and was not noticed leaves no trace.
+func (r *run) trim(o *object) error {
+	for id, s := range o.now {
+		if s.gone {
+			o.untold[id] = true
+		}
+	}
+	return r.sim.TrimDeleteLog("", o.name, r.now())
 }
 
 func (r *run) undelete(g *rand.Rand) error {

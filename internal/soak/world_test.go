@@ -37,6 +37,9 @@ type object struct {
 	renamed bool // its first property has another name
 	now     map[string]*state
 	past    map[string][]*state
+	// untold are records that may be gone without a trace: no row, and no entry in the log
+	// of deletes.
+	untold map[string]bool
 }
 
 // state is what was true of a record from one look on.
@@ -120,7 +123,7 @@ func (w *world) look() {
 	p := w.parents()
 	for _, o := range w.objects {
 		if o.now == nil {
-			o.now, o.past = map[string]*state{}, map[string][]*state{}
+			o.now, o.past, o.untold = map[string]*state{}, map[string][]*state{}, map[string]bool{}
 		}
 		rows := w.records(o.name)
 		there := make(map[string]bool, len(rows))
