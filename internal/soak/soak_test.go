@@ -52,25 +52,38 @@ func play(ctx context.Context, d *database, s script, b *bend) (did tally, err e
 	return r.tally, nil
 }
 
-// rereads reads everything once more and requires that it costs nothing and changes
-// nothing.
+// rereads reads everything once more, as after a changed file or as a resync, and
+// requires that it costs nothing and changes nothing.
 func (r *run) rereads() {
-	units := r.units()
-	for _, o := range r.objects {
-		if o.where.soql == "" {
-			o.where.soql = "CreatedDate > 1990-01-01T00:00:00Z"
-		} else {
-			o.where.soql = "(" + o.where.soql + ") AND CreatedDate > 1990-01-01T00:00:00Z"
+	units, before := r.units(), maps.Clone(r.receipts)
+	if r.set.seed%2 == 0 {
+		for _, o := range r.objects {
+			const always = "CreatedDate > 1990-01-01T00:00:00Z"
+			if o.where.soql == "" {
+				o.where.soql = always
+			} else {
+				o.where.soql = "(" + o.where.soql + ") AND " + always
+			}
+		}
+		r.apply()
+	} else {
+		for _, o := range r.objects {
+			must(r.d.db.RequestResync(r.ctx, r.id, o.name, time.Time{}, time.Time{}, "once more"), "ask for a resync")
 		}
 	}
-	r.apply()
-	before := maps.Clone(r.receipts)
 	r.settle()
+	read := int64(0)
 	for ref, c := range r.receipts {
 		if _, old := before[ref]; !old {
 			check(c.Rows == c.Unchanged, "everything was read again, and batch %v says %+v", ref, c)
+			read += c.Rows
 		}
 	}
+	for _, left := range rows[struct{ Object string }](r.ctx, r.d, `
+		select object from streams where integration_id = $1 and lane = 'resync' and finished_at is null`, r.id) {
+		fail("the resync of %s does not end", left.Object)
+	}
+	check(read > 0 || units == 0, "everything was to be read again, and nothing was")
 	check(r.units() == units, "everything was read again, and it cost %d units", r.units()-units)
 	r.compare()
 }
@@ -224,4 +237,36 @@ func TestSoak(t *testing.T) {
 	}
 	t.Logf("SOAK_SEED=%d and the seeds after it", m.first)
 	m.play(t)
+}
+
+// seedsToCatch bounds how long a broken product may go unnoticed.
+const seedsToCatch = 60
+
+// The scripts are worth something only if they catch what is broken.
+func TestBrokenProductsAreCaught(t *testing.T) {
+	t.Parallel()
+	first := firstSeed(t)
+	t.Logf("measured: SOAK_SEED=%d", first)
+	for _, b := range bends {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDatabase(t)
+			if b.forget != "" {
+				d.exec(t.Context(), b.forget)
+			}
+			for i := range uint64(seedsToCatch) {
+				if _, err := play(t.Context(), d, makeScript(first+i), &b); err != nil {
+					require.ErrorAs(t, err, new(failure), "the script itself is broken")
+					if _, whole := play(t.Context(), newDatabase(t), makeScript(first+i), nil); whole != nil {
+						t.Errorf("the product that is whole fails script %d too: %v", first+i, whole)
+						return
+					}
+					how, _, _ := strings.Cut(err.Error(), "{")
+					t.Logf("measured: %q (%s) is caught by script %d, seed %d: %.240s", b.name, b.why, i+1, first+i, strings.ReplaceAll(how, "\n", " "))
+					return
+				}
+			}
+			t.Errorf("%d scripts from seed %d on did not notice: %s", seedsToCatch, first, b.why)
+		})
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"salesforcesync/internal/flow"
 	"salesforcesync/internal/simforce"
 	"salesforcesync/internal/store"
 )
@@ -127,6 +128,8 @@ func init() {
 
 		// Operators, and workers that come back from the dead.
 		{"edit", 3, false, func(r *run, g *rand.Rand) { r.edit(g) }},
+		{"resync", 2, false, func(r *run, g *rand.Rand) { r.resync(g) }},
+		{"overtaken", 3, false, func(r *run, g *rand.Rand) { r.overtaken(g) }},
 		{"pause", 1, false, func(r *run, g *rand.Rand) { r.pause(g) }},
 		{"disconnect", 1, false, func(r *run, g *rand.Rand) { r.disconnect(g) }},
 		{"reconnect", 1, false, func(r *run, g *rand.Rand) { r.connect() }},
@@ -683,6 +686,57 @@ func (r *run) edit(g *rand.Rand) {
 	r.say("the file changes: %s", o.name)
 	r.apply()
 	r.look()
+}
+
+// resync asks for a part of an object to be read again beside the live lane.
+func (r *run) resync(g *rand.Rand) *object {
+	o := r.anyObject(g)
+	var from time.Time
+	if g.IntN(2) == 0 {
+		from = r.now().Add(-time.Duration(g.IntN(3600)) * time.Second)
+	}
+	r.say("resync %s from %s", o.name, from)
+	must(r.d.db.RequestResync(r.ctx, r.id, o.name, from, time.Time{}, "a script asked"), "ask for a resync")
+	return o
+}
+
+// overtaken is a resync whose rows are read, and applied only when the live lane has
+// long read and applied what has changed since: the older reading must not win.
+func (r *run) overtaken(g *rand.Rand) {
+	o := r.resync(g)
+	target, err := r.d.db.LoadTarget(r.ctx, r.spec.Project, r.spec.Integration)
+	must(err, "read the integration")
+	at, ok := target.Object(o.name)
+	if !ok || at.Resync == nil || at.State != "ok" {
+		return
+	}
+	ref := flow.BatchRef{Stream: at.Resync.Stream, Epoch: at.Resync.Epoch, Seq: at.Resync.Seq + 1, Object: o.name}
+	r.breathe()
+	if _, err := r.svc.Poll(r.ctx, ref); err != nil {
+		r.note("Poll of a resync", err)
+		return
+	}
+	r.refs = append(r.refs, ref)
+	for range 1 + g.IntN(3) {
+		switch g.IntN(3) {
+		case 0:
+			r.write(func() error { return r.newMetadata(g, r.direct()) })
+		default:
+			r.write(func() error { return r.newCase(g, r.direct()) })
+		}
+	}
+	r.ticks(g, 1+g.IntN(3))
+	if _, err := r.batches.Transform(r.ctx, ref); err != nil {
+		r.note("Transform of a resync", err)
+		return
+	}
+	done, err := r.d.db.Upsert(r.ctx, ref)
+	if err != nil {
+		r.note("Upsert of a resync", err)
+		return
+	}
+	r.receipt(ref, done.Counts)
+	r.published()
 }
 
 func (r *run) pause(g *rand.Rand) {

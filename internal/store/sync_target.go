@@ -152,7 +152,9 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 			       exists (select 1 from rechecks r
 			         where r.integration_id = o.integration_id and r.object = o.name and r.not_before <= now())
 			       or exists (select 1 from followed f where f.integration_id = o.integration_id and f.object = o.name and f.pending),
-			       coalesce((select b.more from batches b where (b.stream_id, b.epoch, b.seq) = (s.id, s.epoch, s.seq)), true),
+			       -- The batch applied last, whatever its epoch: another object's change moves that, too.
+			       s.hi_stamp is null or coalesce((select b.more from batches b where b.stream_id = s.id and b.state = 'applied'
+			         order by b.epoch desc, b.seq desc limit 1), true),
 			       coalesce(s.verified_to, s.verify_from, '0001-01-01Z'), s.verify_after <= now(),
 			       coalesce(s.verified_to, '0001-01-01Z'), s.compare_after <= now(), coalesce(s.deletes_to, '0001-01-01Z'),
 			       coalesce(s.sweep_stamp, '0001-01-01Z'), coalesce(s.sweep_id, ''),
