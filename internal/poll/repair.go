@@ -118,7 +118,7 @@ func (r *reading) byID(ctx context.Context, ids []string) (rest []string, done b
 	}
 	rest = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return r.seen[id] })
 	whole := !slices.ContainsFunc(answers, func(a salesforce.Answer) bool { return !a.Page.Done })
-	done = whole || len(rest) == len(ids) // if nothing came, asking again would give no more
+	done = whole || len(rest) == 0 || len(rest) == len(ids) // if nothing came, asking again would give no more
 	return rest, done, nil
 }
 

@@ -233,6 +233,14 @@ func (r *run) say(format string, args ...any) {
 // chance is true once in n times, and never while healing.
 func (r *run) chance(g *rand.Rand, n int) bool { return g.IntN(n) == 0 && !r.healing }
 
+// calmly runs f without anything bad happening.
+func (r *run) calmly(f func()) {
+	was := r.healing
+	r.healing = true
+	defer func() { r.healing = was }()
+	f()
+}
+
 // attempt is one attempt of an activity with what happens around it: writes in between,
 // time that passes, a worker that dies.
 func (r *run) attempt(g *rand.Rand) (context.Context, func()) {

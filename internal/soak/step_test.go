@@ -129,7 +129,7 @@ func init() {
 		// Operators, and workers that come back from the dead.
 		{"edit", 3, false, func(r *run, g *rand.Rand) { r.edit(g) }},
 		{"resync", 2, false, func(r *run, g *rand.Rand) { r.resync(g) }},
-		{"overtaken", 3, false, func(r *run, g *rand.Rand) { r.overtaken(g) }},
+		{"overtaken", 5, false, func(r *run, g *rand.Rand) { r.overtaken(g) }},
 		{"pause", 1, false, func(r *run, g *rand.Rand) { r.pause(g) }},
 		{"disconnect", 1, false, func(r *run, g *rand.Rand) { r.disconnect(g) }},
 		{"reconnect", 1, false, func(r *run, g *rand.Rand) { r.connect() }},
@@ -704,6 +704,8 @@ func (r *run) resync(g *rand.Rand) *object {
 // long read and applied what has changed since: the older reading must not win.
 func (r *run) overtaken(g *rand.Rand) {
 	o := r.resync(g)
+	r.calmly(func() { r.tick(g) }) // the live lane has nothing left
+	must(r.d.db.RequestResync(r.ctx, r.id, o.name, time.Time{}, time.Time{}, "a script asked again"), "ask for a resync")
 	target, err := r.d.db.LoadTarget(r.ctx, r.spec.Project, r.spec.Integration)
 	must(err, "read the integration")
 	at, ok := target.Object(o.name)
@@ -717,15 +719,21 @@ func (r *run) overtaken(g *rand.Rand) {
 		return
 	}
 	r.refs = append(r.refs, ref)
-	for range 1 + g.IntN(3) {
-		switch g.IntN(3) {
-		case 0:
-			r.write(func() error { return r.newMetadata(g, r.direct()) })
-		default:
-			r.write(func() error { return r.newCase(g, r.direct()) })
-		}
+	// What changes has the stamp it had: a parent's field.
+	row := r.pick(g, o.name, func(row simforce.Row) bool {
+		now := o.now[text(row, "Id")]
+		return now != nil && now.readable() && text(row, "ParentId") != ""
+	})
+	if row == nil {
+		return
 	}
-	r.ticks(g, 1+g.IntN(3))
+	r.write(func() error {
+		return r.update("Case", text(row, "ParentId"), hand{}, simforce.Row{"Subject": sentence(g), "Origin": []string{"Email", "Web", "Phone"}[g.IntN(3)]})
+	})
+	for range 3 {
+		r.calmly(func() { r.tick(g) })
+		r.pass(4 * time.Second)
+	}
 	if _, err := r.batches.Transform(r.ctx, ref); err != nil {
 		r.note("Transform of a resync", err)
 		return
@@ -735,6 +743,7 @@ func (r *run) overtaken(g *rand.Rand) {
 		r.note("Upsert of a resync", err)
 		return
 	}
+	r.say("the overtaken batch %v is applied: %+v", ref, done.Counts)
 	r.receipt(ref, done.Counts)
 	r.published()
 }
