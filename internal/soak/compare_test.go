@@ -117,7 +117,7 @@ func (r *run) compare() {
 	}
 	for _, left := range rows[struct{ What string }](r.ctx, r.d, `
 		select 'a recheck of ' || object || ' ' || record_id || ', ' || reason as what from rechecks where integration_id = $1
-		union all select 'a cleaned row of ' || record_id from staged`, r.id) {
+		union all select 'a cleaned row of ' || record_id from staged where stream_id in (select id from streams where integration_id = $1)`, r.id) {
 		wrong = append(wrong, "left over: "+left.What)
 	}
 	for _, b := range rows[struct{ What string }](r.ctx, r.d, `

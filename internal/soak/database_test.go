@@ -20,16 +20,12 @@ import (
 type database struct {
 	db   *store.Store
 	pool *pgxpool.Pool
+	url  string // with which a program gets the database's time, too
 }
 
 // virtualTime puts a clock in front of PostgreSQL's. Defaults of columns were bound to
 // the real one when the tables were made.
 const virtualTime = `
-	create schema virtual;
-	create table virtual.clock (t timestamptz not null);
-	insert into virtual.clock values ('2030-03-04T09:00:00Z');
-	create function virtual.now() returns timestamptz language sql stable parallel safe as 'select t from virtual.clock';
-	create function virtual.clock_timestamp() returns timestamptz language sql stable parallel safe as 'select t from virtual.clock';
 	do $$
 	declare r record;
 	begin
@@ -43,11 +39,32 @@ const virtualTime = `
 
 func newDatabase(t testing.TB) *database {
 	t.Helper()
+	return newDatabaseOn(t, standingClock)
+}
+
+// standingClock stands until it is set; runningClock runs, ahead of the real one.
+const (
+	standingClock = `
+		create schema virtual;
+		create table virtual.clock (t timestamptz not null);
+		insert into virtual.clock values ('2030-03-04T09:00:00Z');
+		create function virtual.now() returns timestamptz language sql stable parallel safe as 'select t from virtual.clock';
+		create function virtual.clock_timestamp() returns timestamptz language sql stable parallel safe as 'select t from virtual.clock'`
+	runningClock = `
+		create schema virtual;
+		create table virtual.clock (ahead interval not null);
+		insert into virtual.clock values ('0');
+		create function virtual.now() returns timestamptz language sql stable parallel safe as 'select pg_catalog.now() + ahead from virtual.clock';
+		create function virtual.clock_timestamp() returns timestamptz language sql volatile parallel safe as 'select pg_catalog.clock_timestamp() + ahead from virtual.clock'`
+)
+
+func newDatabaseOn(t testing.TB, clock string) *database {
+	t.Helper()
 	_, raw := storetest.NewURL(t)
 	conn, err := pgx.Connect(t.Context(), raw)
 	require.NoError(t, err)
 	defer conn.Close(context.Background())
-	_, err = conn.Exec(t.Context(), virtualTime)
+	_, err = conn.Exec(t.Context(), clock+";"+virtualTime)
 	require.NoError(t, err, "put a clock in front of PostgreSQL's")
 	u, err := url.Parse(raw)
 	require.NoError(t, err)
@@ -55,7 +72,7 @@ func newDatabase(t testing.TB) *database {
 	q.Set("search_path", "virtual,pg_catalog,public")
 	u.RawQuery = q.Encode()
 
-	d := &database{}
+	d := &database{url: u.String()}
 	d.db, err = store.Open(t.Context(), u.String(), store.Options{Keys: storetest.Keys(t), ApplicationName: "soak", MaxConns: 8})
 	require.NoError(t, err)
 	cfg, err := pgxpool.ParseConfig(u.String())
@@ -81,6 +98,7 @@ func (d *database) empty(ctx context.Context) {
 		end $$`)
 }
 
+// setClock sets a clock that stands.
 func (d *database) setClock(ctx context.Context, t time.Time) {
 	d.exec(ctx, `update virtual.clock set t = $1`, t)
 }

@@ -116,11 +116,13 @@ type orgs struct{ auth *oauth.Service }
 func (o orgs) Org(id string) poll.Salesforce { return o.auth.Org(id) }
 
 // newRun builds the org and the product around it, applies the file and connects.
-func newRun(ctx context.Context, d *database, set setup, b *bend) *run {
+func newRun(ctx context.Context, d *database, set setup, b *bend, l *live) *run {
 	r := &run{d: d, ctx: ctx, set: set, waits: map[string]time.Time{}, streams: map[string]streamState{}, receipts: map[flow.BatchRef]flow.Counts{}}
 	r.tally.kinds = map[string]int{}
-	r.world = newWorld(set.seed, start, simforce.Options{Generate: set.mails})
-	r.d.setClock(ctx, start)
+	r.world = newWorld(set.seed, start, simforce.Options{Generate: set.mails}, l)
+	if l == nil {
+		r.d.setClock(ctx, start)
+	}
 	u, err := url.Parse(r.web.URL)
 	must(err, "read the simulator's address")
 	other := "localhost:" + u.Port()
@@ -138,6 +140,10 @@ func newRun(ctx context.Context, d *database, set setup, b *bend) *run {
 	must(r.sim.SetKnobs(set.knobs), "turn the knobs")
 	r.spec = config.Integration{Project: "support", Integration: "prod", Source: "all", PollInterval: config.DefaultPollInterval,
 		Connection: config.Connection{InstanceURL: r.web.URL, LoginURL: r.web.URL, ConsumerKey: "3MVG9simforce", ConsumerSecret: "simforce-secret"}}
+	if l != nil {
+		r.spec.Project = fmt.Sprintf("script-%d", set.seed)
+		r.spec.PollInterval, r.spec.VerifyInterval = config.MinPollInterval, config.MinVerifyInterval
+	}
 	r.populate(rand.New(rand.NewPCG(set.seed, 0x9090)))
 	r.apply()
 	r.connect()
@@ -164,6 +170,13 @@ func (r *run) apply() {
 	target, err := r.d.db.LoadTarget(r.ctx, r.spec.Project, r.spec.Integration)
 	must(err, "read the integration")
 	r.source = target.SourceID
+	r.signal(flow.SignalConfigChanged)
+}
+
+// desire writes what the operator wants, as the starter does.
+func (r *run) desire(desired, signal string) {
+	must(r.d.db.SetDesired(r.ctx, r.id, desired), desired)
+	r.signal(signal)
 }
 
 // connect is the administrator's one click.
@@ -175,6 +188,7 @@ func (r *run) connect() {
 	must(r.d.db.SaveGrant(r.ctx, store.SalesforceGrant{IntegrationID: r.id, OrgID: acme.ID, UserID: acme.Users[simforce.SyncUser],
 		Username: simforce.SyncUser, InstanceURL: r.home(), Access: secret.Text(tokens.AccessToken), Refresh: secret.Text(tokens.RefreshToken)}), "save the grant")
 	r.away = false
+	r.signal(flow.SignalTokenGranted)
 }
 
 // home is where the org lives now.
@@ -187,6 +201,11 @@ func (r *run) home() string {
 
 // pass moves the clock: Salesforce's, and the database's.
 func (r *run) pass(d time.Duration) {
+	if r.live != nil {
+		r.live.pass(r.ctx, r.d, d)
+		r.look()
+		return
+	}
 	r.mu.Lock()
 	r.time = r.time.Add(d)
 	now := r.time
@@ -197,6 +216,9 @@ func (r *run) pass(d time.Duration) {
 
 // breathe is the time an activity takes: no two begin at the same instant.
 func (r *run) breathe() {
+	if r.live != nil {
+		return
+	}
 	r.mu.Lock()
 	r.time = r.time.Add(37 * time.Millisecond)
 	now := r.time
@@ -311,6 +333,10 @@ func (r *run) failed(object string, kind fault.Kind, after time.Duration) {
 // there was nothing to do.
 func (r *run) tick(g *rand.Rand) bool {
 	r.tally.ticks++
+	if r.live != nil {
+		r.liveTick(g)
+		return true
+	}
 	var skip []string
 	for object, until := range r.waits {
 		if until.After(r.now()) {
@@ -674,11 +700,13 @@ func (r *run) heal() {
 	}
 	r.held = nil
 	r.look()
-	must(r.d.db.SetDesired(r.ctx, r.id, store.DesiredRunning), "resume")
+	r.desire(store.DesiredRunning, flow.SignalResume)
 	if r.away {
 		r.connect()
 	}
-	r.settle()
+	if r.live == nil {
+		r.settle()
+	}
 }
 
 // settle ticks until nothing is due, with enough time passing for everything that

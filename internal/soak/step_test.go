@@ -749,23 +749,23 @@ func (r *run) overtaken(g *rand.Rand) {
 }
 
 func (r *run) pause(g *rand.Rand) {
-	must(r.d.db.SetDesired(r.ctx, r.id, store.DesiredPaused), "pause")
+	r.desire(store.DesiredPaused, flow.SignalPause)
 	r.ticks(g, 1)
 	r.pass(randomWait(g))
 	if !r.away {
-		must(r.d.db.SetDesired(r.ctx, r.id, store.DesiredRunning), "resume")
+		r.desire(store.DesiredRunning, flow.SignalResume)
 	}
 }
 
 func (r *run) disconnect(g *rand.Rand) {
-	must(r.d.db.SetDesired(r.ctx, r.id, store.DesiredDisconnected), "disconnect")
+	r.desire(store.DesiredDisconnected, flow.SignalPause)
 	if err := r.auth.Disconnect(r.ctx, r.id); err != nil {
 		r.say("disconnect: %v", err)
 	}
 	r.away = true
 	r.ticks(g, 1)
 	r.pass(randomWait(g))
-	must(r.d.db.SetDesired(r.ctx, r.id, store.DesiredRunning), "run again")
+	r.desire(store.DesiredRunning, flow.SignalResume)
 	r.connect()
 }
 

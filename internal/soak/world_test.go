@@ -20,6 +20,7 @@ type world struct {
 	web  *httptest.Server
 	mu   sync.Mutex
 	time time.Time
+	live *live // scripts that run through Temporal share a clock that runs; else nil
 
 	objects []*object
 	hidden  map[string]bool // rows the integration user may not see
@@ -66,8 +67,8 @@ type openTx struct {
 	began, until time.Time
 }
 
-func newWorld(seed uint64, start time.Time, o simforce.Options) *world {
-	w := &world{time: start, hidden: map[string]bool{}, viewAll: map[string]bool{}}
+func newWorld(seed uint64, start time.Time, o simforce.Options, l *live) *world {
+	w := &world{time: start, live: l, hidden: map[string]bool{}, viewAll: map[string]bool{}}
 	o.Clock, o.Seed = w.now, seed
 	var err error
 	w.sim, err = simforce.New(o)
@@ -78,6 +79,9 @@ func newWorld(seed uint64, start time.Time, o simforce.Options) *world {
 }
 
 func (w *world) now() time.Time {
+	if w.live != nil {
+		return w.live.now()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.time
@@ -195,6 +199,11 @@ func (o *object) note(id string, s *state) {
 // write makes one change and looks. What Salesforce refuses (a locked row, a row that
 // is gone) has not happened; that is for the script to have tried.
 func (w *world) write(change func() error) {
+	if w.live != nil { // time goes on by itself, and commits what is late
+		w.live.mu.RLock()
+		defer w.live.mu.RUnlock()
+		w.look()
+	}
 	if change() == nil {
 		w.writes++
 	}
