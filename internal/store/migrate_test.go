@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -126,18 +127,54 @@ func TestCheckSchemaNamesBothVersions(t *testing.T) {
 		_, err = conn.Exec(t.Context(), sql, args...)
 		require.NoError(t, err)
 	}
-	require.Equal(t, 1, want, "write this test for the new version too")
-	refused("the database has schema version 0, this program needs version 1", "run `starter setup`")
+	needs := fmt.Sprintf("this program needs version %d", want)
+	newer := fmt.Sprintf("the database has schema version %d, %s", want+1, needs)
+	refused("the database has schema version 0, "+needs, "run `starter setup`")
 	_, _, err = db.Migrate(t.Context())
 	require.NoError(t, err)
 	run(`insert into schema_migrations (version, name) values ($1, 'of_the_next_release')`, want+1)
-	refused("the database has schema version 2, this program needs version 1", "newer release")
+	refused(newer, "newer release")
 	from, _, err := db.Migrate(t.Context())
 	requireKind(t, fault.Invalid, err)
-	require.EqualError(t, err, "the database has schema version 2, this program needs version 1")
+	require.EqualError(t, err, newer)
 	require.Equal(t, want+1, from)
+	run(`delete from schema_migrations where version > 1`)
+	refused("the database has schema version 1, "+needs, "run `starter setup` of this release")
 	run(`delete from schema_migrations`)
-	refused("the database has schema version 0, this program needs version 1", "run `starter setup`")
+	refused("the database has schema version 0, "+needs, "run `starter setup`")
+}
+
+// What release 0.1.0 has stored is there after the migration, and still held to its rules.
+func TestMigrateFromTheFirstRelease(t *testing.T) {
+	t.Parallel()
+	url := storetest.Empty(t)
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	run := func(sql string) error { _, err := conn.Exec(t.Context(), sql); return err }
+	all, err := store.Migrations()
+	require.NoError(t, err)
+	require.NoError(t, run(all[0].SQL))
+	require.NoError(t, run(`
+		create table schema_migrations (version int primary key, name text not null, applied_at timestamptz not null default now());
+		insert into schema_migrations (version, name) values (1, 'foundation');
+		insert into projects (id, name) values ('00000000000000aa', 'support');
+		insert into sources (id, project_id, name) values ('00000000000000bb', '00000000000000aa', 'mail');
+		insert into integrations (id, project_id, name, source_id, spec) values ('00000000000000cc', '00000000000000aa', 'prod', '00000000000000bb', '{}');
+		insert into objects (integration_id, name, position, spec) values ('00000000000000cc', 'EmailMessage', 0, '{}');
+		insert into dependencies values ('00000000000000cc', 'EmailMessage', 'Parent', 'Case', now(), '');
+		insert into rechecks (integration_id, object, record_id, reason) values ('00000000000000cc', 'EmailMessage', '02sdM00000abcdEQAQ', 'late');
+		insert into streams (integration_id, object, lane, epoch, seq) values ('00000000000000cc', 'EmailMessage', 'live', 1, 1);
+		insert into batches (stream_id, epoch, seq, state, rows, checksum, read_begin, read_end, created, unchanged, units)
+			values ((select id from streams), 1, 1, 'applied', 3, '\x00', 1, 2, 2, 1, 2)`))
+	from, to, err := open(t, url).Migrate(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, from)
+	require.Equal(t, len(all), to)
+	require.NoError(t, open(t, url).CheckSchema(t.Context()))
+	require.NoError(t, run(`update batches set unchanged = 0, filtered = 1`))
+	require.ErrorContains(t, run(`update batches set filtered = 2`), "batches_rows_add_up")
+	require.ErrorContains(t, run(`update batches set units = 1`), "violates check constraint", "the bill is the counts, as before")
 }
 
 func TestMigrateThatFailsLeavesNothingHalf(t *testing.T) {
