@@ -9,6 +9,7 @@ import (
 
 	"salesforcesync/internal/comment"
 	"salesforcesync/internal/config"
+	"salesforcesync/internal/simforce"
 	"salesforcesync/internal/store"
 )
 
@@ -83,6 +84,7 @@ func (r *run) compare() {
 	}
 	accounted := 0
 	for _, o := range r.objects {
+		r.sameView(o)
 		records := r.recordsOf(o.name)
 		for id := range records {
 			if o.now[id] == nil {
@@ -126,6 +128,25 @@ func (r *run) compare() {
 		wrong = append(wrong, b.What)
 	}
 	check(len(wrong) == 0, "the store is not what Salesforce is:\n%s", strings.Join(wrong, "\n"))
+}
+
+// sameView requires that the script's own idea of what the integration user sees is the
+// simulator's.
+func (r *run) sameView(o *object) {
+	seen, err := r.sim.Visible("", simforce.SyncUser, o.name, "Id")
+	must(err, "list what the integration user sees of "+o.name)
+	n := 0
+	for _, row := range seen {
+		s := o.now[text(row, "Id")]
+		check(s != nil && !s.gone && s.seen, "%s %s is seen, and the script thinks that it is not", o.name, row["Id"])
+		n++
+	}
+	for _, s := range o.now {
+		if !s.gone && s.seen {
+			n--
+		}
+	}
+	check(n == 0, "the script thinks that %d more rows of %s are seen than are", -n, o.name)
 }
 
 // listed is what readers are given.
@@ -180,8 +201,9 @@ func (r *run) judge(o *object, id string, s *state, c *stored, record recordStat
 		if c == nil || !known {
 			return ""
 		}
-		if o.untold[id] && record.State == store.RecordInvisible {
-			// Nothing tells a delete from a right that was taken away.
+		if o.untold[id] && (record.State == store.RecordInvisible || record.State == store.RecordFiltered) {
+			// Nothing tells a delete from a right that was taken away, or that somebody looks
+			// for what is outside the condition.
 			if !c.Deleted && !c.Erased && !o.once(id, c.print) {
 				return "it keeps its comment, and the comment is none it ever was to be: " + c.print
 			}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/oauth"
 	"salesforcesync/internal/poll"
+	"salesforcesync/internal/quota"
 	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/secret"
 	"salesforcesync/internal/simforce"
@@ -51,13 +51,12 @@ type run struct {
 	ctx context.Context
 	set setup
 
-	transport *http.Transport
-	auth      *oauth.Service
-	svc       *poll.Service
-	batches   transform.Batches
-	spec      config.Integration
-	id        string
-	source    string
+	auth    *oauth.Service
+	svc     *poll.Service
+	batches transform.Batches
+	spec    config.Integration
+	id      string
+	source  string
 
 	waits    map[string]time.Time // objects that failed leave the watch until then
 	checkAt  time.Time
@@ -123,23 +122,26 @@ func newRun(ctx context.Context, d *database, set setup, b *bend, l *live) *run 
 	if l == nil {
 		r.d.setClock(ctx, start)
 	}
-	u, err := url.Parse(r.web.URL)
+	u, err := url.Parse(r.url)
 	must(err, "read the simulator's address")
 	other := "localhost:" + u.Port()
 	hosts, err := salesforce.NewHostPolicy([]string{u.Host, other})
 	must(err, "allow the simulator")
-	r.transport = &http.Transport{MaxIdleConnsPerHost: 8}
-	w := &wire{next: r.transport, bend: b}
+	w := &wire{next: r.sim.Transport(), bend: b}
 	if b != nil {
 		b.run, r.blind = r, b.blind
 	}
-	r.auth = &oauth.Service{Store: d.db, Hosts: hosts, Transport: w}
-	r.svc = &poll.Service{Store: d.db, Orgs: orgs{r.auth}, Listener: store.NewListener(), BatchBytes: set.batchBytes}
+	governor := &quota.Governor{Store: d.db, Now: r.now}
+	r.auth = &oauth.Service{Store: d.db, Hosts: hosts, Transport: w, Quota: governor}
+	governor.Limits = func(ctx context.Context, id string) (map[string]salesforce.Limit, error) {
+		return r.auth.Org(id).Limits(ctx)
+	}
+	r.svc = &poll.Service{Store: d.db, Orgs: orgs{r.auth}, Listener: store.NewListener(), BatchBytes: set.batchBytes, Quota: governor}
 	r.batches = transform.Batches{Store: d.db}
 	r.objects = set.objects()
 	must(r.sim.SetKnobs(set.knobs), "turn the knobs")
 	r.spec = config.Integration{Project: "support", Integration: "prod", Source: "all", PollInterval: config.DefaultPollInterval,
-		Connection: config.Connection{InstanceURL: r.web.URL, LoginURL: r.web.URL, ConsumerKey: "3MVG9simforce", ConsumerSecret: "simforce-secret"}}
+		Connection: config.Connection{InstanceURL: r.url, LoginURL: r.url, ConsumerKey: "3MVG9simforce", ConsumerSecret: "simforce-secret"}}
 	if l != nil {
 		r.spec.Project = fmt.Sprintf("script-%d", set.seed)
 		r.spec.PollInterval, r.spec.VerifyInterval = config.MinPollInterval, config.MinVerifyInterval
@@ -154,7 +156,6 @@ func (r *run) end() {
 	for _, h := range r.held {
 		h.finish()
 	}
-	r.transport.CloseIdleConnections()
 	r.close()
 }
 
@@ -196,7 +197,7 @@ func (r *run) home() string {
 	if moved := r.sim.Knobs().InstanceURL; moved != "" {
 		return moved
 	}
-	return r.web.URL
+	return r.url
 }
 
 // pass moves the clock: Salesforce's, and the database's.
@@ -207,11 +208,15 @@ func (r *run) pass(d time.Duration) {
 		return
 	}
 	r.mu.Lock()
+	before := r.time
 	r.time = r.time.Add(d)
 	now := r.time
 	r.mu.Unlock()
 	r.d.setClock(r.ctx, now)
-	r.look()
+	// By time alone nothing changes but what commits late.
+	if slices.ContainsFunc(r.open, func(tx *openTx) bool { return tx.until.After(before) && !tx.until.After(now) }) {
+		r.look()
+	}
 }
 
 // breathe is the time an activity takes: no two begin at the same instant.
@@ -362,9 +367,11 @@ func (r *run) tick(g *rand.Rand) bool {
 	done()
 	r.published()
 	if err != nil {
-		if kind := r.note("Watch", err); kind == fault.Config {
+		kind := r.note("Watch", err)
+		if kind == fault.Config {
 			r.checkAt = r.now()
 		}
+		r.waitForQuota(kind, err)
 		return false
 	}
 	r.say("Watch: %s %s, news %d, faults %d, skipped %v", result.Outcome, result.Reason, len(result.News), len(result.Faults), skip)
@@ -403,13 +410,20 @@ func (r *run) tick(g *rand.Rand) bool {
 	return len(result.News)+len(result.Faults) == 0
 }
 
+// waitForQuota sleeps as long as the governor says; a script has other things to do.
+func (r *run) waitForQuota(kind fault.Kind, err error) {
+	if kind == fault.Quota && r.healing {
+		r.pass(max(fault.RetryAfterOf(err), time.Minute))
+	}
+}
+
 // check is the Check activity.
 func (r *run) check(g *rand.Rand) {
 	ctx, done := r.attempt(g)
 	result, err := r.svc.Check(ctx, flow.CheckParams{Project: r.spec.Project, Integration: r.spec.Integration})
 	done()
 	if err != nil {
-		r.note("Check", err)
+		r.waitForQuota(r.note("Check", err), err)
 		return
 	}
 	r.checkAt = time.Time{}
@@ -683,6 +697,7 @@ func (r *run) heal() {
 		k.QueryLimits = simforce.QueryLimits{}
 		k.Maintenance = simforce.Maintenance{}
 	}), "turn the knobs back")
+	must(r.sim.SetQuotaUsed("", 0), "give the quota back")
 	for _, what := range r.set.hidden {
 		must(r.sim.SetVisible("", simforce.SyncUser, what, true), "show "+what)
 	}
@@ -701,6 +716,7 @@ func (r *run) heal() {
 	r.held = nil
 	r.look()
 	r.desire(store.DesiredRunning, flow.SignalResume)
+	clear(r.waits) // a signal ends them
 	if r.away {
 		r.connect()
 	}

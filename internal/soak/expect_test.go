@@ -3,6 +3,7 @@ package soak
 import (
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -31,8 +32,12 @@ type where struct {
 	holds func(row simforce.Row, p parents) bool
 }
 
-// parents are the rows that properties and conditions reach.
-type parents struct{ cases, accounts map[string]simforce.Row }
+// parents are the rows that properties and conditions reach, and the relations of mails
+// by mail, in Id order.
+type parents struct {
+	cases, accounts map[string]simforce.Row
+	relations       map[string][]simforce.Row
+}
 
 func (p parents) caseOf(row simforce.Row) simforce.Row { return p.cases[text(row, "ParentId")] }
 
@@ -123,6 +128,15 @@ func mailComment(m simforce.Row, p parents) *comment.Comment {
 	sent := m["MessageDate"].(time.Time).UTC()
 	msg := comment.Message{From: text(m, "FromAddress"), To: addresses(text(m, "ToAddress")), Cc: addresses(text(m, "CcAddress")),
 		Bcc: addresses(text(m, "BccAddress")), SentAt: &sent}
+	if m["Incoming"] != true { // only these have recipients besides their address fields
+		for _, rel := range p.relations[text(m, "Id")] {
+			list := map[string]*[]string{"ToAddress": &msg.To, "CcAddress": &msg.Cc, "BccAddress": &msg.Bcc}[text(rel, "RelationType")]
+			a := text(rel, "RelationAddress")
+			if list != nil && a != "" && !slices.ContainsFunc(*list, func(b string) bool { return strings.EqualFold(a, b) }) {
+				*list = append(*list, a)
+			}
+		}
+	}
 	if name := oneLine(text(m, "FromName")); name != "" && msg.From != "" {
 		msg.From = name + " <" + msg.From + ">"
 	} else if name != "" {

@@ -27,7 +27,12 @@ func makeScript(seed uint64) script {
 	for _, a := range acts {
 		total += a.weight
 	}
-	for range 12 + g.IntN(34) {
+	n := 12 + g.IntN(34)
+	if floods(seed) {
+		n /= 3
+		s.steps = append(s.steps, step{"tick", g.Uint32()}, step{"flood", g.Uint32()})
+	}
+	for range n {
 		at := g.IntN(total)
 		for _, a := range acts {
 			if at -= a.weight; at < 0 {

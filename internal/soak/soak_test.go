@@ -100,7 +100,7 @@ func (r *run) same(units int64) {
 
 // report is a failure with everything needed to see it again.
 func report(s script, err error) string {
-	return fmt.Sprintf("seed %d: %v\n--- setup: %s\n--- script: %s\n--- again: SOAK_SCRIPT='%s' go test ./internal/soak -run TestScript -v",
+	return fmt.Sprintf("seed %d: %v\n--- setup: %s\n--- script: %s\n--- again: SOAK_SCRIPT='%s' go test ./internal/soak -run '^TestScript$' -v",
 		s.seed, err, makeSetup(s.seed), s, s)
 }
 

@@ -42,6 +42,7 @@ func init() {
 		{"text", 8, true, func(r *run, g *rand.Rand) { r.write(func() error { return r.newText(g, r.direct()) }) }},
 		{"metadata", 6, true, func(r *run, g *rand.Rand) { r.write(func() error { return r.newMetadata(g, r.direct()) }) }},
 		{"case", 6, true, func(r *run, g *rand.Rand) { r.write(func() error { return r.newCase(g, r.direct()) }) }},
+		{"relation", 2, true, func(r *run, g *rand.Rand) { r.write(func() error { return r.newRelation(g, r.direct()) }) }},
 		{"account", 1, true, func(r *run, g *rand.Rand) { r.write(func() error { return r.newName(g) }) }},
 		{"bump", 3, true, func(r *run, g *rand.Rand) { r.write(func() error { return r.bump(g) }) }},
 		{"backdated", 2, true, func(r *run, g *rand.Rand) {
@@ -54,6 +55,7 @@ func init() {
 		// Several changes within one second, seen in between or not.
 		{"twice", 5, false, func(r *run, g *rand.Rand) { r.twice(g) }},
 		{"ties", 4, true, func(r *run, g *rand.Rand) { r.write(func() error { return r.mass(g, 5+g.IntN(60)) }) }},
+		{"flood", 0, false, func(r *run, g *rand.Rand) { r.write(func() error { return r.mass(g, floodRows) }) }},
 		{"rename", 1, true, func(r *run, g *rand.Rand) { r.write(func() error { return r.renamePicklist(g) }) }},
 
 		// Late commits.
@@ -118,6 +120,10 @@ func init() {
 			if can.queryLimits {
 				r.limits(g)
 			}
+		}},
+		{"quota", 2, false, func(r *run, g *rand.Rand) {
+			// From nothing used to nothing left.
+			must(r.sim.SetQuotaUsed("", r.sim.Knobs().QuotaMax*[]int{0, 50, 85, 95, 100}[g.IntN(5)]/100), "use the quota")
 		}},
 		{"fault", 5, false, func(r *run, g *rand.Rand) { r.fault(g) }},
 		{"chaos", 4, false, func(r *run, g *rand.Rand) {
@@ -255,6 +261,11 @@ func (r *run) newMail(g *rand.Rand, h hand) error {
 	} else {
 		f["TextBody"] = sentence(g)
 	}
+	if f["Incoming"] == false && g.IntN(2) == 0 { // to somebody whom Salesforce knows
+		if user := r.pick(g, "User", nil); user != nil {
+			f["ToIds"] = []string{text(user, "Id")}
+		}
+	}
 	if f["ParentId"] == nil {
 		f["ThreadIdentifier"] = "<" + sentence(g)[:6] + "@example.com>"
 	}
@@ -351,6 +362,16 @@ func (r *run) newCase(g *rand.Rand, h hand) error {
 		f = simforce.Row{"Subject": sentence(g), "Origin": []string{"Email", "Web", "Phone"}[g.IntN(3)]}
 	}
 	return r.update("Case", text(row, "Id"), h, f)
+}
+
+// newRelation gives a mail one more recipient, which does not stamp the mail.
+func (r *run) newRelation(g *rand.Rand, h hand) error {
+	row := r.pick(g, mailObject, alive)
+	if row == nil {
+		return fmt.Errorf("there is no mail")
+	}
+	return r.create("EmailMessageRelation", h, simforce.Row{"EmailMessageId": text(row, "Id"),
+		"RelationType": []string{"ToAddress", "CcAddress", "BccAddress", "OtherAddress"}[g.IntN(4)], "RelationAddress": fmt.Sprintf("%x@known.example", g.Uint32())})
 }
 
 func (r *run) newName(g *rand.Rand) error {
@@ -472,6 +493,9 @@ func (r *run) inside(g *rand.Rand, tx string) {
 			case 4:
 				return r.newMetadata(g, h)
 			case 5:
+				if can.lateParents && g.IntN(3) == 0 {
+					return r.newRelation(g, h)
+				}
 				if can.lateParents {
 					return r.newCase(g, h)
 				}
@@ -514,7 +538,7 @@ func (r *run) objectOf(row simforce.Row) *object {
 // trim forgets the log of deletes: what is gone and was not noticed leaves no trace.
 func (r *run) trim(o *object) error {
 	for id, s := range o.now {
-		if s.gone {
+		if s.gone || s.deleted {
 			o.untold[id] = true
 		}
 	}
@@ -631,7 +655,7 @@ func (r *run) rotation(g *rand.Rand) {
 }
 
 func (r *run) moveInstance(g *rand.Rand) {
-	to := r.web.URL
+	to := r.url
 	if r.home() == to {
 		to = "http://localhost:" + to[len("http://127.0.0.1:"):]
 	}

@@ -116,7 +116,7 @@ func (r *run) liveTick(g *rand.Rand) {
 
 // liveActs are the steps that need no hand of ours on the activities.
 var liveActs = []string{"tick", "wait", "twice", "end-sessions", "end-cursors", "revoke", "rotation", "move", "pages", "fault", "chaos", "peace", "outage",
-	"edit", "resync", "pause", "disconnect", "reconnect", "field", "limits"}
+	"quota", "edit", "resync", "pause", "disconnect", "reconnect", "field", "limits"}
 
 // liveScript is the script of a seed without what cannot be done through Temporal.
 func liveScript(seed uint64) script {
@@ -186,7 +186,7 @@ func TestScriptsThroughTemporal(t *testing.T) {
 			r := newRun(t.Context(), d, makeSetup(first+i), nil, l)
 			t.Cleanup(r.end)
 			runs = append(runs, r)
-			_, port, _ := strings.Cut(strings.TrimPrefix(r.web.URL, "http://"), ":")
+			_, port, _ := strings.Cut(strings.TrimPrefix(r.url, "http://"), ":")
 			hosts = append(hosts, "127.0.0.1:"+port, "localhost:"+port)
 		}
 	}))

@@ -17,7 +17,8 @@ import (
 // clock, so nothing that Salesforce ever showed goes unnoticed.
 type world struct {
 	sim  *simforce.Server
-	web  *httptest.Server
+	url  string           // where it lives at first
+	web  *httptest.Server // of a live one; the others are asked without a network
 	mu   sync.Mutex
 	time time.Time
 	live *live // scripts that run through Temporal share a clock that runs; else nil
@@ -73,8 +74,12 @@ func newWorld(seed uint64, start time.Time, o simforce.Options, l *live) *world 
 	var err error
 	w.sim, err = simforce.New(o)
 	must(err, "start the simulator")
-	w.web = httptest.NewServer(w.sim)
-	w.sim.SetBaseURL(w.web.URL)
+	w.url = "http://127.0.0.1:8090"
+	if l != nil {
+		w.web = httptest.NewServer(w.sim)
+		w.url = w.web.URL
+	}
+	w.sim.SetBaseURL(w.url)
 	return w
 }
 
@@ -87,7 +92,11 @@ func (w *world) now() time.Time {
 	return w.time
 }
 
-func (w *world) close() { w.web.Close() }
+func (w *world) close() {
+	if w.web != nil {
+		w.web.Close()
+	}
+}
 
 func (w *world) records(name string) []simforce.Row {
 	rows, err := w.sim.Records("", name)
@@ -96,12 +105,18 @@ func (w *world) records(name string) []simforce.Row {
 }
 
 func (w *world) parents() parents {
-	p := parents{map[string]simforce.Row{}, map[string]simforce.Row{}}
+	p := parents{map[string]simforce.Row{}, map[string]simforce.Row{}, map[string][]simforce.Row{}}
 	for _, r := range w.records("Case") {
 		p.cases[text(r, "Id")] = r
 	}
 	for _, r := range w.records("Account") {
 		p.accounts[text(r, "Id")] = r
+	}
+	for _, r := range w.records("EmailMessageRelation") {
+		if r["IsDeleted"] != true {
+			mail := text(r, "EmailMessageId")
+			p.relations[mail] = append(p.relations[mail], r)
+		}
 	}
 	return p
 }
@@ -156,6 +171,9 @@ func (w *world) stateOf(o *object, row simforce.Row, p parents) *state {
 	s.raw = fmt.Sprint(o.renamed, row["Subject"], "\x00", row["TextBody"], "\x00", row["HtmlBody"], "\x00", row["FromName"], row["FromAddress"], row["ToAddress"],
 		row["Status"], row["ParentId"], row["CommentBody"], row["Feedback__c"], "\x00", row["Submitted__c"], row["Score__c"], row["Incoming"], row["MessageDate"], row["CreatedDate"],
 		parent["Status"], parent["Priority"], parent["Origin"], parent["Subject"], p.accounts[text(parent, "AccountId")]["Name"])
+	for _, rel := range p.relations[text(row, "Id")] {
+		s.raw += fmt.Sprint(rel["RelationType"], rel["RelationAddress"])
+	}
 	if old := o.now[text(row, "Id")]; old != nil && old.raw == s.raw {
 		s.text, s.print = old.text, old.print
 	} else if c := o.become(row, p); c != nil {

@@ -43,9 +43,6 @@ func (a *applying) objects(ctx context.Context) error {
 		if _, err := a.tx.Exec(ctx, `update streams set epoch = $2 where integration_id = $1`, a.result.IntegrationID, a.result.Epoch); err != nil {
 			return err
 		}
-		if err := a.dropUnfinished(ctx); err != nil {
-			return err
-		}
 	}
 	for _, o := range kept {
 		if err := a.putObject(ctx, o); err != nil {
@@ -166,21 +163,6 @@ func (a *applying) removeStreams(ctx context.Context, object, exceptLane string)
 	}
 	_, err := a.tx.Exec(ctx, `delete from streams where`+chosen, a.result.IntegrationID, object, exceptLane)
 	return err
-}
-
-// dropUnfinished deletes the batches that were begun and not applied: their epoch ends
-// here, so nobody will finish them. Whoever still works on one is fenced. The streams
-// are locked.
-func (a *applying) dropUnfinished(ctx context.Context) error {
-	for _, sql := range []string{
-		`delete from staged where stream_id in (select id from streams where integration_id = $1)`,
-		`delete from batches where state <> 'applied' and stream_id in (select id from streams where integration_id = $1)`,
-	} {
-		if _, err := a.tx.Exec(ctx, sql, a.result.IntegrationID); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func sortedValues(m map[string]string) []string {
