@@ -74,6 +74,7 @@ var rules = []rule{
 	// --- limits
 	{codes: []string{"REQUEST_LIMIT_EXCEEDED"}, text: "concurrent", kind: fault.RateLimited, wait: 15 * time.Second,
 		hint: "the org runs too many long API calls at once; the integration waits and goes on"},
+	{status: []int{429}, codes: []string{"REQUEST_LIMIT_EXCEEDED"}, kind: fault.RateLimited, wait: 30 * time.Second, hint: hintPassing},
 	{codes: []string{"REQUEST_LIMIT_EXCEEDED"}, kind: fault.Quota, wait: time.Hour,
 		hint: "the org's API requests of the last 24 hours are used up; the integration goes on by itself when some are free again"},
 

@@ -81,6 +81,7 @@ func TestHostileAnswers(t *testing.T) {
 		"OPERATION_TOO_LARGE with 403":   {say(403, json8, errorList("OPERATION_TOO_LARGE", "exceeded 100000 distinct who/what's")), fault.Permission, "OPERATION_TOO_LARGE", 1, 0},
 		"the quota's end":                {say(403, json8, errorList("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")), fault.Quota, "REQUEST_LIMIT_EXCEEDED", 1, 0},
 		"too much at once":               {say(403, json8, errorList("REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.")), fault.RateLimited, "REQUEST_LIMIT_EXCEEDED", 1, 0},
+		"too often":                      {say(429, json8, errorList("REQUEST_LIMIT_EXCEEDED", "Too many requests.")), fault.RateLimited, "REQUEST_LIMIT_EXCEEDED", 1, 0},
 		"a disabled API":                 {say(403, json8, errorList("API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization.")), fault.Permission, "API_DISABLED_FOR_ORG", 1, 0},
 		"a hidden field":                 {say(400, json8, errorList("INVALID_FIELD", noSuchColumn)), fault.Config, "INVALID_FIELD", 1, 0},
 		"a query we spelt wrongly":       {say(400, json8, errorList("MALFORMED_QUERY", "unexpected token: 'FROM'")), fault.Internal, "MALFORMED_QUERY", 1, 0},
