@@ -264,6 +264,10 @@ func (o *object) bill(id string, c *stored, charges []charge) string {
 		}
 		erased := false
 		began := at
+		if l.Reason == "created" && i > 0 { // it was erased in between, so it was deleted
+			for ; at < len(past) && !past[at].deleted && !past[at].gone; at++ {
+			}
+		}
 		for ; at < len(past) && !(past[at].readable() && past[at].text == l.After); at++ {
 			erased = erased || past[at].deleted || past[at].gone
 		}
