@@ -167,9 +167,12 @@ func (r *run) listed() map[string]bool {
 	}
 }
 
-// once reports whether the comment is one that the record ever was to be.
-func (o *object) once(id, print string) bool {
-	return slices.ContainsFunc(o.past[id], func(s *state) bool { return s.readable() && s.print == print })
+// once reports whether the comment is one that the record ever was to be. If fields were
+// hidden for a while, it is enough that the text is one that the record had.
+func (r *run) once(o *object, id string, c *stored) bool {
+	return slices.ContainsFunc(o.past[id], func(s *state) bool {
+		return s.readable() && (s.print == c.print || r.fieldsHidden && s.text == c.TextHash)
+	})
 }
 
 // judge says what is wrong with one record's comment; "" when nothing is.
@@ -191,7 +194,7 @@ func (r *run) judge(o *object, id string, s *state, c *stored, record recordStat
 		if record.State != "set_aside" {
 			return fmt.Sprintf("it cannot become a comment and is not set aside, but %q", record.State)
 		}
-		if c != nil && !c.Deleted && !o.once(id, c.print) {
+		if c != nil && !c.Deleted && !r.once(o, id, c) {
 			return "its comment is none it ever was to be: " + c.print
 		}
 	case s.gone || s.deleted:
@@ -204,14 +207,14 @@ func (r *run) judge(o *object, id string, s *state, c *stored, record recordStat
 		if o.untold[id] && (record.State == store.RecordInvisible || record.State == store.RecordFiltered) {
 			// Nothing tells a delete from a right that was taken away, or that somebody looks
 			// for what is outside the condition.
-			if !c.Deleted && !c.Erased && !o.once(id, c.print) {
+			if !c.Deleted && !c.Erased && !r.once(o, id, c) {
 				return "it keeps its comment, and the comment is none it ever was to be: " + c.print
 			}
 			return ""
 		}
 		switch o.policy {
 		case config.DeletedKeep:
-			if c.Deleted || c.Erased || !o.once(id, c.print) {
+			if c.Deleted || c.Erased || !r.once(o, id, c) {
 				return fmt.Sprintf("deleted comments are kept; this one is deleted %v, erased %v: %s", c.Deleted, c.Erased, c.print)
 			}
 			if record.State != "deleted" {
@@ -230,7 +233,7 @@ func (r *run) judge(o *object, id string, s *state, c *stored, record recordStat
 		if c == nil {
 			return ""
 		}
-		if !c.Deleted && !c.Erased && !o.once(id, c.print) {
+		if !c.Deleted && !c.Erased && !r.once(o, id, c) {
 			return "it keeps its comment, and the comment is none it ever was to be: " + c.print
 		}
 		want := "filtered"

@@ -675,10 +675,10 @@ func (r *run) complete(s streamState) {
 		if !now.readable() || now.slipped || now.stamp.After(s.Verified) {
 			continue
 		}
-		record, there := have[id]
-		check(there, "%s is said to be complete up to %s, and %s of %s is missing\n%s", s.Object, s.Verified.Format(time.RFC3339), id, now.stamp.Format(time.RFC3339), r.objects[i].story(id))
-		check(!record.Stamp.Before(now.stamp), "%s is said to be complete up to %s, and %s of %s is there as of %s\n%s", s.Object,
-			s.Verified.Format(time.RFC3339), id, now.stamp.Format(time.RFC3339), record.Stamp.Format(time.RFC3339), r.objects[i].story(id))
+		if record, there := have[id]; !there || record.Stamp.Before(now.stamp) {
+			fail("%s is said to be complete up to %s, and %s of %s is missing: the store has it as of %s, %q\n%s", s.Object, s.Verified.Format(time.RFC3339),
+				id, now.stamp.Format(time.RFC3339), record.Stamp.Format(time.RFC3339), record.State, r.objects[i].story(id))
+		}
 	}
 	for _, tx := range r.open {
 		if tx.until.After(r.now()) {

@@ -603,8 +603,8 @@ func (r *run) purge(g *rand.Rand) error {
 // share hides a row, or a case with all that follows it, or shows one again.
 func (r *run) share(g *rand.Rand) error {
 	name := "Case"
-	if g.IntN(2) == 0 {
-		name = r.anyObject(g).name
+	if o := r.anyObject(g); g.IntN(2) == 0 && o.name != noteObject { // a comment is never hidden but with its case
+		name = o.name
 	}
 	row := r.pick(g, name, nil)
 	for id := range r.hidden {
@@ -641,6 +641,7 @@ func (r *run) field(g *rand.Rand) {
 		"CaseComment.CommentBody", "Survey_Response__c.Score__c", "Survey_Response__c.Feedback__c", "Account.Name", "CaseComment", "Case"}[g.IntN(13)]
 	if !slices.Contains(r.set.hidden, what) {
 		must(r.sim.SetVisible("", simforce.SyncUser, what, false), "hide a field")
+		r.fieldsHidden = true
 		r.set.hidden = append(r.set.hidden, what)
 	}
 }

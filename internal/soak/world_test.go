@@ -26,9 +26,12 @@ type world struct {
 	objects []*object
 	hidden  map[string]bool // rows the integration user may not see
 	viewAll map[string]bool // objects of which it sees every row all the same
-	looks   int
-	writes  int
-	open    []*openTx
+	// fieldsHidden says that fields were hidden for a while: what a record was made of then
+	// may lack what they feed, as long as it is not read again.
+	fieldsHidden bool
+	looks        int
+	writes       int
+	open         []*openTx
 }
 
 // object is one object of the script.
