@@ -21,12 +21,12 @@ const module = "salesforcesync/"
 // layers from the top down: a package may import packages of the layers below its
 // own, not beside or above. Programs and their tools stand on top of all.
 var layers = [][]string{
-	{"worker", "starter", "authsvc", "internal/cmd/devstack", "internal/cmd/simforce", "internal/simforce/proof", "internal/cmd/recordhistories", "internal/e2e", "internal/soak", "internal/docs"},
+	{"worker", "starter", "authsvc", "internal/cmd/devstack", "internal/cmd/simforce", "internal/simforce/proof", "internal/cmd/recordhistories", "internal/cmd/cursorrules", "internal/e2e", "internal/soak", "internal/docs"},
 	{"activities", "workflows", "internal/devstack"},
 	{"internal/app"},
 	{"internal/api", "internal/web"},
 	{"internal/poll", "internal/request"},
-	{"internal/transform", "internal/oauth", "internal/quota", "internal/access"},
+	{"internal/transform", "internal/oauth", "internal/quota", "internal/access", "internal/store/simtime"},
 	{"internal/store", "internal/salesforce"},
 	{"internal/config", "internal/soql"},
 	{"internal/clean", "internal/comment", "internal/gate"},
@@ -51,7 +51,7 @@ var only = []struct {
 	what, why string
 	by        []string
 }{
-	{"github.com/jackc/pgx/v5", "all SQL is in store", []string{"internal/store", "internal/devstack"}},
+	{"github.com/jackc/pgx/v5", "all SQL is in store", []string{"internal/store", "internal/store/simtime", "internal/devstack"}},
 	{"golang.org/x/oauth2", "tokens are got in one place", []string{"internal/oauth"}},
 	{"golang.org/x/crypto/argon2", "passwords are checked in one place", []string{"internal/access"}},
 }
@@ -135,7 +135,7 @@ func TestSomeThingsHaveOneDoor(t *testing.T) {
 // that no table names and no check sees.
 func TestOnlyConfigReadsTheEnvironment(t *testing.T) {
 	t.Parallel()
-	allowed := []string{"internal/config", "internal/devstack", "internal/cmd/devstack", "internal/cmd/simforce", "internal/simforce/proof", "internal/cmd/recordhistories"}
+	allowed := []string{"internal/config", "internal/devstack", "internal/cmd/devstack", "internal/cmd/simforce", "internal/simforce/proof", "internal/cmd/recordhistories", "internal/cmd/cursorrules"}
 	calls := 0
 	for path, p := range packages(t) {
 		if strings.HasSuffix(path, "test") || strings.HasSuffix(path, "e2e") {

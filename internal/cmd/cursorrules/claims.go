@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// claims are what was said over the day: "complete up to T".
+type claims struct {
+	upTo    time.Time
+	moved   int // how often T moved
+	checked int // changes below this number were there when it passed them
+	ages    []time.Duration
+}
+
+// hear notes how old T is and holds it to its word when it moves: no change with a stamp
+// up to T is missing, and none is in a transaction that is still open. Changes are in the
+// order of their stamps and none is stamped in the past, so each is looked at once.
+func (c *claims) hear(upTo time.Time, a *account) error {
+	now := a.org.now()
+	c.ages = append(c.ages, now.Sub(upTo))
+	switch {
+	case upTo.Equal(c.upTo):
+		return nil
+	case upTo.Before(c.upTo):
+		return fmt.Errorf("\"complete up to\" went back from %s to %s", c.upTo, upTo)
+	}
+	c.upTo = upTo
+	c.moved++
+	for ; c.checked < len(a.org.changes) && !a.org.changes[c.checked].stamp.After(upTo); c.checked++ {
+		switch change := a.org.changes[c.checked]; {
+		case change.commit.After(now):
+			return fmt.Errorf("at %s \"complete up to\" is %s, and a change of %s commits at %s", now, upTo, change.stamp, change.commit)
+		case a.latest[change.id] <= c.checked:
+			return fmt.Errorf("at %s \"complete up to\" is %s, and a change of %s is missing", now, upTo, change.stamp)
+		}
+	}
+	return nil
+}
