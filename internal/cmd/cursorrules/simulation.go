@@ -14,7 +14,7 @@ const (
 	interval = 10 * time.Second
 	// quiet is how long nothing is written at the end: whoever has not got something by
 	// then will never get it.
-	quiet = 30 * time.Minute
+	quiet = 15 * time.Minute
 	// settling is for the product's first load of an empty object, before anything is counted.
 	settling = 5 * time.Minute
 )

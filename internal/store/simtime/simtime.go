@@ -88,6 +88,9 @@ func (d *Database) open(ctx context.Context, u *url.URL, keys *secret.KeyRing) e
 	return err
 }
 
+// Name is the database's name on the server.
+func (d *Database) Name() string { return d.name }
+
 // Set moves the database's time.
 func (d *Database) Set(ctx context.Context, t time.Time) error {
 	if _, err := d.clock.Exec(ctx, `update simtime.clock set t = $1`, t); err != nil {
