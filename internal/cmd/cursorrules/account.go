@@ -109,18 +109,28 @@ func (a *account) grow() {
 	}
 }
 
-// missing counts the records that the rule does not have at all, and those that it has
-// in an older version.
-func (a *account) missing() (unknown, outdated int) {
+// missing are the records that a rule has not got as they are now.
+type missing struct {
+	all      int
+	outdated int // it has an older version
+	loads    int // a mass load wrote them last
+}
+
+func (a *account) missing() (m missing) {
 	for id, history := range a.org.history {
-		switch latest := a.latest[id]; {
-		case latest == 0:
-			unknown++
-		case latest != history[len(history)-1]+1:
-			outdated++
+		last := history[len(history)-1]
+		if a.latest[id] == last+1 {
+			continue
+		}
+		m.all++
+		if a.latest[id] > 0 {
+			m.outdated++
+		}
+		if a.org.changes[last].load {
+			m.loads++
 		}
 	}
-	return unknown, outdated
+	return m
 }
 
 // lost counts the changes that did not arrive, themselves or by a later one.

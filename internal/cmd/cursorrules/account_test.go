@@ -9,12 +9,12 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// written is an org in which a was written at noon and edited ten seconds later, and b was
-// written a second after noon in a transaction of a minute.
+// written is an org in which a was written at noon and edited ten seconds later, and a mass
+// load of a minute wrote b a second after noon.
 func written() *org {
 	o := &org{history: map[string][]int{"a": {0, 2}, "b": {1}}, changes: []change{
 		{id: "a", stamp: noon, commit: noon},
-		{id: "b", stamp: noon.Add(time.Second), commit: noon.Add(61 * time.Second)},
+		{id: "b", stamp: noon.Add(time.Second), commit: noon.Add(61 * time.Second), load: true},
 		{id: "a", stamp: noon.Add(10 * time.Second), commit: noon.Add(12 * time.Second)},
 	}}
 	o.set(noon.Add(20 * time.Second))
@@ -26,12 +26,12 @@ func accountOf(o *org) *account { return &account{org: o, latest: map[string]int
 func TestAVersionStandsForThoseBeforeIt(t *testing.T) {
 	t.Parallel()
 	a := accountOf(written())
-	unknown, outdated := a.missing()
-	require.Equal(t, [3]int{2, 0, 3}, [3]int{unknown, outdated, a.lost()})
+	require.Equal(t, missing{all: 2, loads: 1}, a.missing())
+	require.Equal(t, 3, a.lost())
 
 	a.arrived(2, noon.Add(20*time.Second))
-	unknown, outdated = a.missing()
-	require.Equal(t, [3]int{1, 0, 1}, [3]int{unknown, outdated, a.lost()})
+	require.Equal(t, missing{all: 1, loads: 1}, a.missing())
+	require.Equal(t, 1, a.lost())
 	require.Equal(t, []time.Duration{20 * time.Second, never, 8 * time.Second}, a.waits)
 
 	a.arrived(0, noon.Add(30*time.Second)) // an older version that comes later changes nothing
@@ -40,8 +40,8 @@ func TestAVersionStandsForThoseBeforeIt(t *testing.T) {
 
 	a = accountOf(written())
 	a.arrived(0, noon)
-	unknown, outdated = a.missing()
-	require.Equal(t, [3]int{1, 1, 2}, [3]int{unknown, outdated, a.lost()})
+	require.Equal(t, missing{all: 2, outdated: 1, loads: 1}, a.missing())
+	require.Equal(t, 2, a.lost())
 }
 
 func TestReadingTheSameVersionAgainIsCounted(t *testing.T) {

@@ -24,6 +24,7 @@ const (
 type change struct {
 	id            string
 	stamp, commit time.Time
+	load          bool // by a mass load
 }
 
 // org is the simulated org, its clock, and every change that was made in it, in the order
@@ -37,6 +38,7 @@ type org struct {
 	free    map[string]time.Time // when the transaction that wrote the record last is over
 	mails   []string
 	cases   []string
+	loading bool // what is written is a mass load
 }
 
 func newOrg(seed uint64, begin time.Time) (*org, error) {
@@ -91,7 +93,7 @@ func (o *org) write(n int, ids []string, delay time.Duration) error {
 		if ids == nil {
 			o.mails = append(o.mails, id)
 		}
-		o.changes = append(o.changes, change{id: id, stamp: row["SystemModstamp"].(time.Time), commit: o.now().Add(delay)})
+		o.changes = append(o.changes, change{id: id, stamp: row["SystemModstamp"].(time.Time), commit: o.now().Add(delay), load: o.loading})
 		o.history[id] = append(o.history[id], number)
 		o.free[id] = o.now().Add(delay)
 	}

@@ -22,15 +22,14 @@ func (r *result) report(out io.Writer) {
 	}
 	fmt.Fprintf(out, "Seed %d: %s from %s, %s changes of %s records, %s of them visible more than 10 s after their stamp, the latest after %s; one look in %s.\n\n",
 		w.seed, w.length, w.begin.Format("2006-01-02 15:04"), count(len(o.changes)), count(len(o.history)), count(late), longest.Round(time.Second), interval)
-	fmt.Fprintln(out, "| rule | records missing | of these outdated | changes lost | rows read | read again | calls | MB | p50 | p95 | p99 |")
-	fmt.Fprintln(out, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+	fmt.Fprintln(out, "| rule | records missing | of these outdated | from mass loads | changes lost | rows read | read again | calls | MB | p50 | p95 | p99 |")
+	fmt.Fprintln(out, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
 	for _, x := range append(slices.Clone(r.others), r.ours) {
-		unknown, outdated := x.missing()
-		note := ""
+		m, note := x.missing(), ""
 		if !x.idle.IsZero() {
 			note = " (stands still from " + x.idle.Format("15:04") + ")"
 		}
-		fmt.Fprintf(out, "| %s%s | %s | %s | %s | %s | %s | %s | %s |", x.name, note, count(unknown+outdated), count(outdated), count(x.lost()),
+		fmt.Fprintf(out, "| %s%s | %s | %s | %s | %s | %s | %s | %s | %s |", x.name, note, count(m.all), count(m.outdated), count(m.loads), count(x.lost()),
 			count(x.day.rows), count(x.day.again), count(x.day.calls), count(int(x.day.bytes/1_000_000)))
 		for _, d := range x.staleness(50, 95, 99) {
 			fmt.Fprintf(out, " %s |", wait(d))

@@ -32,14 +32,14 @@ func TestOursMissesNothingWhereOtherRulesDo(t *testing.T) {
 	t.Log("\n" + said.String())
 
 	require.Greater(t, len(r.org.changes), 5300)
-	unknown, outdated := r.ours.missing()
-	require.Equal(t, [3]int{0, 0, 0}, [3]int{unknown, outdated, r.ours.lost()}, "ours has everything")
+	require.Equal(t, missing{}, r.ours.missing(), "ours has everything")
+	require.Zero(t, r.ours.lost())
 	require.Equal(t, len(r.org.history), r.comments)
-	require.Greater(t, r.claims.moved, 20)
+	require.Greater(t, r.claims.moved, 10)
 	require.Less(t, r.ours.again, len(r.org.changes)/5, "few records are read twice")
 	waits := r.ours.staleness(50, 100)
 	require.Less(t, waits[0], interval, "what is visible at once is there with the next look")
-	require.Less(t, waits[1], 2*time.Minute, "and what comes late with the next scan of the tail")
+	require.Less(t, waits[1], 4*time.Minute, "and what comes late with the next scan of the tail: once a minute for each page it has")
 	require.Less(t, r.ours.day.calls, 3*150+100, "a look is one call, and what is new mostly two more")
 
 	require.Len(t, r.others, len(rules))
@@ -48,14 +48,10 @@ func TestOursMissesNothingWhereOtherRulesDo(t *testing.T) {
 		require.GreaterOrEqual(t, x.day.calls, 120, x.name)
 		require.GreaterOrEqual(t, x.rows-x.again+x.lost(), len(r.org.changes)*9/10, "%s has read a change or lost it, but for those that were overwritten", x.name)
 	}
-	missing := func(i int) int {
-		unknown, outdated := r.others[i].missing()
-		return unknown + outdated
-	}
+	missing := func(i int) int { return r.others[i].missing().all }
 	require.Greater(t, missing(strict), 1000, "the rest of a second that was read while it was being committed")
 	require.Greater(t, missing(strictPaged), 2500, "and of a tie that is larger than a page")
-	require.Greater(t, missing(from), 20)
-	require.Less(t, missing(from), missing(strict))
+	require.Greater(t, missing(from), 20, "what is committed later than the next second")
 	require.Greater(t, missing(fromPaged), 2500)
 	require.False(t, r.others[fromPaged].idle.IsZero(), "a tie that is larger than a page holds it up for good")
 	require.Greater(t, missing(tenSeconds), 20)

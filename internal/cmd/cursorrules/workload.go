@@ -102,6 +102,8 @@ func transaction(o *org) error {
 }
 
 func (l load) run(o *org) error {
+	o.loading = true
+	defer func() { o.loading = false }()
 	var ids []string
 	if l.edits {
 		ids = o.pick(l.records, 2*l.records)
