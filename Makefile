@@ -42,6 +42,11 @@ lint: ## run golangci-lint, which is built the first time
 record-replay: ## record workflow histories of a release for the replay test (RELEASE=v0.2.0)
 	go run ./internal/cmd/recordhistories $(RELEASE)
 
+# PostgreSQL is the server of DATABASE_URL, else one that is thrown away afterwards.
+.PHONY: cursor-rules
+cursor-rules: ## play a simulated day to other tools' cursor rules and to ours (ARGS='-seed 2 -hours 10')
+	@go run -buildvcs=false ./internal/cmd/cursorrules $(ARGS)
+
 .PHONY: fmt
 fmt: ## format all Go files
 	gofmt -w $$(go list -f '{{.Dir}}' ./...)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"salesforcesync/internal/simforce"
@@ -174,8 +173,11 @@ func (t *tool) page(ctx context.Context, path string) (p page, err error) {
 		return p, err
 	}
 	defer resp.Body.Close()
-	if err := json.NewDecoder(resp.Body).Decode(&p); err != nil || resp.StatusCode != http.StatusOK {
-		return p, fmt.Errorf("%s: status %d, %w", strings.SplitN(path, "?", 2)[0], resp.StatusCode, err)
+	if resp.StatusCode != http.StatusOK {
+		return p, fmt.Errorf("query %s: %s", object, resp.Status)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&p); err != nil {
+		return p, fmt.Errorf("query %s: %w", object, err)
 	}
 	return p, nil
 }
