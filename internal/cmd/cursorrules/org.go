@@ -39,13 +39,14 @@ type org struct {
 	mails   []string
 	cases   []string
 	loading bool // what is written is a mass load
+	words   int
 }
 
-func newOrg(seed uint64, begin time.Time) (*org, error) {
-	o := &org{random: rand.New(rand.NewPCG(seed, 0xc0de)), history: map[string][]int{}, free: map[string]time.Time{}} //nolint:gosec // a workload that can be repeated
+func newOrg(w workload, begin time.Time) (*org, error) {
+	o := &org{words: w.words, random: rand.New(rand.NewPCG(w.seed, 0xc0de)), history: map[string][]int{}, free: map[string]time.Time{}} //nolint:gosec // a workload that can be repeated
 	o.clock.Store(begin.UnixNano())
 	var err error
-	if o.sim, err = simforce.New(simforce.Options{BaseURL: home, Seed: seed, Clock: o.now, DailyRequests: daily}); err != nil {
+	if o.sim, err = simforce.New(simforce.Options{BaseURL: home, Seed: w.seed, Clock: o.now, DailyRequests: daily}); err != nil {
 		return nil, err
 	}
 	for i := range 200 {
@@ -105,7 +106,7 @@ var words = strings.Fields(`the parcel has not arrived and the tracking page sho
 
 func (o *org) mail(subject string) simforce.Row {
 	var text []string
-	for range 40 + o.random.IntN(120) {
+	for range o.words/2 + o.random.IntN(o.words) {
 		text = append(text, words[o.random.IntN(len(words))])
 	}
 	body := strings.Join(text, " ")

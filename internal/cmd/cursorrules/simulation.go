@@ -45,7 +45,7 @@ type result struct {
 
 // simulate runs all rules side by side on one org.
 func simulate(ctx context.Context, w workload, db *simtime.Database) (*result, error) {
-	o, err := newOrg(w.seed, w.begin.Add(-settling))
+	o, err := newOrg(w, w.begin.Add(-settling))
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ type workload struct {
 	begin  time.Time
 	length time.Duration
 	busy   float64 // transactions a second at noon
+	words  int     // of a mail, on average
 	loads  []load
 	long   []long
 }
@@ -33,7 +34,7 @@ const chunk = 200
 // aDay is a working day of a support org: it begins at midnight, and so do the numbers.
 func aDay(seed uint64) workload {
 	return workload{
-		seed: seed, begin: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), length: 24 * time.Hour, busy: 0.35,
+		seed: seed, begin: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), length: 24 * time.Hour, busy: 0.35, words: 100,
 		loads: []load{
 			{after: 9*time.Hour + 30*time.Minute + 4*time.Second, records: 5000, slowest: 8 * time.Second},               // an import
 			{after: 13*time.Hour + 15*time.Minute + 7*time.Second, records: 2600, slowest: 25 * time.Second},             // another, while much is written
