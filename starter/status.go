@@ -167,9 +167,13 @@ func (a *app) printStatus(v statusView) error {
 // printCompleteness says what the counts of an object do not tell at a glance.
 func (a *app) printCompleteness(o objectView) {
 	for _, m := range o.Completeness {
-		if m.SalesforceRows != m.StoredRows {
-			a.print("  %s: %s differs: Salesforce has %d, here are %d; counted %s, it is being looked for",
-				o.Object, m.Month, m.SalesforceRows, m.StoredRows, when(&m.CheckedAt))
+		switch more := m.SalesforceRows - m.StoredRows; {
+		case more > 0:
+			a.print("  %s: %d of %s are missing, Salesforce has %d; counted %s, they are being looked for",
+				o.Object, more, m.Month, m.SalesforceRows, when(&m.CheckedAt))
+		case more < 0:
+			a.print("  %s: %d of %s are no longer what Salesforce has; counted %s, what became of them is being looked for",
+				o.Object, -more, m.Month, when(&m.CheckedAt))
 		}
 	}
 	if o.Invisible > 0 {

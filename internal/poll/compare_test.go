@@ -362,3 +362,29 @@ func TestLedgerOfCompleteness(t *testing.T) {
 	require.EqualValues(t, 60, theirs)
 	require.EqualValues(t, config.DefaultVerifyInterval, config.Duration(10*time.Minute))
 }
+
+// An object that has news at every look is read again all the same, in turns.
+func TestResyncIsNotStarvedByNews(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{Generate: 20}, mailObject)
+	b.settle()
+	b.clock.add(time.Hour)
+	b.compared()
+	require.NoError(t, b.db.RequestResync(t.Context(), b.id, "EmailMessage", time.Time{}, time.Time{}, "by an operator"))
+	lanes := map[int64]int{}
+	live := b.object("EmailMessage").Stream
+	for range 4 {
+		b.mails(1, b.clock.now())
+		b.clock.add(10 * time.Second)
+		b.seed.Exec(`update streams set requested_at = requested_at - interval '10 seconds', applied_at = applied_at - interval '10 seconds' where lane = 'resync'`)
+		for _, n := range b.look().News {
+			lanes[n.Batch.Stream]++
+			b.drain(n.Batch)
+		}
+	}
+	require.Positive(t, lanes[live], "live goes on")
+	require.Greater(t, len(lanes), 1, "and the resync has its turn")
+	require.NotEmpty(t, b.seed.Strings(`select reason from streams where lane = 'resync' and finished_at is not null`))
+	b.settle()
+	b.same()
+}

@@ -86,14 +86,18 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 		}
 	}
 	// Reading again is of use to nobody who waits: it comes when there is nothing else, and
-	// while the quota has room for more than news.
+	// while the quota has room for more than news. Where there is always news it takes turns.
 	for _, o := range watched {
-		if o.Resync != nil && !o.Behind && !k.hasNews(o) {
+		if o.Resync == nil || o.Behind {
+			continue
+		}
+		if !k.hasNews(o) || t.ReadAt.Sub(o.Resync.LastAt) >= 2*specOf(t).interval() {
 			if room, err := s.room(ctx, t); err != nil {
 				return err
 			} else if !room {
 				break
 			}
+			k.drop(o)
 			result.News = append(result.News, flow.News{Object: o.Name, Batch: flow.BatchRef{
 				Stream: o.Resync.Stream, Epoch: o.Resync.Epoch, Seq: o.Resync.Seq + 1, Object: o.Name}})
 		}
@@ -126,6 +130,11 @@ func (s *Service) room(ctx context.Context, t *store.Target) (bool, error) {
 
 func (k *tick) hasNews(o *store.TargetObject) bool {
 	return slices.ContainsFunc(k.result.News, func(n flow.News) bool { return n.Object == o.Name })
+}
+
+// drop takes the object's news back: it will be there at the next look.
+func (k *tick) drop(o *store.TargetObject) {
+	k.result.News = slices.DeleteFunc(k.result.News, func(n flow.News) bool { return n.Object == o.Name })
 }
 
 func (k *tick) news(o *store.TargetObject) {

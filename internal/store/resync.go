@@ -20,6 +20,7 @@ type Resync struct {
 	At          Position
 	From, Until time.Time
 	Reason      string
+	LastAt      time.Time // when something was last done in it, or it was asked for
 }
 
 // RequestResync asks for the object's rows with a stamp in [from, until] to be read
@@ -74,13 +75,14 @@ type resyncRow struct {
 	hiID           *string
 	from, until    *time.Time
 	reason         *string
+	lastAt         *time.Time
 }
 
 func (r resyncRow) lane() *Resync {
 	if r.id == nil {
 		return nil
 	}
-	lane := &Resync{Stream: *r.id, Epoch: *r.epoch, Seq: *r.seq, Reason: *r.reason}
+	lane := &Resync{Stream: *r.id, Epoch: *r.epoch, Seq: *r.seq, Reason: *r.reason, LastAt: *r.lastAt}
 	if r.hiStamp != nil {
 		lane.At = Position{Stamp: *r.hiStamp, ID: *r.hiID}
 	}

@@ -158,7 +158,8 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 			       coalesce(s.verified_to, s.verify_from, '0001-01-01Z'), s.verify_after <= now(),
 			       coalesce(s.verified_to, '0001-01-01Z'), s.compare_after <= now(), coalesce(s.deletes_to, '0001-01-01Z'),
 			       coalesce(s.sweep_stamp, '0001-01-01Z'), coalesce(s.sweep_id, ''),
-			       re.id, re.epoch, re.seq, re.hi_stamp, re.hi_id, re.from_stamp, re.until_stamp, re.reason
+			       re.id, re.epoch, re.seq, re.hi_stamp, re.hi_id, re.from_stamp, re.until_stamp, re.reason,
+			       coalesce(greatest(re.applied_at, re.requested_at), now())
 			from objects o
 			join streams s on s.integration_id = o.integration_id and s.object = o.name and s.lane = 'live' and s.part = ''
 			left join streams re on re.integration_id = o.integration_id and re.object = o.name and re.lane = 'resync' and re.part = ''
@@ -174,7 +175,7 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 			err := row.Scan(&o.Name, &o.Spec, &o.State, &o.Problem, &o.Hint, &o.Plan, &o.ViewAll,
 				&o.Stream, &o.Epoch, &o.Seq, &o.Hi.Stamp, &o.Hi.ID, &o.DueRechecks,
 				&o.Behind, &o.VerifyFrom, &o.VerifyDue, &o.VerifiedTo, &o.CompareDue, &o.DeletesTo,
-				&o.SweepAt.Stamp, &o.SweepAt.ID, &re.id, &re.epoch, &re.seq, &re.hiStamp, &re.hiID, &re.from, &re.until, &re.reason)
+				&o.SweepAt.Stamp, &o.SweepAt.ID, &re.id, &re.epoch, &re.seq, &re.hiStamp, &re.hiID, &re.from, &re.until, &re.reason, &re.lastAt)
 			o.Resync = re.lane()
 			return o, err
 		})
