@@ -57,8 +57,10 @@ func TestClaimsAreHeldToTheirWord(t *testing.T) {
 	t.Parallel()
 	a := accountOf(written())
 	var c claims
+	a.org.set(noon)
 	require.ErrorContains(t, c.hear(noon, a), "a change of 2026-11-23 12:00:00 +0000 UTC is missing")
 
+	a.org.set(noon.Add(20 * time.Second))
 	a.arrived(0, noon)
 	c = claims{}
 	require.NoError(t, c.hear(noon, a))
@@ -72,6 +74,18 @@ func TestClaimsAreHeldToTheirWord(t *testing.T) {
 	require.ErrorContains(t, c.hear(noon.Add(5*time.Second), a), "went back")
 	require.ErrorContains(t, c.hear(noon.Add(10*time.Second), a), "is missing", "the edit has not arrived")
 	require.Equal(t, []time.Duration{61 * time.Second, 65 * time.Second, 60 * time.Second}, c.ages)
+
+	a.arrived(2, noon.Add(70*time.Second))
+	c = claims{}
+	require.NoError(t, c.hear(noon.Add(20*time.Second), a))
+	require.Equal(t, 3, c.checked)
+
+	a = accountOf(written()) // the edit hides what was there before: it is the edit that is not there yet
+	c = claims{}
+	require.NoError(t, c.hear(noon, a))
+	a.org.set(noon.Add(11 * time.Second)) // but it has not been committed
+	c = claims{}
+	require.ErrorContains(t, c.hear(noon, a), "is missing")
 }
 
 func TestPercentilesAreNearestRanks(t *testing.T) {

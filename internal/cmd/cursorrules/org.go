@@ -117,19 +117,34 @@ func (o *org) mail(subject string) simforce.Row {
 }
 
 // pick gives up to n different mails, of the latest ones, that no open transaction has
-// written.
+// written, and that have no change in this very second: a transaction that changes a
+// record in the second of its stamp, and commits late, leaves nothing that a rule of
+// stamps could see, and is not what is compared here.
 func (o *org) pick(n, latest int) []string {
 	from := o.mails[max(0, len(o.mails)-latest):]
+	second := o.now().Truncate(time.Second)
 	var ids []string
 	for _, i := range o.random.Perm(len(from)) {
 		if len(ids) == n {
 			break
 		}
-		if !o.free[from[i]].After(o.now()) {
+		history := o.history[from[i]]
+		if !o.free[from[i]].After(o.now()) && o.changes[history[len(history)-1]].stamp.Before(second) {
 			ids = append(ids, from[i])
 		}
 	}
 	return ids
+}
+
+// shown is the change of the record that everybody sees now; -1: there is no record yet.
+func (o *org) shown(id string) int {
+	shown := -1
+	for _, n := range o.history[id] {
+		if !o.changes[n].commit.After(o.now()) {
+			shown = n
+		}
+	}
+	return shown
 }
 
 // numberOf reads which change a subject is from.

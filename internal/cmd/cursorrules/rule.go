@@ -41,7 +41,7 @@ var rules = []rule{
 
 // patience is how long a rule may get the same full page, with nothing new in it, before
 // it is not asked any more: it would get it for ever.
-const patience = 10 * time.Minute
+const patience = 5 * time.Minute
 
 // tool reads by a rule.
 type tool struct {
