@@ -335,7 +335,9 @@ func (k *tick) scanned(ctx context.Context, o *store.TargetObject, tail *tailSca
 	if tail.beyond(o.Hi) {
 		k.news(o)
 	}
-	v := store.Verified{After: max(verifyEvery, time.Duration(tail.calls)*verifyEvery)}
+	// A scan that took many calls, as one in small windows does, must not put the next one off
+	// for longer than a difference may stay.
+	v := store.Verified{After: min(max(verifyEvery, time.Duration(tail.calls)*verifyEvery), specOf(k.target).verifyInterval())}
 	if !tail.complete.Before(o.VerifyFrom) {
 		v.To = tail.complete
 	}

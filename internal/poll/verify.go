@@ -11,7 +11,8 @@ import (
 )
 
 // verifyEvery is how often the tail is scanned for rows that became visible behind the
-// cursor. A tail of several pages is scanned less often: about one call a minute.
+// cursor. A tail of several pages is scanned less often: about one call a minute,
+// and once per verify interval at least.
 const verifyEvery = time.Minute
 
 // tailScan compares ids and stamps from where something is known to be complete up to
