@@ -338,8 +338,16 @@ func (k *tick) scanned(ctx context.Context, o *store.TargetObject, tail *tailSca
 	// A scan that took many calls, as one in small windows does, must not put the next one off
 	// for longer than a difference may stay.
 	v := store.Verified{After: min(max(verifyEvery, time.Duration(tail.calls)*verifyEvery), specOf(k.target).verifyInterval())}
-	if !tail.complete.Before(o.VerifyFrom) {
-		v.To = tail.complete
+	complete, asked, err := k.service.Store.Settle(ctx, k.target.IntegrationID, k.target.SourceID, o.Name, o.Stream, o.Epoch, o.VerifyFrom, tail.settled)
+	if err != nil {
+		return err
+	}
+	k.late(o, int(asked))
+	if tail.complete.Before(complete) {
+		complete = tail.complete
+	}
+	if !complete.Before(o.VerifyFrom) {
+		v.To = complete
 	}
 	if k.again[o.Name] {
 		v.After = 0 // see soon whether they are there

@@ -28,6 +28,7 @@ type tailScan struct {
 	compare func(ctx context.Context, from, upTo store.Position, rows []store.Seen) (time.Time, error)
 	read    func(row json.RawMessage) (store.Seen, error)
 
+	settled  time.Time // up to where everything had settled when it began
 	complete time.Time
 	calls    int
 	newest   store.Position // of the rows seen
@@ -101,7 +102,8 @@ func (s *Service) finish(ctx context.Context, t *store.Target, o *store.TargetOb
 		return s.Orgs.Org(t.IntegrationID).Query(ctx, q, salesforce.QueryOptions{All: true})
 	}
 	// Salesforce dates the answer when it has run the query; the rows are from when it began.
-	scan.complete = settled.completeAt(first.ServerTime.Add(-time.Since(began)))
+	scan.settled = settled.completeAt(first.ServerTime.Add(-time.Since(began)))
+	scan.complete = scan.settled
 	from := scan.at
 	var rows []json.RawMessage
 	switch {

@@ -85,7 +85,7 @@ var can = struct {
 	filtered         bool // rows that leave the condition
 	lateParents      bool // parents whose change commits late
 	lateSameSecond   bool // a change that commits late and has the stamp that the row had before
-}{tracelessDeletes: true, quietMerge: true, sharing: true, filtered: true, lateParents: true, fieldSecurity: true, queryLimits: true}
+}{tracelessDeletes: true, quietMerge: true, sharing: true, filtered: true, lateParents: true, fieldSecurity: true, queryLimits: true, lateSameSecond: true}
 
 func (s setup) objects() []*object {
 	var out []*object

@@ -124,6 +124,7 @@ func (a *applying) putObject(ctx context.Context, o keptObject) error {
 		on conflict (integration_id, object, lane, part) do update set
 			epoch = excluded.epoch, hi_stamp = null, hi_id = null,
 			verify_from = null, verified_to = null, verify_after = now(), salesforce_rows = null, counted_at = null,
+			settled_to = null, settled_order = null,
 			compare_after = now(), deletes_to = null, sweep_stamp = null, sweep_id = null, swept_at = null,
 			stored_rows = null, counted_to = null`,
 		id, o.name, a.result.Epoch)

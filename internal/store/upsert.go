@@ -287,10 +287,12 @@ const writeRecords = `
 		updated_at = now()
 	-- A row that is the stored one to the letter leaves no new version behind, unless a
 	-- second version with its stamp may still turn up: then it counts when this one was read.
+	-- That is so until the object is known to be complete beyond it.
 	where (r.stamp, r.record_digest, r.state) is distinct from (excluded.stamp, excluded.record_digest, excluded.state)
 	   or (excluded.state = 'live' and r.text_digest <> excluded.text_digest)
-	   or (excluded.read_begin > r.read_begin and excluded.stamp > (
-	       select b.server_time - @tail::interval from batches b where (b.stream_id, b.epoch, b.seq) = (@stream, @epoch, @seq)))`
+	   or (excluded.read_begin > r.read_begin and excluded.stamp > coalesce((
+	       select st.verified_to from streams st
+	       where st.integration_id = @integration and st.object = @object and st.lane = 'live' and st.part = ''), '-infinity'))`
 
 const addRechecks = `
 	insert into rechecks as k (integration_id, object, record_id, reason, not_before)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -65,6 +66,82 @@ func (s *Store) CompareRows(ctx context.Context, sourceID, object string, from, 
 		return err
 	})
 	return d, translate("compare with Salesforce", err)
+}
+
+// manyUnsettled is how many records are read again by Id; more are read as a stretch.
+const manyUnsettled = 500
+
+// Settle sees to it that every record was read after its stamp had settled. A stamp has
+// whole seconds, and a transaction may give a record the stamp that it has already and
+// commit long after: the stamp does not move, so only reading the record again shows it.
+// from is where the scan began and settled up to where it found everything settled.
+//
+// It works in steps: a mark is set, what was read before is asked for again, and when all
+// of that was read the next mark is set. It returns up to where the object is complete as
+// far as this goes, and how many records were asked for.
+func (s *Store) Settle(ctx context.Context, integrationID, sourceID, object string, stream, epoch int64, from, settled time.Time) (complete time.Time, asked int64, err error) {
+	err = s.inTx(ctx, "see to unsettled records", func(tx pgx.Tx) error {
+		complete, asked = settled, 0
+		var mark *time.Time
+		var order *int64
+		var now int64
+		err := tx.QueryRow(ctx, `
+			select settled_to, settled_order, (select last_value from read_order) from streams where id = $1 and epoch = $2 for update`,
+			stream, epoch).Scan(&mark, &order, &now)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil // the scan was of something else
+		}
+		if err != nil {
+			return err
+		}
+		// Records with a stamp behind after, and from, that were read before.
+		const unread = `
+			from records
+			where source_id = $1 and object = $2 and state in ('live', 'set_aside') and read_begin <= $3
+			  and stamp > greatest($4::timestamptz, $5::timestamptz) and stamp <= $6`
+		count := func(after *time.Time, upTo time.Time, readBefore int64) (n int64, oldest *time.Time, err error) {
+			err = tx.QueryRow(ctx, `select count(*), min(stamp)`+unread, sourceID, object, readBefore, from, after, upTo).Scan(&n, &oldest)
+			return n, oldest, err
+		}
+		if mark != nil && order != nil {
+			n, oldest, err := count(nil, *mark, *order)
+			if err != nil {
+				return err
+			}
+			if n > 0 { // of the last step: it is under way
+				complete = oldest.Add(-time.Second)
+				return nil
+			}
+			if !settled.After(*mark) {
+				return nil
+			}
+		}
+		n, oldest, err := count(mark, settled, now)
+		switch {
+		case err != nil:
+			return err
+		case n > manyUnsettled:
+			begin := from
+			if mark != nil && mark.After(from) {
+				begin = *mark
+			}
+			err = requestResync(ctx, tx, integrationID, object, begin, settled, "records were read before they had settled")
+		case n > 0:
+			_, err = tx.Exec(ctx, `
+				insert into rechecks (integration_id, object, record_id, reason)
+				select $7, $2, record_id, 'unsettled'`+unread+` on conflict do nothing`,
+				sourceID, object, now, from, mark, settled, integrationID)
+		}
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			asked, complete = n, oldest.Add(-time.Second)
+		}
+		_, err = tx.Exec(ctx, `update streams set settled_to = $2, settled_order = $3 where id = $1`, stream, settled, now)
+		return err
+	})
+	return complete, asked, err
 }
 
 // Verified is the result of a scan of a stream's tail.

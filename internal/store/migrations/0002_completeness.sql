@@ -67,6 +67,8 @@ create table followed (
 -- salesforce_rows, counted_at, stored_rows and counted_to belong together: rows with a
 -- stamp up to counted_to by COUNT() and by our own count.
 alter table streams
+    add column settled_to    timestamptz,        -- everything up to here had settled when read_order stood at settled_order:
+    add column settled_order bigint,             -- what was read before is read once more
     add column compare_after timestamptz not null default now(),   -- when the next comparison is due
     add column deletes_to    timestamptz,        -- the log of deletes was read up to here, by Salesforce's clock
     add column sweep_stamp   timestamptz,        -- the rolling comparison Id by Id: where it stands
