@@ -103,40 +103,49 @@ func (s *Store) Settle(ctx context.Context, integrationID, sourceID, object stri
 			err = tx.QueryRow(ctx, `select count(*), min(stamp)`+unread, sourceID, object, readBefore, from, after, upTo).Scan(&n, &oldest)
 			return n, oldest, err
 		}
+		askFor := func(n int64, after *time.Time, upTo time.Time, readBefore int64) error {
+			if n > manyUnsettled {
+				begin := from
+				if after != nil && after.After(from) {
+					begin = *after
+				}
+				var open bool
+				if err := tx.QueryRow(ctx, `select exists (select 1 from streams
+					where integration_id = $1 and object = $2 and lane = 'resync' and finished_at is null)`, integrationID, object).Scan(&open); err != nil || open {
+					return err
+				}
+				return requestResync(ctx, tx, integrationID, object, begin, upTo, "records were read before they had settled")
+			}
+			// A batch that is being read now began too early to answer one that was asked for before.
+			_, err := tx.Exec(ctx, `
+				insert into rechecks (integration_id, object, record_id, reason)
+				select $7, $2, record_id, 'unsettled'`+unread+`
+				on conflict (integration_id, object, record_id) do update set asked = excluded.asked`,
+				sourceID, object, readBefore, from, after, upTo, integrationID)
+			return err
+		}
 		if mark != nil && order != nil {
 			n, oldest, err := count(nil, *mark, *order)
 			if err != nil {
 				return err
 			}
-			if n > 0 { // of the last step: it is under way
+			if n > 0 { // of the last step: it is under way, or was overtaken by something
 				complete = oldest.Add(-time.Second)
-				return nil
+				return askFor(n, nil, *mark, *order)
 			}
 			if !settled.After(*mark) {
 				return nil
 			}
 		}
 		n, oldest, err := count(mark, settled, now)
-		switch {
-		case err != nil:
-			return err
-		case n > manyUnsettled:
-			begin := from
-			if mark != nil && mark.After(from) {
-				begin = *mark
-			}
-			err = requestResync(ctx, tx, integrationID, object, begin, settled, "records were read before they had settled")
-		case n > 0:
-			_, err = tx.Exec(ctx, `
-				insert into rechecks (integration_id, object, record_id, reason)
-				select $7, $2, record_id, 'unsettled'`+unread+` on conflict do nothing`,
-				sourceID, object, now, from, mark, settled, integrationID)
-		}
 		if err != nil {
 			return err
 		}
 		if n > 0 {
 			asked, complete = n, oldest.Add(-time.Second)
+			if err := askFor(n, mark, settled, now); err != nil {
+				return err
+			}
 		}
 		_, err = tx.Exec(ctx, `update streams set settled_to = $2, settled_order = $3 where id = $1`, stream, settled, now)
 		return err
