@@ -130,3 +130,45 @@ func TestVerifyLeavesAPausedIntegrationAlone(t *testing.T) {
 	require.Equal(t, calls, b.sim.Counters().Total)
 	require.Equal(t, before, b.verifiedTo())
 }
+
+// A transaction gives a record the stamp that it has already, and commits long after the
+// record was read again: the stamp does not move, and the text is another.
+func TestVerifyFindsALateChangeWithTheSameStamp(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]time.Duration{"after half a minute": 30 * time.Second, "after minutes": 7 * time.Minute, "after longer than transactions last": 40 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := connected(t, simforce.Options{Generate: 30}, mailObject)
+			b.settle()
+			b.clock.add(20 * time.Minute)
+			b.due()
+			b.settle()
+			mail := text(b.records("EmailMessage")[4], "Id")
+			b.update("EmailMessage", mail, simforce.Row{"TextBody": "at once"})
+			tx, err := b.sim.Begin("")
+			require.NoError(t, err)
+			row, err := tx.UpdateRecord("EmailMessage", mail, simforce.Write{Fields: simforce.Row{"TextBody": "late"}})
+			require.NoError(t, err)
+			stamp := row["SystemModstamp"].(time.Time)
+			units := b.units()
+			for range 4 {
+				b.clock.add(open / 4)
+				b.due()
+				b.settle()
+				require.Equal(t, "at once", b.comment(mail).Messages[0].Body.Text)
+				require.True(t, b.verifiedTo().Before(stamp), "complete up to %s is claimed while a change of %s is not visible", b.verifiedTo(), stamp)
+			}
+			require.Equal(t, units+1, b.units())
+			require.NoError(t, tx.Commit())
+			for range 3 {
+				b.clock.add(time.Minute)
+				b.due()
+				b.settle()
+			}
+			require.Equal(t, "late", b.comment(mail).Messages[0].Body.Text)
+			require.Equal(t, units+2, b.units())
+			require.False(t, b.verifiedTo().Before(stamp), "and then it is complete")
+			b.same()
+		})
+	}
+}
