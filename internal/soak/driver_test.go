@@ -720,9 +720,11 @@ func (r *run) heal() {
 	if r.away {
 		r.connect()
 	}
-	if r.live == nil {
-		r.settle()
+	if r.live != nil {
+		r.apply() // what was refused while it lasted is checked again, and not in a quarter of an hour
+		return
 	}
+	r.settle()
 }
 
 // settle ticks until nothing is due, with enough time passing for everything that

@@ -783,7 +783,7 @@ func (r *run) pause(g *rand.Rand) {
 }
 
 func (r *run) disconnect(g *rand.Rand) {
-	r.desire(store.DesiredDisconnected, flow.SignalPause)
+	r.desire(store.DesiredDisconnected, flow.SignalConfigChanged)
 	if err := r.auth.Disconnect(r.ctx, r.id); err != nil {
 		r.say("disconnect: %v", err)
 	}

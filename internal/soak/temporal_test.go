@@ -92,7 +92,7 @@ func (r *run) signal(name string) {
 	if r.live == nil || r.live.temporal == nil {
 		return
 	}
-	err := r.live.temporal.SignalWorkflow(r.ctx, flow.WorkflowID(r.spec.Project, r.spec.Integration), "", name, nil)
+	err := r.live.temporal.SignalWorkflow(r.ctx, flow.WorkflowID(r.spec.Project, r.spec.Integration), "", name, flow.SignalPayload{Written: true})
 	var unknown *serviceerror.NotFound
 	if !errors.As(err, &unknown) { // it has not been started yet
 		must(err, "signal "+name)
@@ -207,6 +207,12 @@ func TestScriptsThroughTemporal(t *testing.T) {
 
 	wrong := func(r *run, err error) {
 		if err != nil {
+			for _, at := range rows[struct{ Says string }](r.ctx, r.d, `
+				select format('desired %s, %s since %s: %s; connection %s %s', i.desired, i.status, i.status_since, i.status_reason, c.state, c.lost_reason) as says
+				from integrations i join connections c on c.integration_id = i.id where i.id = $1
+				union all select format('%s: %s %s; %s %s until %s', name, state, problem, fault_kind, fault_message, retry_at) from objects where integration_id = $1`, r.id) {
+				t.Logf("seed %d: %s", r.set.seed, at.Says)
+			}
 			t.Errorf("seed %d: %v\n--- setup: %s\n--- script: %s\n--- the last of what happened:\n%s", r.set.seed, err, r.set, liveScript(r.set.seed),
 				strings.Join(r.trail[max(0, len(r.trail)-30):], "\n"))
 		}
