@@ -8,7 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"salesforcesync/internal/config"
+	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/simforce"
 	"salesforcesync/internal/store"
 )
@@ -387,4 +389,26 @@ func TestResyncIsNotStarvedByNews(t *testing.T) {
 	require.NotEmpty(t, b.seed.Strings(`select reason from streams where lane = 'resync' and finished_at is not null`))
 	b.settle()
 	b.same()
+}
+
+// An org whose log of deletes may not be read: deletes are found by the counts, and no
+// record waits for the log for ever.
+func TestLogOfDeletesThatMayNotBeRead(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{Generate: 30}, mailObject)
+	b.settle()
+	b.clock.add(time.Hour)
+	mail := text(b.records("EmailMessage")[7], "Id")
+	require.NoError(t, b.sim.DeleteRecord("", mail, true))
+	b.orgs.refuse = func(ask salesforce.Ask) error {
+		if _, ok := ask.(salesforce.AskDeleted); ok {
+			return fault.New(fault.Permission, "the log of deletes may not be read")
+		}
+		return nil
+	}
+	b.compared()
+	require.Equal(t, store.RecordInvisible, b.state(mail))
+	theirs, ours := b.counted()
+	require.Equal(t, theirs, ours)
+	require.Empty(t, b.seed.Strings(`select record_id from rechecks`))
 }

@@ -60,7 +60,9 @@ func (l *deleteLog) save(ctx context.Context) error {
 		l.to = l.from.Add(l.to.Sub(l.from) / 2) // the rest is read the next time
 		return l.read(ctx)
 	}
-	if l.answer.Err != nil {
+	// A log that may not be read, or is not there, names nothing: then counts find deletes,
+	// and absence is judged without it.
+	if l.answer.Err != nil && !fault.Is(l.answer.Err, fault.Permission, fault.NotFound, fault.Config, fault.Internal) {
 		return l.answer.Err
 	}
 	log := make([]store.Deletion, 0, len(l.answer.Deleted.Records))

@@ -74,6 +74,7 @@ type orgs struct {
 	then func(n int, q string) // after query number n was answered
 
 	describes describes
+	refuse    func(salesforce.Ask) error // answers of questions that Salesforce refuses; set before anything runs
 }
 
 // describes counts calls that carried questions to describe, these questions, and those
@@ -81,6 +82,14 @@ type orgs struct {
 type describes struct{ calls, parts, unchanged int }
 
 func (o *orgs) Org(id string) poll.Salesforce { return asking{o.auth.Org(id), o} }
+
+// refused is what Salesforce says to a question that a test lets it refuse; nil for others.
+func (o *orgs) refused(ask salesforce.Ask) error {
+	if o.refuse == nil {
+		return nil
+	}
+	return o.refuse(ask)
+}
 
 func (o *orgs) during(then func(n int, q string)) {
 	o.mu.Lock()
@@ -117,6 +126,11 @@ func (a asking) Query(ctx context.Context, q string, o salesforce.QueryOptions) 
 
 func (a asking) Together(ctx context.Context, asks []salesforce.Ask) ([]salesforce.Answer, error) {
 	out, err := a.Client.Together(ctx, asks)
+	for i := range out {
+		if refused := a.orgs.refused(asks[i]); refused != nil {
+			out[i].Err = refused
+		}
+	}
 	var d describes
 	for i, q := range asks {
 		switch q := q.(type) {
