@@ -242,9 +242,8 @@ func probeQuery(group []probe) (string, error) {
 func (k *tick) probed(p probe, a salesforce.Answer) error {
 	if a.Err != nil {
 		k.news(p.owner)
-		return nil
 	}
-	for _, row := range a.Page.Rows {
+	for _, row := range a.Page.Rows { // none if it failed
 		newest, err := positionOf(row, p.stamp)
 		if err != nil {
 			return err
@@ -314,7 +313,11 @@ func (k *tick) askParents(o *store.TargetObject, d store.Dependency, planned Dep
 		if tail.beyond(d.Hi) {
 			k.news(o)
 		}
-		return k.service.Store.SaveDependencyVerified(ctx, k.target.IntegrationID, o.Name, d, tail.complete)
+		again, err := k.service.Store.SaveDependencyVerified(ctx, k.target.IntegrationID, o.Name, d, tail.complete)
+		if again > 0 {
+			k.news(o)
+		}
+		return err
 	})
 	return nil
 }

@@ -96,15 +96,6 @@ var kinds = []kind{
 	},
 }
 
-func kindOf(object string) *kind {
-	for i := range kinds {
-		if kinds[i].name == object {
-			return &kinds[i]
-		}
-	}
-	return nil
-}
-
 func hexOf(s string) string { return hex.EncodeToString([]byte(s)) }
 
 // oneLine is a text on one line, without control characters.

@@ -95,7 +95,7 @@ func (s *Store) NoteParents(ctx context.Context, integrationID, object string, d
 		insert into followed as f (integration_id, object, path, parent, record_id, stamp, pending)
 		select $1, $2, $3, $4, t.id, t.stamp, true from unnest($5::text[], $6::timestamptz[]) as t (id, stamp)
 		where exists (select 1 from dependencies d where (d.integration_id, d.object, d.path, d.parent) = ($1, $2, $3, $4))
-		on conflict (integration_id, object, path, parent, record_id) do update set stamp = excluded.stamp, pending = true
+		on conflict (integration_id, object, path, parent, record_id) do update set stamp = excluded.stamp, pending = true, settled = false
 		where f.stamp < excluded.stamp`, integrationID, object, d.Path, d.Parent, ids, stamps)
 	return tag.RowsAffected(), translate("note changed parents", err)
 }
@@ -130,7 +130,7 @@ func (s *Store) FollowDependency(ctx context.Context, ref flow.BatchRef, integra
 		_, err = tx.Exec(ctx, `
 			insert into followed as f (integration_id, object, path, parent, record_id, stamp)
 			select $1, $2, $3, $4, t.id, t.stamp from unnest($5::text[], $6::timestamptz[]) as t (id, stamp)
-			on conflict (integration_id, object, path, parent, record_id) do update set stamp = excluded.stamp, pending = false
+			on conflict (integration_id, object, path, parent, record_id) do update set stamp = excluded.stamp, pending = false, settled = f.settled and f.stamp = excluded.stamp
 			where f.stamp <= excluded.stamp`, integrationID, ref.Object, d.Path, d.Parent, ids, stamps)
 		return err
 	})
@@ -149,18 +149,28 @@ func (s *Store) FollowPending(ctx context.Context, integrationID, object string,
 }
 
 // SaveDependencyVerified notes that no change of the dependency's parents up to to can
-// have been missed. What was remembered to know that is forgotten.
-func (s *Store) SaveDependencyVerified(ctx context.Context, integrationID, object string, d Dependency, to time.Time) error {
-	return s.inTx(ctx, "store how far parents were followed", func(tx pgx.Tx) error {
+// have been missed. Parents whose stamp has settled by then are followed once more: a late
+// commit may have given one the stamp that it had already. It returns how many those are.
+// What was remembered of the others is forgotten.
+func (s *Store) SaveDependencyVerified(ctx context.Context, integrationID, object string, d Dependency, to time.Time) (again int64, err error) {
+	err = s.inTx(ctx, "store how far parents were followed", func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `
 			update dependencies set verified_to = greatest(verified_to, $5)
 			where (integration_id, object, path, parent) = ($1, $2, $3, $4)`, integrationID, object, d.Path, d.Parent, to); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `
+		if _, err := tx.Exec(ctx, `
 			delete from followed
-			where (integration_id, object, path, parent) = ($1, $2, $3, $4) and stamp < $5 and not pending`,
+			where (integration_id, object, path, parent) = ($1, $2, $3, $4) and stamp < $5 and settled and not pending`,
+			integrationID, object, d.Path, d.Parent, to); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `
+			update followed set pending = true, settled = true
+			where (integration_id, object, path, parent) = ($1, $2, $3, $4) and stamp <= $5 and not settled`,
 			integrationID, object, d.Path, d.Parent, to)
+		again = tag.RowsAffected()
 		return err
 	})
+	return again, err
 }

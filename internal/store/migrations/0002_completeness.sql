@@ -57,6 +57,7 @@ create table followed (
     record_id      text collate "C" not null,
     stamp          timestamptz not null,
     pending        boolean not null default false,   -- its children are still to be noted
+    settled        boolean not null default false,   -- they were noted, or are to be, after its stamp had settled
     primary key (integration_id, object, path, parent, record_id),
     foreign key (integration_id, object, path, parent) references dependencies on delete cascade
 );
