@@ -619,6 +619,13 @@ func (r *run) share(g *rand.Rand) error {
 	}
 	id := text(row, "Id")
 	r.hidden[id] = true
+	for _, o := range r.objects {
+		for child, s := range o.now {
+			if s.gone && s.parent == id { // the log of deletes hides what its parent hides
+				o.untold[child] = true
+			}
+		}
+	}
 	return r.sim.SetRowVisible("", simforce.SyncUser, id, false)
 }
 

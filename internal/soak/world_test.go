@@ -56,6 +56,7 @@ type state struct {
 	gone    bool // no row at all
 	in      bool // within the condition
 	seen    bool // by the integration user, should it not be deleted
+	parent  string
 	slipped bool // it came to be seen or within the condition and no stamp tells of it
 	text    string
 	print   string
@@ -170,6 +171,7 @@ func (w *world) stateOf(o *object, row simforce.Row, p parents) *state {
 	s.deleted = row["IsDeleted"] == true
 	s.in = o.counts(row) && o.where.holds(row, p)
 	s.seen = w.sees(o.name, row)
+	s.parent = text(row, "ParentId")
 	parent := p.caseOf(row)
 	s.raw = fmt.Sprint(o.renamed, row["Subject"], "\x00", row["TextBody"], "\x00", row["HtmlBody"], "\x00", row["FromName"], row["FromAddress"], row["ToAddress"],
 		row["Status"], row["ParentId"], row["CommentBody"], row["Feedback__c"], "\x00", row["Submitted__c"], row["Score__c"], row["Incoming"], row["MessageDate"], row["CreatedDate"],
