@@ -67,17 +67,17 @@ var bends = []bend{
 		why:   "neither a changed file nor a second attempt ends the work under way",
 		blind: true,
 		forget: `
-			create function virtual.same_epoch() returns trigger language plpgsql as 'begin new.epoch := old.epoch; return new; end';
-			create trigger same_epoch before update of epoch on streams for each row execute function virtual.same_epoch();
-			create function virtual.same_attempt() returns trigger language plpgsql as 'begin new.attempt := old.attempt; return new; end';
-			create trigger same_attempt before update of attempt on batches for each row execute function virtual.same_attempt()`,
+			create function simtime.same_epoch() returns trigger language plpgsql as 'begin new.epoch := old.epoch; return new; end';
+			create trigger same_epoch before update of epoch on streams for each row execute function simtime.same_epoch();
+			create function simtime.same_attempt() returns trigger language plpgsql as 'begin new.attempt := old.attempt; return new; end';
+			create trigger same_attempt before update of attempt on batches for each row execute function simtime.same_attempt()`,
 	},
 	{
 		name: "no read order",
 		why:  "an older reading with the same stamp replaces a newer one",
 		forget: `
-			create function virtual.no_order() returns trigger language plpgsql as 'begin new.read_begin := 0; new.read_end := 0; return new; end';
-			create trigger no_order before insert or update on records for each row execute function virtual.no_order()`,
+			create function simtime.no_order() returns trigger language plpgsql as 'begin new.read_begin := 0; new.read_end := 0; return new; end';
+			create trigger no_order before insert or update on records for each row execute function simtime.no_order()`,
 	},
 }
 

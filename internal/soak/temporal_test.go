@@ -31,6 +31,7 @@ import (
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/secret"
 	"salesforcesync/internal/store"
+	"salesforcesync/internal/store/simtime"
 )
 
 // live is what scripts that run through Temporal share: a namespace, the shipped worker,
@@ -53,7 +54,7 @@ func (l *live) pass(ctx context.Context, d *database, by time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ahead := time.Duration(l.ahead.Add(int64(by)))
-	d.exec(ctx, `update virtual.clock set ahead = $1`, ahead)
+	d.exec(ctx, `update simtime.clock set ahead = $1`, ahead)
 }
 
 // start starts the worker.
@@ -170,7 +171,7 @@ func TestScriptsThroughTemporal(t *testing.T) {
 	require.NotEmpty(t, address, "TEST_TEMPORAL_ADDRESS is not set: run the tests with `make test`, or name a Temporal server")
 	first, n := firstSeed(t), envNumber(t, "SOAK_LIVE", 10)
 	t.Logf("measured: SOAK_SEED=%d and the %d seeds after it", first, n-1)
-	d := newDatabaseOn(t, runningClock)
+	d := newDatabaseOn(t, simtime.Running)
 	temporal, inNamespace := namespace(t, address)
 	l := &live{temporal: temporal, program: filepath.Join(t.TempDir(), "worker")}
 	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", l.program, "./worker")

@@ -28,14 +28,28 @@ type Database struct {
 	clock        *pgx.Conn
 }
 
-// clock is searched before PostgreSQL's own functions. Defaults of columns were bound to
-// the real now() when the tables were made.
-const clock = `
-	create schema simtime;
-	create table simtime.clock (t timestamptz not null);
-	insert into simtime.clock values ('2000-01-01T00:00:00Z');
-	create function simtime.now() returns timestamptz language sql stable parallel safe as 'select t from simtime.clock';
-	create function simtime.clock_timestamp() returns timestamptz language sql stable parallel safe as 'select t from simtime.clock';
+// Clock is the SQL of a clock that takes the place of PostgreSQL's own.
+type Clock string
+
+// Standing stands until its row in simtime.clock (t) is set; Running runs beside the real
+// clock, ahead of it by simtime.clock (ahead).
+const (
+	Standing Clock = `
+		create schema simtime;
+		create table simtime.clock (t timestamptz not null);
+		insert into simtime.clock values ('2000-01-01T00:00:00Z');
+		create function simtime.now() returns timestamptz language sql stable parallel safe as 'select t from simtime.clock';
+		create function simtime.clock_timestamp() returns timestamptz language sql stable parallel safe as 'select t from simtime.clock';`
+	Running Clock = `
+		create schema simtime;
+		create table simtime.clock (ahead interval not null);
+		insert into simtime.clock values ('0');
+		create function simtime.now() returns timestamptz language sql stable parallel safe as 'select pg_catalog.now() + ahead from simtime.clock';
+		create function simtime.clock_timestamp() returns timestamptz language sql volatile parallel safe as 'select pg_catalog.clock_timestamp() + ahead from simtime.clock';`
+)
+
+// defaults of columns were bound to the real now() when the tables were made.
+const defaults = `
 	do $$
 	declare r record;
 	begin
@@ -46,6 +60,24 @@ const clock = `
 			execute format('alter table %s alter column %I set default simtime.now()', r.tab, r.col);
 		end loop;
 	end $$`
+
+// Install puts the clock into a migrated database. It is in force for those who connect by
+// the URL that [URL] makes.
+func Install(ctx context.Context, conn *pgx.Conn, clock Clock) error {
+	if _, err := conn.Exec(ctx, string(clock)+defaults); err != nil {
+		return fault.Wrap(fault.Internal, err, "put a clock in front of PostgreSQL's")
+	}
+	return nil
+}
+
+// URL is the database's URL with the clock's schema searched before PostgreSQL's own.
+func URL(database *url.URL) string {
+	u := *database
+	q := u.Query()
+	q.Set("search_path", "simtime,pg_catalog,public")
+	u.RawQuery = q.Encode()
+	return u.String()
+}
 
 // New makes a database on the server, whose user may create some. Close drops it.
 func New(ctx context.Context, server string, keys *secret.KeyRing) (*Database, error) {
@@ -78,13 +110,10 @@ func (d *Database) open(ctx context.Context, u *url.URL, keys *secret.KeyRing) e
 	if d.clock, err = pgx.Connect(ctx, u.String()); err != nil {
 		return fault.Wrap(fault.Unreachable, err, "open the simulation's database")
 	}
-	if _, err := d.clock.Exec(ctx, clock); err != nil {
-		return fault.Wrap(fault.Internal, err, "put a clock in front of PostgreSQL's")
+	if err := Install(ctx, d.clock, Standing); err != nil {
+		return err
 	}
-	q := u.Query()
-	q.Set("search_path", "simtime,pg_catalog,public")
-	u.RawQuery = q.Encode()
-	d.Store, err = store.Open(ctx, u.String(), store.Options{Keys: keys, ApplicationName: "simulation", MaxConns: 4})
+	d.Store, err = store.Open(ctx, URL(u), store.Options{Keys: keys, ApplicationName: "simulation", MaxConns: 4})
 	return err
 }
 
