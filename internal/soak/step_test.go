@@ -629,8 +629,11 @@ func (r *run) share(g *rand.Rand) error {
 	return r.sim.SetRowVisible("", simforce.SyncUser, id, false)
 }
 
+// toggleViewAll gives View All on an object or takes it away. Mails and comments have none of
+// their own: they follow their case. With one, a child of a hidden case would be seen, and
+// nobody could see that its case changes.
 func (r *run) toggleViewAll(g *rand.Rand) error {
-	name := append([]string{"Case"}, mailObject, noteObject, surveyObject)[g.IntN(4)]
+	name := []string{"Case", surveyObject}[g.IntN(2)]
 	r.viewAll[name] = !r.viewAll[name]
 	return r.sim.SetViewAll("", simforce.SyncUser, name, r.viewAll[name])
 }
