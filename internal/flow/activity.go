@@ -32,5 +32,7 @@ var (
 	Transform = Activity[BatchRef, TransformResult]{Name: "Transform"}
 	Upsert    = Activity[BatchRef, UpsertResult]{Name: "Upsert"}
 	Report    = Activity[ReportParams, ReportResult]{Name: "Report"}
-	Steer     = Activity[SteerParams, SteerResult]{Name: "Steer"}
+	// BackfillStep lays a backfill out, looks after its jobs, and says which pages can be read.
+	BackfillStep = Activity[BackfillStepParams, BackfillStepResult]{Name: "BackfillStep"}
+	Steer        = Activity[SteerParams, SteerResult]{Name: "Steer"}
 )

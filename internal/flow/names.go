@@ -5,11 +5,17 @@ import "strings"
 // WorkflowIntegration is the type of the one workflow of an integration.
 const WorkflowIntegration = "Integration"
 
+// WorkflowBackfill is the type of the workflow of one object's large load. It runs beside
+// the integration's, for as long as the load takes.
+const WorkflowBackfill = "Backfill"
+
 // Task queues, so that each stage scales apart.
 const (
 	QueueIntegrations = "integrations"      // workflows
 	QueuePoll         = "integrations-poll" // Watch, Check and Poll: few CPU, long waits
 	QueueLoad         = "integrations-load" // Transform and Upsert: CPU and database
+	// QueueBackfill has the stages of backfills, which would else stand before live work.
+	QueueBackfill = "integrations-backfill"
 )
 
 // Signals. Their payload is optional (see SignalPayload): what changed is in
@@ -22,6 +28,10 @@ const (
 	SignalSyncNow        = "sync-now"
 	SignalConfigChanged  = "config-changed"
 )
+
+// SignalCancel ends a backfill; what it has loaded stays. Backfills hear [SignalPause] and
+// [SignalResume], too.
+const SignalCancel = "cancel"
 
 // QueryStatus answers with a [Status].
 const QueryStatus = "status"
@@ -51,6 +61,11 @@ const (
 // WorkflowID is the id of an integration's workflow: integration/<project>/<integration>.
 func WorkflowID(project, integration string) string {
 	return "integration/" + project + "/" + integration
+}
+
+// BackfillID is the id of the workflow of an object's backfill: backfill/<project>/<integration>/<object>.
+func BackfillID(project, integration, object string) string {
+	return "backfill/" + project + "/" + integration + "/" + object
 }
 
 // SplitName splits "<project>/<integration>" as people write it; ok is false for

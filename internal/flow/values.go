@@ -155,6 +155,8 @@ type WatchResult struct {
 	Objects  int           `json:"objects,omitempty"`  // objects configured
 	Invalid  []ObjectFault `json:"invalid,omitempty"`  // objects that the last check refused
 	Faults   []ObjectFault `json:"faults,omitempty"`   // objects that could not be asked this time
+	// Backfills names objects with a backfill that no workflow looks after: start one for each.
+	Backfills []string `json:"backfills,omitempty"`
 }
 
 // News names an object with something new and the batch that will hold it.
@@ -232,7 +234,61 @@ type SteerParams struct {
 	Project     string `json:"project"`
 	Integration string `json:"integration"`
 	Signal      string `json:"signal"`
+	Object      string `json:"object,omitempty"` // the signal is for this object's backfill
 }
 
 // SteerResult is empty.
 type SteerResult struct{}
+
+// BackfillParams is the input of the Backfill workflow. State is set by continue-as-new only.
+type BackfillParams struct {
+	Project     string         `json:"project"`
+	Integration string         `json:"integration"`
+	Object      string         `json:"object"`
+	State       *BackfillState `json:"state,omitempty"`
+}
+
+// BackfillState is what one run of a Backfill hands to the next.
+type BackfillState struct {
+	Totals Counts    `json:"totals"`
+	Pages  int64     `json:"pages,omitempty"`
+	Began  time.Time `json:"began,omitzero"`
+	Runs   int       `json:"runs,omitempty"`
+}
+
+// BackfillStepParams asks for the next pages of an object's backfill. The activity waits a
+// while for one to be ready.
+type BackfillStepParams struct {
+	Project     string `json:"project"`
+	Integration string `json:"integration"`
+	Object      string `json:"object"`
+	// Busy are the streams of parts that must not be given out: a page of theirs is under way, or they wait
+	// after a failure.
+	Busy []int64 `json:"busy,omitempty"`
+	// Fault is what parts wait for, to be shown; nil when nothing is wrong.
+	Fault *ObjectFault `json:"fault,omitempty"`
+	Until time.Time    `json:"until,omitzero"` // when they are tried again
+}
+
+// Outcomes of BackfillStep, beside those of Watch that it shares (paused, awaiting
+// authorization, disconnected, deleted).
+const (
+	OutcomeOpen      = "open"      // Ready pages can be read; none may be ready yet
+	OutcomeDone      = "done"      // everything is loaded: end
+	OutcomeCancelled = "cancelled" // somebody ended it, or its object changed: end
+)
+
+// BackfillStepResult says how a backfill stands.
+type BackfillStepResult struct {
+	Outcome string `json:"outcome"`
+	Reason  string `json:"reason,omitempty"`
+	Hint    string `json:"hint,omitempty"`
+	// Ready are the next pages that can be read, one of each part, as many as should be under
+	// way beside the busy ones.
+	Ready    []BatchRef `json:"ready,omitempty"`
+	Parts    int        `json:"parts"` // known so far
+	Done     int        `json:"done"`  // of these, loaded
+	Planned  bool       `json:"planned"`
+	Expected int64      `json:"expected"` // rows
+	Rows     int64      `json:"rows"`     // loaded
+}

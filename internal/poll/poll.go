@@ -292,7 +292,7 @@ func (r *reading) flush(ctx context.Context) error {
 		return nil
 	}
 	r.sum.Write(r.chunk.Bytes())
-	if err := r.service.Store.AddChunk(ctx, r.batch, r.seal.Chunks, r.ids, r.chunk.Bytes()); err != nil {
+	if err := r.service.Store.AddChunk(ctx, r.batch, store.Chunk{Number: r.seal.Chunks, Format: store.FormatJSON, IDs: r.ids, Data: r.chunk.Bytes()}); err != nil {
 		return err
 	}
 	r.seal.Chunks++

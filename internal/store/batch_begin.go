@@ -24,6 +24,7 @@ type Batch struct {
 	ReadBegin     int64
 	Checksum      []byte // SHA-256 of the records' bytes in order; nil while reading
 	Counts        flow.Counts
+	Skipped       int64 // of Rows: what is stored already, and was not staged
 }
 
 // Batch states.
@@ -137,13 +138,13 @@ func readBatch(ctx context.Context, q querier, ref flow.BatchRef) (*Batch, error
 	err := q.QueryRow(ctx, `
 		select st.integration_id, i.source_id, st.object, b.state, b.attempt, b.chunks, b.rows, b.bytes, b.more, b.read_begin, b.checksum,
 		       b.created, b.text_changed, b.metadata_changed, b.unchanged, b.stale, b.set_aside, b.deleted,
-		       b.filtered, b.invisible, b.units
+		       b.filtered, b.invisible, b.units, b.skipped
 		from batches b join streams st on st.id = b.stream_id join integrations i on i.id = st.integration_id
 		where (b.stream_id, b.epoch, b.seq) = ($1, $2, $3)`,
 		ref.Stream, ref.Epoch, ref.Seq).Scan(
 		&b.IntegrationID, &b.SourceID, &b.Object, &b.State, &b.Attempt, &b.Chunks, &b.Rows, &b.Bytes, &b.More, &b.ReadBegin, &b.Checksum,
 		&c.Created, &c.TextChanged, &c.MetadataChanged, &c.Unchanged, &c.Stale, &c.SetAside, &c.Deleted,
-		&c.Filtered, &c.Invisible, &c.Units)
+		&c.Filtered, &c.Invisible, &c.Units, &b.Skipped)
 	c.Rows = b.Rows
 	return b, err
 }
@@ -165,7 +166,14 @@ type Seal struct {
 	ServerTime time.Time // Salesforce's Date of the first answer
 	To         Position  // where the live cursor goes; zero = stays
 	Rechecked  []string  // Ids that were asked for by name and are answered
-	Final      bool      // the lane ends with this batch (resync)
+	Final      bool      // the lane ends with this batch (resync, backfill)
+
+	// Of a page of a backfill only.
+	Skipped     int64  // of Rows: records that are the stored ones to the letter and are not in the chunks
+	Fetched     int64  // rows as they came, repetitions too
+	NextLocator string // where the next page begins; "" = this is the last one
+	ReadBegin   int64  // read order before the job was asked for, and after it was complete; 0 = when the batch was read
+	ReadEnd     int64
 }
 
 // SealBatch ends the reading, once. fault.Fenced when another attempt has taken
@@ -181,10 +189,13 @@ func (s *Store) SealBatch(ctx context.Context, b *Batch, seal Seal) error {
 	}
 	tag, err := s.pool.Exec(ctx, `
 		update batches set state = 'sealed', chunks = $5, rows = $6, bytes = $7, checksum = $8, more = $9,
-			server_time = $10, to_stamp = $11, to_id = $12, rechecked = $13, final = $14, read_end = nextval('read_order')
+			server_time = $10, to_stamp = $11, to_id = $12, rechecked = $13, final = $14,
+			skipped = $15, fetched = $16, next_locator = nullif($17, ''),
+			read_begin = coalesce(nullif($18, 0), read_begin), read_end = coalesce(nullif($19, 0), nextval('read_order'))
 		where (stream_id, epoch, seq) = ($1, $2, $3) and attempt = $4 and state = 'reading'`,
 		b.Stream, b.Epoch, b.Seq, b.Attempt, seal.Chunks, seal.Rows, seal.Bytes, seal.Checksum, seal.More,
-		nullTime(seal.ServerTime), nullTime(seal.To.Stamp), toID, rechecked, seal.Final)
+		nullTime(seal.ServerTime), nullTime(seal.To.Stamp), toID, rechecked, seal.Final,
+		seal.Skipped, seal.Fetched, seal.NextLocator, seal.ReadBegin, seal.ReadEnd)
 	if err != nil {
 		return translate("seal the batch", err)
 	}

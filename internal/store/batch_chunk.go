@@ -16,33 +16,47 @@ var (
 	chunkDecoder, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
 )
 
-// AddChunk stores one chunk of the batch's current attempt: the records with these Ids as
-// JSON lines, as Salesforce gave them. fault.Fenced when another attempt has taken over.
-func (s *Store) AddChunk(ctx context.Context, b *Batch, chunk int, ids []string, lines []byte) error {
+// Formats of a chunk.
+const (
+	FormatJSON = "json" // JSON lines, as the REST API writes records
+	FormatCSV  = "csv"  // a header line and rows, as the Bulk API writes them
+)
+
+// Chunk is some of a batch's records as Salesforce gave them.
+type Chunk struct {
+	Number int      // in the batch, from 0
+	Format string   // FormatJSON or FormatCSV
+	IDs    []string // of its records
+	Data   []byte
+}
+
+// AddChunk stores one chunk of the batch's current attempt. fault.Fenced when another
+// attempt has taken over.
+func (s *Store) AddChunk(ctx context.Context, b *Batch, c Chunk) error {
 	// An attempt that was given up may still be running: it must leave nothing behind.
 	tag, err := s.pool.Exec(ctx, `
-		insert into raw_chunks (stream_id, epoch, seq, attempt, chunk, rows, bytes, payload, ids)
-		select stream_id, epoch, seq, attempt, $5, $6, $7, $8, $9 from batches
+		insert into raw_chunks (stream_id, epoch, seq, attempt, chunk, rows, bytes, payload, ids, format)
+		select stream_id, epoch, seq, attempt, $5, $6, $7, $8, $9, $10 from batches
 		where (stream_id, epoch, seq) = ($1, $2, $3) and attempt = $4 and state = 'reading'`,
-		b.Stream, b.Epoch, b.Seq, b.Attempt, chunk, len(ids), len(lines), encodeChunk(lines), ids)
+		b.Stream, b.Epoch, b.Seq, b.Attempt, c.Number, len(c.IDs), len(c.Data), encodeChunk(c.Data), c.IDs, c.Format)
 	if err == nil && tag.RowsAffected() == 0 {
 		return fault.New(fault.Fenced, "batch %d of stream %d: another attempt took over", b.Seq, b.Stream)
 	}
 	return translate("stage a chunk", err)
 }
 
-// ReadChunk returns the JSON lines of one chunk of a sealed batch.
-func (s *Store) ReadChunk(ctx context.Context, b *Batch, chunk int) ([]byte, error) {
+// ReadChunk returns one chunk of a sealed batch, without its Ids.
+func (s *Store) ReadChunk(ctx context.Context, b *Batch, number int) (Chunk, error) {
+	c := Chunk{Number: number}
 	var payload []byte
 	err := s.pool.QueryRow(ctx, `
-		select payload from raw_chunks where (stream_id, epoch, seq, attempt, chunk) = ($1, $2, $3, $4, $5)`,
-		b.Stream, b.Epoch, b.Seq, b.Attempt, chunk).Scan(&payload)
+		select payload, format from raw_chunks where (stream_id, epoch, seq, attempt, chunk) = ($1, $2, $3, $4, $5)`,
+		b.Stream, b.Epoch, b.Seq, b.Attempt, number).Scan(&payload, &c.Format)
 	if err != nil {
-		return nil, translate("read a chunk", err)
+		return c, translate("read a chunk", err)
 	}
-	lines, err := chunkDecoder.DecodeAll(payload, nil)
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "chunk %d of batch %d of stream %d does not decompress", chunk, b.Seq, b.Stream)
+	if c.Data, err = chunkDecoder.DecodeAll(payload, nil); err != nil {
+		return c, fault.Wrap(fault.Internal, err, "chunk %d of batch %d of stream %d does not decompress", number, b.Seq, b.Stream)
 	}
-	return lines, nil
+	return c, nil
 }

@@ -120,7 +120,7 @@ func (l *lane) seal(b *store.Batch, rows int, rechecked ...string) {
 	l.t.Helper()
 	lines := make([]byte, rows)
 	sum := sha256.Sum256(lines)
-	require.NoError(l.t, l.db.AddChunk(l.t.Context(), b, 0, make([]string, rows), lines))
+	require.NoError(l.t, l.db.AddChunk(l.t.Context(), b, store.Chunk{Number: 0, Format: store.FormatJSON, IDs: make([]string, rows), Data: lines}))
 	require.NoError(l.t, l.db.SealBatch(l.t.Context(), b, store.Seal{Chunks: 1, Rows: int64(rows), Bytes: int64(rows), Checksum: sum[:],
 		ServerTime: l.clock, Rechecked: rechecked}))
 }

@@ -69,8 +69,8 @@ func (s *Store) Upsert(ctx context.Context, ref flow.BatchRef) (result flow.Upse
 			ref.Stream, ref.Epoch, ref.Seq).Scan(&staged); err != nil {
 			return err
 		}
-		if b.State != BatchTransformed || staged != b.Rows {
-			return fault.New(fault.Stale, "batch %d of stream %d has %d of %d cleaned rows", ref.Seq, ref.Stream, staged, b.Rows)
+		if b.State != BatchTransformed || staged != b.Rows-b.Skipped {
+			return fault.New(fault.Stale, "batch %d of stream %d has %d of %d cleaned rows", ref.Seq, ref.Stream, staged, b.Rows-b.Skipped)
 		}
 		if result.Counts, erased, err = merge(ctx, tx, b); err != nil {
 			return err
@@ -342,7 +342,7 @@ const closeBatch = `
 	), closed as (
 		update batches b set state = 'applied', applied_at = now(),
 			created = counts.created, text_changed = counts.text_changed, metadata_changed = counts.metadata_changed,
-			unchanged = counts.unchanged, stale = counts.stale, set_aside = counts.set_aside, deleted = counts.deleted,
+			unchanged = counts.unchanged + b.skipped, stale = counts.stale, set_aside = counts.set_aside, deleted = counts.deleted,
 			filtered = counts.filtered, invisible = counts.invisible,
 			units = @units
 		from counts

@@ -46,7 +46,7 @@ func TestBeginBatchMeetsASealThatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	l := newLane(t, config.DeletedTombstone)
 	b := l.begin()
-	require.NoError(t, l.db.AddChunk(t.Context(), b, 0, []string{idA}, []byte("x")))
+	require.NoError(t, l.db.AddChunk(t.Context(), b, store.Chunk{Number: 0, Format: store.FormatJSON, IDs: []string{idA}, Data: []byte("x")}))
 	commit := l.holding(`update batches set state = 'sealed', chunks = 1, rows = 1, checksum = 'sum', read_end = nextval('read_order')`)
 	begun := make(chan *store.Batch, 1)
 	go func() {
@@ -61,7 +61,7 @@ func TestBeginBatchMeetsASealThatIsUnderWay(t *testing.T) {
 	require.Equal(t, 1, found.Attempt)
 	lines, err := l.db.ReadChunk(t.Context(), found, 0)
 	require.NoError(t, err, "what was sealed is still there")
-	require.Equal(t, "x", string(lines))
+	require.Equal(t, "x", string(lines.Data))
 }
 
 func TestUpsertOfOneBatchByTwo(t *testing.T) {

@@ -246,7 +246,7 @@ func TestUpsertMovesTheCursorAndCounts(t *testing.T) {
 	t.Parallel()
 	l := newLane(t, config.DeletedTombstone)
 	b := l.begin()
-	require.NoError(t, l.db.AddChunk(t.Context(), b, 0, []string{idA}, []byte("x")))
+	require.NoError(t, l.db.AddChunk(t.Context(), b, store.Chunk{Number: 0, Format: store.FormatJSON, IDs: []string{idA}, Data: []byte("x")}))
 	require.NoError(t, l.db.SealBatch(t.Context(), b, store.Seal{Chunks: 1, Rows: 1, Bytes: 1, Checksum: []byte("sum"), More: true,
 		ServerTime: l.clock, To: store.Position{Stamp: at(5), ID: idB}}))
 	require.NoError(t, l.stage(l.ref, 7, mail{id: idA, stamp: at(0), raw: "one"}))

@@ -47,7 +47,7 @@ func sealed(t *testing.T, checksum []byte, chunks ...[][]byte) (*store.Store, *s
 		sum.Write(lines)
 		seal.Rows += int64(len(records))
 		seal.Bytes += int64(len(lines))
-		require.NoError(t, db.AddChunk(t.Context(), b, i, make([]string, len(records)), lines))
+		require.NoError(t, db.AddChunk(t.Context(), b, store.Chunk{Number: i, Format: store.FormatJSON, IDs: make([]string, len(records)), Data: lines}))
 	}
 	if seal.Checksum = checksum; checksum == nil {
 		seal.Checksum = sum.Sum(nil)

@@ -253,12 +253,12 @@ func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.Transfo
 	err = t.Store.StageRows(ctx, b, clean.Version, func(add func(store.StagedRow) error) error {
 		result.Comments, result.SetAside = 0, 0
 		for chunk := range b.Chunks {
-			lines, err := t.Store.ReadChunk(ctx, b, chunk)
+			raw, err := t.Store.ReadChunk(ctx, b, chunk)
 			if err != nil {
 				return err
 			}
-			sum.Write(lines)
-			if err := t.chunk(ctx, b, plan.Recipe, lines, func(row store.StagedRow) error {
+			sum.Write(raw.Data)
+			if err := t.chunk(ctx, b, plan.Recipe, raw.Data, func(row store.StagedRow) error {
 				row.Chunk = chunk
 				switch {
 				case row.Comment != nil:

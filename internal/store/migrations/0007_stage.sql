@@ -1,0 +1,3 @@
+-- What the speed of a large load needs of staging and merging.
+--
+-- Operational cost: none yet.
