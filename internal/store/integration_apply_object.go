@@ -112,6 +112,9 @@ func (a *applying) putObject(ctx context.Context, o keptObject) error {
 	if _, err := a.tx.Exec(ctx, `delete from dependencies where integration_id = $1 and object = $2`, id, o.name); err != nil {
 		return err
 	}
+	if err := a.endBackfills(ctx, o.name); err != nil {
+		return err
+	}
 	if err := a.removeStreams(ctx, o.name, "live"); err != nil {
 		return err
 	}
@@ -141,7 +144,19 @@ func (a *applying) askErasures(ctx context.Context, o keptObject) error {
 	return err
 }
 
+// endBackfills cancels what was laid out for the rows as they were; the live lane's first
+// look opens another first load when there are many. Its jobs are ended by whoever looks next.
+func (a *applying) endBackfills(ctx context.Context, object string) error {
+	_, err := a.tx.Exec(ctx, `
+		update backfills set state = 'cancelled', finished_at = now() where integration_id = $1 and object = $2 and state = 'open'`,
+		a.result.IntegrationID, object)
+	return err
+}
+
 func (a *applying) removeObject(ctx context.Context, name string) error {
+	if err := a.endBackfills(ctx, name); err != nil {
+		return err
+	}
 	if err := a.removeStreams(ctx, name, ""); err != nil {
 		return err
 	}

@@ -72,6 +72,8 @@ type TargetObject struct {
 	DeletesTo  time.Time // the log of deletes was read up to here; zero = never
 	SweepAt    Position  // where the rolling comparison by Id stands
 	Resync     *Resync   // rows are to be read again; nil = none
+	Backfill   *Load     // the open one; nil = none
+	Part       *Part     // of a backfill, where it was asked for by its stream; else nil
 }
 
 // ViewAll says whether the integration user sees every record of an object, whoever owns
@@ -158,12 +160,14 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 			       coalesce(s.verified_to, s.verify_from, '0001-01-01Z'), s.verify_after <= now(),
 			       coalesce(s.verified_to, '0001-01-01Z'), s.compare_after <= now(), coalesce(s.deletes_to, '0001-01-01Z'),
 			       coalesce(s.sweep_stamp, '0001-01-01Z'), coalesce(s.sweep_id, ''),
+			       f.id, f.first, f.known, f.reason, f.desired, f.planned, f.from_stamp, f.until_stamp,
 			       re.id, re.epoch, re.seq, re.hi_stamp, re.hi_id, re.from_stamp, re.until_stamp, re.reason,
 			       coalesce(greatest(re.applied_at, re.requested_at), now())
 			from objects o
 			join streams s on s.integration_id = o.integration_id and s.object = o.name and s.lane = 'live' and s.part = ''
 			left join streams re on re.integration_id = o.integration_id and re.object = o.name and re.lane = 'resync' and re.part = ''
 				and re.finished_at is null
+			left join backfills f on f.integration_id = o.integration_id and f.object = o.name and f.state = 'open'
 			where o.integration_id = $1
 			order by o.position`, t.IntegrationID)
 		if err != nil {
@@ -172,11 +176,13 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 		t.Objects, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (TargetObject, error) {
 			var o TargetObject
 			var re resyncRow
+			var f openLoad
 			err := row.Scan(&o.Name, &o.Spec, &o.State, &o.Problem, &o.Hint, &o.Plan, &o.ViewAll,
 				&o.Stream, &o.Epoch, &o.Seq, &o.Hi.Stamp, &o.Hi.ID, &o.DueRechecks,
 				&o.Behind, &o.VerifyFrom, &o.VerifyDue, &o.VerifiedTo, &o.CompareDue, &o.DeletesTo,
-				&o.SweepAt.Stamp, &o.SweepAt.ID, &re.id, &re.epoch, &re.seq, &re.hiStamp, &re.hiID, &re.from, &re.until, &re.reason, &re.lastAt)
-			o.Resync = re.lane()
+				&o.SweepAt.Stamp, &o.SweepAt.ID,
+				&f.id, &f.first, &f.known, &f.reason, &f.desired, &f.planned, &f.from, &f.until, &re.id, &re.epoch, &re.seq, &re.hiStamp, &re.hiID, &re.from, &re.until, &re.reason, &re.lastAt)
+			o.Resync, o.Backfill = re.lane(), f.load()
 			return o, err
 		})
 		if err != nil {
@@ -218,8 +224,8 @@ func (t *Target) Object(name string) (*TargetObject, bool) {
 }
 
 // LoadStreamTarget reads the integration that a stream belongs to, and the
-// stream's object: the stream is its live one or its open Resync. fault.Fenced when the
-// stream is gone, because its object was taken out of the file, or a resync has ended.
+// stream's object: the stream is its live one, its open Resync, or a part of its open backfill. fault.Fenced when the
+// stream is gone, because its object was taken out of the file, or a resync or backfill has ended.
 func (s *Store) LoadStreamTarget(ctx context.Context, stream int64) (*Target, *TargetObject, error) {
 	t, err := s.loadTarget(ctx, `i.id = (select integration_id from streams where id = $1)`, stream)
 	if fault.Is(err, fault.NotFound) {
@@ -233,6 +239,16 @@ func (s *Store) LoadStreamTarget(ctx context.Context, stream int64) (*Target, *T
 			return t, o, nil
 		}
 	}
+	p, ok, err := s.PartOf(ctx, stream)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range t.Objects {
+		if o := &t.Objects[i]; ok && o.Backfill != nil && o.Backfill.ID == p.Backfill {
+			o.Part = &p
+			return t, o, nil
+		}
+	}
 	return nil, nil, fault.New(fault.Fenced, "stream %d is gone", stream)
 }
 
@@ -240,11 +256,15 @@ func (s *Store) LoadStreamTarget(ctx context.Context, stream int64) (*Target, *T
 // new epoch act within seconds. It returns fault.Stopped or fault.Fenced when
 // the call must not be made.
 func (s *Store) Gate(ctx context.Context, stream, epoch int64) error {
-	var desired string
+	var desired, backfill string
 	var now int64
 	err := s.pool.QueryRow(ctx, `
-		select i.desired, st.epoch from streams st join integrations i on i.id = st.integration_id where st.id = $1`,
-		stream).Scan(&desired, &now)
+		select i.desired, st.epoch, coalesce(f.desired, 'running') from streams st
+		join integrations i on i.id = st.integration_id
+		left join backfill_parts p on p.stream_id = st.id and st.lane = 'backfill'
+		left join backfills f on f.id = p.backfill_id
+		where st.id = $1`,
+		stream).Scan(&desired, &now, &backfill)
 	if err = translate("read the desired state", err); fault.Is(err, fault.NotFound) {
 		return fault.New(fault.Fenced, "stream %d is gone", stream)
 	}
@@ -256,6 +276,9 @@ func (s *Store) Gate(ctx context.Context, stream, epoch int64) error {
 	}
 	if desired != "running" {
 		return fault.New(fault.Stopped, "the integration is %s", desired)
+	}
+	if backfill != BackfillRunning {
+		return fault.New(fault.Stopped, "the backfill is %s", backfill)
 	}
 	return nil
 }
