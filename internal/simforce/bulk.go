@@ -253,8 +253,8 @@ func (s *Server) takeBulkFailure() *BulkFailure {
 // bulk counts what the jobs of each org use.
 type bulk struct{ made, stored tally }
 
-// dropJobs forgets all jobs, as a move of the org does.
-func (s *Server) dropJobs() {
+// DropBulkJobs forgets all jobs, as a move of the org does.
+func (s *Server) DropBulkJobs() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range s.orgs {

@@ -92,7 +92,7 @@ func (s *Server) MoveInstance(address string) error {
 	}
 	s.KillSessions("")
 	s.KillCursors()
-	s.dropJobs()
+	s.DropBulkJobs()
 	return nil
 }
 
