@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -43,6 +44,41 @@ func (s *Store) Kept(ctx context.Context, sourceID, object string, recordIDs []s
 		return nil
 	})
 	return kept, translate(op, err)
+}
+
+// KnownRecord is what is stored of a record, as far as a reader needs it to tell whether the
+// record it holds is the stored one to the letter.
+type KnownRecord struct {
+	Stamp        time.Time
+	RecordDigest []byte // empty when the record was erased
+	TextDigest   []byte // of the text in force
+	State        string // RecordLive and so on
+	Live         bool   // the record is there and was read whole: State is live or set_aside
+}
+
+// Known reads what is stored of records, by record Id, without their texts: one look into
+// one index. Ids that nothing is known of are not in the answer.
+func (s *Store) Known(ctx context.Context, sourceID, object string, ids []string) (map[string]KnownRecord, error) {
+	const op = "look up records"
+	// A list of Ids is compared bytewise like the column, else the index would be of no use; and
+	// a new table without statistics is not read whole for them.
+	rows, err := s.pool.Query(ctx, `
+		select r.record_id, r.stamp, r.record_digest, r.text_digest, r.state
+		from records r
+		where r.source_id = $1 and r.object = $2 and r.record_id = any($3::text[] collate "C")`, sourceID, object, ids)
+	if err != nil {
+		return nil, translate(op, err)
+	}
+	known := make(map[string]KnownRecord, len(ids))
+	var id string
+	var r KnownRecord
+	_, err = pgx.ForEachRow(rows, []any{&id, &r.Stamp, &r.RecordDigest, &r.TextDigest, &r.State}, func() error {
+		r.Live = r.State == RecordLive || r.State == RecordSetAside
+		known[id] = r
+		r = KnownRecord{} // its digests are kept
+		return nil
+	})
+	return known, translate(op, err)
 }
 
 // keepTexts lets rows with a kept text have the text that is in force now, when records

@@ -140,6 +140,32 @@ func TestKeptComments(t *testing.T) {
 	require.Empty(t, kept)
 }
 
+func TestKnown(t *testing.T) {
+	t.Parallel()
+	l := newLane(t, config.DeletedErase)
+	l.apply(mail{id: idA, stamp: at(0), raw: "a", priority: "Low"}, mail{id: idB, stamp: at(0), raw: "b"}, mail{id: idC, stamp: at(2), reason: "no timestamp"})
+	l.apply(mail{id: idB, stamp: at(1), deleted: true})
+	known, err := l.db.Known(t.Context(), l.source, l.ref.Object, []string{idC, idB, idA, unknownID})
+	require.NoError(t, err)
+	require.Len(t, known, 3)
+	want := mail{id: idA, raw: "a", priority: "Low"}.row()
+	a := known[idA]
+	require.True(t, a.Stamp.Equal(at(0)))
+	a.Stamp = time.Time{}
+	require.Equal(t, store.KnownRecord{RecordDigest: want.RecordDigest, TextDigest: want.TextDigest, State: store.RecordLive, Live: true}, a)
+	require.Equal(t, store.RecordErased, known[idB].State)
+	require.False(t, known[idB].Live)
+	require.Empty(t, known[idB].RecordDigest)
+	require.Equal(t, store.RecordSetAside, known[idC].State)
+	require.True(t, known[idC].Live)
+	known, err = l.db.Known(t.Context(), l.source, "Case", []string{idA})
+	require.NoError(t, err)
+	require.Empty(t, known, "of another object")
+	known, err = l.db.Known(t.Context(), l.source, l.ref.Object, nil)
+	require.NoError(t, err)
+	require.Empty(t, known)
+}
+
 // Alerts are what is to be open: repeating says nothing new, what is no longer named is over.
 func TestSchemaAlerts(t *testing.T) {
 	t.Parallel()
