@@ -40,6 +40,9 @@ type app struct {
 	began   bool          // the arguments were good and a command runs
 
 	checkWait time.Duration // how long check waits for a fresh report; 0 = a minute
+
+	terminal   bool          // out is one: what is watched is drawn in place
+	watchEvery time.Duration // how often a watched status is read; 0 = a second, 5 s off a terminal
 }
 
 // run executes the command line and gives the exit code.

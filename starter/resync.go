@@ -23,7 +23,9 @@ resync that is interrupted goes on where it was. Without --object it is of all o
 without times of all records.
 
 Differences are found without it too, within the verify_interval of the file; this does it
-at once, and does not rely on counts.`,
+at once, and does not rely on counts. A stretch of many records goes in bulk by itself, and
+status shows it as a backfill. ` + "`starter backfill`" + ` goes in bulk whatever there is, and reads only
+what Salesforce has; what is gone from there is a matter of resync and of the comparisons.`,
 		Example: `  starter resync support/salesforce-prod
   starter resync support/salesforce-prod --object EmailMessage --from 2026-11-01T00:00:00Z
   next: starter status support/salesforce-prod`,
@@ -45,26 +47,16 @@ type resyncOptions struct {
 }
 
 func (o resyncOptions) resync(ctx context.Context, s *steering) error {
-	from, err := timeFlag("from", o.from)
+	from, until, err := stretch(o.from, o.until)
 	if err != nil {
 		return err
-	}
-	until, err := timeFlag("until", o.until)
-	if err != nil {
-		return err
-	}
-	if !from.IsZero() && !until.IsZero() && until.Before(from) {
-		return fault.New(fault.Invalid, "--until %s is before --from %s", o.until, o.from)
 	}
 	if err := s.mustBeConnectable(); err != nil {
 		return err
 	}
-	names, err := s.db.ObjectNames(ctx, s.i.ID, o.objects)
+	names, err := s.objectNames(ctx, o.objects)
 	if err != nil {
 		return err
-	}
-	if len(names) == 0 {
-		return fault.New(fault.Conflict, "%s has no objects", s.name()).WithHint("add some to the file, then: starter apply -f integration.yaml")
 	}
 	for _, name := range names {
 		if err := s.db.RequestResync(ctx, s.i.ID, name, from, until, "asked for by an operator"); err != nil {
@@ -82,6 +74,20 @@ func (o resyncOptions) resync(ctx context.Context, s *steering) error {
 		return s.noWorkflow()
 	}
 	return s.show(s.i.Desired, workflowSignalled, s.name()+" reads again what was asked for\nnext: starter status "+s.name())
+}
+
+// stretch reads --from and --until, each zero when it is not given.
+func stretch(fromText, untilText string) (from, until time.Time, err error) {
+	if from, err = timeFlag("from", fromText); err != nil {
+		return from, until, err
+	}
+	if until, err = timeFlag("until", untilText); err != nil {
+		return from, until, err
+	}
+	if !from.IsZero() && !until.IsZero() && until.Before(from) {
+		err = fault.New(fault.Invalid, "--until %s is before --from %s", untilText, fromText)
+	}
+	return from, until, err
 }
 
 func timeFlag(name, text string) (time.Time, error) {

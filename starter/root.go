@@ -44,7 +44,7 @@ func (a *app) command() *cobra.Command {
 	)
 	for group, commands := range map[string][]*cobra.Command{
 		"make":  {a.setupCommand(), a.planCommand(), a.applyCommand(), a.connectCommand()},
-		"steer": {a.startCommand(), a.pauseCommand(), a.resumeCommand(), a.syncNowCommand(), a.resyncCommand(), a.disconnectCommand()},
+		"steer": {a.startCommand(), a.pauseCommand(), a.resumeCommand(), a.syncNowCommand(), a.resyncCommand(), a.backfillCommand(), a.disconnectCommand()},
 		"see":   {a.statusCommand(), a.checkCommand(), a.listCommand()},
 		"house": {a.tokenCommand(), a.deleteCommand()},
 	} {

@@ -18,12 +18,20 @@ import (
 const askWait = 2 * time.Second
 
 func (a *app) statusCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "status [PROJECT/INTEGRATION]",
+	var watch, untilDone bool
+	cmd := &cobra.Command{
+		Use:   "status [PROJECT/INTEGRATION] [--watch] [--until-done]",
 		Short: "Say how an integration is, why, and what to do",
 		Long: `Shows the state of one integration with its reason and the next step, its connection,
 what is used of the org's API requests and how often it may ask because of that, and per object what was read, what Salesforce counts, and up to when it is complete.
-Without a name it lists all.
+Large loads have a progress bar, their rate, and how long they will take; while an object's
+first load is under way it is not complete. Without a name it lists all.
+
+--watch shows the state, the loads and what is wrong again every second until Ctrl-C, whose
+exit code is 0; the sync goes on. Into a file or a pipe it writes a line whenever something
+has changed, with --json the whole status as one line every five seconds. --until-done watches,
+and ends by itself: with exit code 0 when no load is under way and every object that can be
+read is complete up to some moment, with 1 when a load was cancelled or after Ctrl-C.
 
 PostgreSQL is enough: when Temporal does not answer within two seconds the workflow's
 own word is left out and the exit code is still 0.
@@ -31,15 +39,26 @@ own word is left out and the exit code is still 0.
 States: awaiting_authorization syncing idle backing_off quota_wait paused
 config_invalid disconnected.`,
 		Example: `  starter status support/salesforce-prod
+  starter status support/salesforce-prod --watch
+  starter status support/salesforce-prod --until-done && echo loaded
   starter status support/salesforce-prod --json | jq -r .state`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			switch {
+			case watch || untilDone:
+				if err := oneName(cmd, args); err != nil {
+					return err
+				}
+				return a.watch(cmd.Context(), args[0], untilDone)
+			case len(args) == 0:
 				return a.list(cmd.Context(), "")
 			}
 			return a.status(cmd.Context(), args[0])
 		},
 	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every second until Ctrl-C")
+	cmd.Flags().BoolVar(&untilDone, "until-done", false, "watch until all loads are done and every object is complete")
+	return cmd
 }
 
 func (a *app) status(ctx context.Context, name string) error {
@@ -56,12 +75,8 @@ func (a *app) status(ctx context.Context, name string) error {
 		return err
 	}
 	defer db.Close()
-	status, err := db.IntegrationStatus(ctx, project, integration)
+	view, _, err := readStatus(ctx, db, project, integration)
 	if err != nil {
-		return err
-	}
-	view := viewStatus(status)
-	if view.Quota, err = quotaOf(ctx, db, status.Integration); err != nil {
 		return err
 	}
 	ask, cancel := context.WithTimeout(ctx, askWait)
@@ -76,6 +91,21 @@ func (a *app) status(ctx context.Context, name string) error {
 		return a.printJSON(view)
 	}
 	return a.printStatus(view)
+}
+
+// readStatus reads what PostgreSQL knows of an integration, and its id.
+func readStatus(ctx context.Context, db *store.Store, project, integration string) (statusView, string, error) {
+	status, err := db.IntegrationStatus(ctx, project, integration)
+	if err != nil {
+		return statusView{}, "", err
+	}
+	view := viewStatus(status)
+	if view.Quota, err = quotaOf(ctx, db, status.Integration); err != nil {
+		return view, "", err
+	}
+	loads, err := db.Backfills(ctx, status.ID)
+	view.setBackfills(loads)
+	return view, status.ID, err
 }
 
 // ask gets the workflow's own word, or a note why there is none.
@@ -115,7 +145,7 @@ func (a *app) printStatus(v statusView) error {
 		{"last asked", when(v.WatchedAt)},
 		{"asks", asksLine(v)},
 		{"quota", quotaLine(v.Quota)},
-		{"complete to", when(v.CompleteTo)},
+		{"complete to", completeLine(v)},
 		{"workflow", workflowLine(v)},
 	} {
 		if line.text != "" {
@@ -130,6 +160,7 @@ func (a *app) printStatus(v statusView) error {
 		a.print("  no objects are configured yet")
 		return nil
 	}
+	a.printLoads(v)
 	w := tabwriter.NewWriter(a.out, 2, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  OBJECT\tSTATE\tCOMMENTS\tIN SALESFORCE\tHERE\tMISSING\tAI UNITS\tSET ASIDE\tTO READ AGAIN\tCOMPLETE TO\tLAST BATCH")
 	for _, o := range v.Objects {
@@ -203,6 +234,20 @@ func (a *app) printTrouble(object, problem, hint string, retry *time.Time) {
 	if hint != "" {
 		a.print("    next: %s", hint)
 	}
+}
+
+// completeLine says up to when the integration is complete, or what must be done first.
+func completeLine(v statusView) string {
+	var loading []string
+	for _, o := range v.Objects {
+		if o.CompleteTo == nil && o.Backfill != nil && o.Backfill.First && o.Backfill.State != store.BackfillDone {
+			loading = append(loading, o.Object)
+		}
+	}
+	if len(loading) > 0 {
+		return "not known before the first load of " + strings.Join(loading, ", ") + " is done"
+	}
+	return when(v.CompleteTo)
 }
 
 func optional(t *time.Time) string {

@@ -79,6 +79,8 @@ type objectView struct {
 	Cursor         string      `json:"cursor"`   // how its changes are followed
 	Notes          []string    `json:"notes"`    // what the plan cannot do
 	Erasing        int64       `json:"to_erase"` // deleted records of which copies are still to be removed
+	// Backfill is the last large load, open or ended; null when there was none.
+	Backfill *backfillView `json:"backfill"`
 }
 
 type resyncView struct {

@@ -72,7 +72,7 @@ func run(ctx context.Context) error {
 	})
 	listener := store.NewListener()
 	process.Go("notifications", func(ctx context.Context) error { listener.Run(ctx, db); return nil })
-	process.Metrics.MustRegister(newAlerts(db.CountAlerts), completeness{db.CompletenessTotals})
+	process.Metrics.MustRegister(newAlerts(db.CountAlerts), completeness{db.CompletenessTotals}, loads{db.LoadTotals})
 	governor := &quota.Governor{Store: db}
 	auth := &oauth.Service{Store: db, Hosts: hosts, Observe: observe(newMetrics(process.Metrics, governor), log), Quota: governor}
 	governor.Limits = func(ctx context.Context, integrationID string) (map[string]salesforce.Limit, error) {

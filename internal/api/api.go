@@ -28,6 +28,7 @@ type Store interface {
 	CountComments(ctx context.Context, sourceID string, from, to *time.Time) (int64, error)
 	ListIntegrations(ctx context.Context, project string) ([]store.Integration, error)
 	IntegrationStatus(ctx context.Context, project, name string) (store.IntegrationStatus, error)
+	Backfills(ctx context.Context, integrationID string) ([]store.Backfill, error)
 }
 
 // Access tells who is asking; *access.Service is one.

@@ -25,7 +25,7 @@ func (a *API) listIntegrations(c *call) (reply, error) {
 }
 
 // getIntegration answers with one integration and, per object, what Salesforce has, what
-// is here, and up to when it is complete.
+// is here, up to when it is complete, and how its last large load goes or went.
 func (a *API) getIntegration(c *call) (reply, error) {
 	name := c.r.PathValue("integration")
 	if !validName(sourceName, name, maxSourceName) {
@@ -35,9 +35,18 @@ func (a *API) getIntegration(c *call) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	loads, err := a.store.Backfills(c.r.Context(), status.ID)
+	if err != nil {
+		return nil, err
+	}
 	objects := make([]wireObject, len(status.ObjectList))
 	for i, o := range status.ObjectList {
 		objects[i] = toWireObject(o)
+		for _, b := range loads {
+			if b.Object == o.Name {
+				objects[i].Backfill = toWireBackfill(b, status.Integration)
+			}
+		}
 	}
 	return reply{"integration": toWireIntegration(status.Integration), "objects": objects}, nil
 }
@@ -88,6 +97,8 @@ type wireObject struct {
 	Invisible      int64       `json:"invisible"`
 	Rechecks       int64       `json:"rechecks"`
 	Completeness   []wireMonth `json:"completeness"`
+	// Backfill is the last large load, open or ended; null when there was none.
+	Backfill *wireBackfill `json:"backfill"`
 }
 
 // wireMonth is a line of the ledger of completeness: rows by the month of their stamp.

@@ -141,7 +141,7 @@ func (s *Store) CompletenessTotals(ctx context.Context) (CompletenessTotals, err
 	var t CompletenessTotals
 	err := s.pool.QueryRow(ctx, `
 		with running as (
-			select st.* from streams st
+			select st.salesforce_rows, st.stored_rows, st.repaired, `+verifiedTo+` as verified_to from streams st
 			join integrations i on i.id = st.integration_id
 			join connections c on c.integration_id = i.id
 			where st.lane = 'live' and i.desired = 'running' and c.state = 'granted'

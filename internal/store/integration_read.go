@@ -44,7 +44,7 @@ const selectIntegrations = `
 	       (select count(*) from objects o where o.integration_id = i.id and o.state = 'config_invalid'),
 	       (select count(*) from comments m where m.source_id = i.source_id and m.deleted_at is null),
 	       (select coalesce(sum(l.units), 0) from ledger l where l.source_id = i.source_id),
-	       (select case when count(*) = count(st.verified_to) then min(st.verified_to) end
+	       (select case when count(*) = count(` + verifiedTo + `) then min(` + verifiedTo + `) end
 	          from objects o left join streams st on st.integration_id = o.integration_id and st.object = o.name and st.lane = 'live'
 	         where o.integration_id = i.id)
 	  from integrations i

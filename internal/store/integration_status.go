@@ -87,7 +87,7 @@ const selectObjectStatus = `
 	       (select count(*) from records r where r.source_id = i.source_id and r.object = o.name and r.state = 'live'),
 	       (select coalesce(sum(b.units), 0)::bigint from batches b join streams t on t.id = b.stream_id
 	         where t.integration_id = i.id and t.object = o.name and b.state = 'applied'),
-	       coalesce(st.rows_applied, 0), nullif(st.hi_stamp, 'epoch'), coalesce(st.hi_id, ''), st.verified_to,
+	       coalesce(st.rows_applied, 0), nullif(st.hi_stamp, 'epoch'), coalesce(st.hi_id, ''), ` + verifiedTo + `,
 	       st.salesforce_rows, st.stored_rows, st.counted_to, st.counted_at, st.swept_at, coalesce(st.repaired, 0),
 	       (select count(*) from set_aside a where a.source_id = i.source_id and a.object = o.name),
 	       (select count(*) from records r where r.source_id = i.source_id and r.object = o.name and r.state = 'filtered'),

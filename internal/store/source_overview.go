@@ -24,6 +24,7 @@ type Overview struct {
 	WatchedAt     *time.Time // last time Salesforce was asked for news
 	VerifiedTo    *time.Time // complete up to here, over all its objects; nil until every object is
 	Objects       []OverviewObject
+	Loading       bool // a backfill is open
 
 	// How often it looks for news, when the quota makes it less often than its file wants;
 	// nil otherwise.
@@ -47,6 +48,7 @@ func (s *Store) Overviews(ctx context.Context, projects []string) ([]Overview, e
 	rows, err := s.pool.Query(ctx, `
 		select i.id, p.name, i.name, i.source_id, s.name, i.desired, i.status, i.status_reason, i.status_hint,
 		       i.status_since, i.status_until, i.watched_at, v.verified_to, coalesce(o.objects, '[]'),
+		       exists (select from backfills f where f.integration_id = i.id and f.state = 'open'),
 		       q.wanted, q.paced, q.reason
 		  from integrations i
 		  join projects p on p.id = i.project_id
@@ -54,7 +56,7 @@ func (s *Store) Overviews(ctx context.Context, projects []string) ([]Overview, e
 		  left join quota_paces q on q.integration_id = i.id and q.paced > q.wanted
 		  left join lateral (
 		       -- one object that was never verified makes the whole unknown
-		       select case when count(*) = count(st.verified_to) then min(st.verified_to) end as verified_to
+		       select case when count(*) = count(`+verifiedTo+`) then min(`+verifiedTo+`) end as verified_to
 		         from objects ob
 		         left join streams st on st.integration_id = ob.integration_id and st.object = ob.name
 		                             and st.lane = 'live' and st.epoch = i.epoch

@@ -42,6 +42,7 @@ type integrationLine struct {
 	MaySeeCounts bool
 	Authorize    string // path of the authorize button; "" = none
 	Problems     []store.OverviewObject
+	Loads        []loadLine // large loads under way
 }
 
 type commentLine struct {
@@ -107,6 +108,11 @@ func (web *Web) overview(v *visit) (*overview, error) {
 		for _, object := range item.Objects {
 			if object.Problem != "" {
 				line.Problems = append(line.Problems, object)
+			}
+		}
+		if item.Loading {
+			if line.Loads, err = web.loads(ctx, item); err != nil {
+				return nil, err
 			}
 		}
 		o.Integrations = append(o.Integrations, line)

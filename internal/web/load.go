@@ -1,0 +1,66 @@
+package web
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"salesforcesync/internal/flow"
+	"salesforcesync/internal/store"
+)
+
+// loadLine is a large load under way as the page shows it.
+type loadLine struct {
+	store.Backfill
+	Percent int // of its rows, if Known
+	Known   bool
+	Rate    string // rows per second; "" = none came, or it waits
+	Left    string // how long it will take; "" = nobody can tell
+	Wait    *store.Wait
+}
+
+// loads reads the backfills of an integration that are under way.
+func (web *Web) loads(ctx context.Context, of store.Overview) ([]loadLine, error) {
+	list, err := web.store.Backfills(ctx, of.IntegrationID)
+	if err != nil {
+		return nil, err
+	}
+	var lines []loadLine
+	for _, b := range list {
+		if b.State != store.BackfillOpen {
+			continue
+		}
+		line := loadLine{Backfill: b, Wait: b.WaitsFor(of.Project+"/"+of.Name, of.Desired, of.Status != flow.StateAwaitingAuthorization)}
+		share, known := b.Share()
+		line.Percent, line.Known = int(share*100), known
+		if line.Wait == nil {
+			if b.Rate >= 1 {
+				line.Rate = groupDigits(int64(b.Rate))
+			}
+			if left, known := b.Left(); known {
+				line.Left = inWords(left)
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+// inWords writes how long something will take as exactly as it can be known.
+func inWords(d time.Duration) string {
+	count := func(n int64, unit string) string {
+		if n == 1 {
+			return "1 " + unit
+		}
+		return strconv.FormatInt(n, 10) + " " + unit + "s"
+	}
+	switch {
+	case d < 100*time.Second:
+		return count(max(int64(d.Round(time.Second)/time.Second), 1), "second")
+	case d < 100*time.Minute:
+		return count(int64(d.Round(time.Minute)/time.Minute), "minute")
+	case d < 48*time.Hour:
+		return count(int64(d.Round(time.Hour)/time.Hour), "hour")
+	}
+	return count(int64(d.Round(24*time.Hour)/(24*time.Hour)), "day")
+}
