@@ -41,9 +41,10 @@ type backfillView struct {
 	FinishedAt  *time.Time `json:"finished_at"`
 	WaitsFor    *waitView  `json:"waits_for"`
 
-	share  float64 // of its rows that are loaded; < 0 = not known
-	took   time.Duration
-	lately bool // it is open, or has not ended long ago
+	share   float64 // of its rows that are loaded; < 0 = not known
+	took    time.Duration
+	lately  bool // it is open, or has not ended long ago
+	stopped bool // an operator cancelled it
 }
 
 type waitView struct {
@@ -59,7 +60,7 @@ func viewBackfill(b store.Backfill, name, desired string, connected bool) *backf
 		Rows: b.Rows, Rate: math.Round(b.Speed()*10) / 10, Planned: b.Planned, Parts: b.Parts, PartsDone: b.Done, Jobs: b.Jobs,
 		OverREST: b.OverREST, WhyREST: b.WhyREST, Created: b.Created, TextChanged: b.Changed, Units: b.Units,
 		RequestedAt: b.RequestedAt.UTC(), StartedAt: b.StartedAt, FinishedAt: b.FinishedAt,
-		share: -1, took: b.Took(), lately: b.FinishedAt == nil || b.ReadAt.Sub(*b.FinishedAt) < shownLoads,
+		share: -1, stopped: b.Stopped(), took: b.Took(), lately: b.FinishedAt == nil || b.ReadAt.Sub(*b.FinishedAt) < shownLoads,
 	}
 	if b.Expected > 0 {
 		v.Expected = &b.Expected
@@ -124,6 +125,9 @@ func (v *backfillView) progress() string {
 		}
 		return line + "; " + v.gained()
 	case store.BackfillCancelled:
+		if !v.stopped {
+			return v.what() + " ended: its object was changed in the file"
+		}
 		return fmt.Sprintf("%s was cancelled at %s; %s", v.what(), v.counted(), v.gained())
 	}
 	parts := []string{v.what(), bar(v.share), v.counted()}
@@ -160,7 +164,11 @@ func (v *backfillView) details(name, object string) []string {
 		lines = append(lines, line+"; "+v.gained())
 	}
 	if v.OverREST > 0 {
-		lines = append(lines, fmt.Sprintf("%s over REST: %s", quantity(v.OverREST, "part goes", "parts go"), v.WhyREST))
+		went := quantity(v.OverREST, "part goes", "parts go")
+		if v.State != store.BackfillOpen {
+			went = quantity(v.OverREST, "part") + " went"
+		}
+		lines = append(lines, went+" over REST: "+v.WhyREST)
 	}
 	if w := v.WaitsFor; w != nil {
 		line := "waits: " + w.Message
@@ -172,7 +180,7 @@ func (v *backfillView) details(name, object string) []string {
 			lines = append(lines, "next: "+w.Hint)
 		}
 	}
-	if v.State == store.BackfillCancelled && v.First {
+	if v.stopped && v.First {
 		lines = append(lines, fmt.Sprintf("next: run `starter backfill %s --object %s`, which loads the rest", name, object))
 	}
 	return lines
@@ -204,7 +212,7 @@ func rate(perSecond float64) string {
 	if perSecond < 10 {
 		return fmt.Sprintf("%.1f rows/s", perSecond)
 	}
-	return grouped(int64(perSecond)) + " rows/s"
+	return grouped(int64(math.Round(perSecond))) + " rows/s"
 }
 
 // lasting writes a duration as precisely as anybody cares.

@@ -240,7 +240,7 @@ func (a *app) printTrouble(object, problem, hint string, retry *time.Time) {
 func completeLine(v statusView) string {
 	var loading []string
 	for _, o := range v.Objects {
-		if o.CompleteTo == nil && o.Backfill != nil && o.Backfill.First && o.Backfill.State != store.BackfillDone {
+		if o.CompleteTo == nil && o.Backfill != nil && o.Backfill.First && (isOpen(o.Backfill) || o.Backfill.stopped) {
 			loading = append(loading, o.Object)
 		}
 	}

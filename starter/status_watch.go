@@ -184,7 +184,7 @@ func (w *watching) turned() bool {
 func (w *watching) note() {
 	for _, o := range w.view.Objects {
 		open := isOpen(o.Backfill)
-		w.ended[o.Object] = !open && (w.ended[o.Object] || w.open[o.Object] && o.Backfill != nil && o.Backfill.State == store.BackfillCancelled)
+		w.ended[o.Object] = !open && (w.ended[o.Object] || w.open[o.Object] && o.Backfill != nil && o.Backfill.stopped)
 		w.open[o.Object] = open
 	}
 }
@@ -198,7 +198,7 @@ func (w *watching) done() (bool, error) {
 		switch b := o.Backfill; {
 		case isOpen(b):
 			return false, nil
-		case w.ended[o.Object] || o.CompleteTo == nil && b != nil && b.First && b.State == store.BackfillCancelled:
+		case w.ended[o.Object] || o.CompleteTo == nil && b != nil && b.First && b.stopped:
 			cancelled = o.Object
 		case o.State != flow.StateConfigInvalid && o.CompleteTo == nil:
 			complete = false
