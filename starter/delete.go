@@ -26,7 +26,9 @@ func (a *app) deleteCommand() *cobra.Command {
 		Use:   "delete PROJECT/INTEGRATION",
 		Short: "Remove an integration; its comments stay unless --erase",
 		Long: `Gives the access to Salesforce back, ends the workflow and removes the integration with
-its connection, cursors and raw records.
+its connection, cursors and raw records. Large loads under way end with it, and what they
+have loaded stays; results of theirs that could not be removed at Salesforce before the access
+was given back are removed by it after seven days.
 
 The source and its comments stay readable, and the same file applied again costs no AI
 units for what is there. With --erase the texts, addresses and properties of all its
@@ -82,8 +84,21 @@ func deleteIntegration(ctx context.Context, s *steering, erase, yes bool) error 
 			s.app.say("  next: %s", hint)
 		}
 	}
-	if result.Workflow, err = w.end(ctx, flow.WorkflowID(s.i.Project, s.i.Name), cmp.Or(s.app.endWait, defaultEndWait)); err != nil {
+	patience := cmp.Or(s.app.endWait, defaultEndWait)
+	if result.Workflow, err = w.end(ctx, flow.WorkflowID(s.i.Project, s.i.Name), flow.SignalConfigChanged, patience); err != nil {
 		return err
+	}
+	loads, err := s.openBackfills(ctx)
+	if err != nil {
+		return err
+	}
+	for _, object := range loads {
+		if result.Workflow == endedByForce { // no worker is there for this one either
+			patience = time.Millisecond
+		}
+		if _, err := w.end(ctx, flow.BackfillID(s.i.Project, s.i.Name, object), flow.SignalCancel, patience); err != nil {
+			return err
+		}
 	}
 	if err := s.db.DeleteIntegration(ctx, s.i.ID, erase); err != nil && !fault.Is(err, fault.NotFound) {
 		return err
@@ -112,10 +127,13 @@ func (s *steering) confirm(erase bool) error {
 	return nil
 }
 
-// end lets the workflow end itself, which it does when it finds its integration
-// deleted, and terminates it when no worker lets it.
-func (w *workflows) end(ctx context.Context, workflowID string, patience time.Duration) (string, error) {
-	running, err := w.signal(ctx, workflowID, flow.SignalConfigChanged)
+// endedByForce is what became of a workflow that no worker let end itself.
+const endedByForce = "terminated"
+
+// end lets a workflow end itself, which it does when a signal makes it look and it finds
+// its integration deleted, and terminates it when no worker lets it.
+func (w *workflows) end(ctx context.Context, workflowID, signal string, patience time.Duration) (string, error) {
+	running, err := w.signal(ctx, workflowID, signal)
 	if err != nil {
 		return "", err
 	}
@@ -138,5 +156,5 @@ func (w *workflows) end(ctx context.Context, workflowID string, patience time.Du
 	if err = w.translate("terminate "+workflowID, err); err != nil && !fault.Is(err, fault.NotFound) {
 		return "", err
 	}
-	return "terminated", nil
+	return endedByForce, nil
 }

@@ -16,7 +16,8 @@ func (a *app) disconnectCommand() *cobra.Command {
 		Use:   "disconnect PROJECT/INTEGRATION",
 		Short: "Give the access to Salesforce back and wait for a new connection",
 		Long: `Revokes the access at Salesforce, erases the tokens here and lets the workflow wait.
-Open one-time links end too. Comments stay readable. The integration stays bound to its
+Open one-time links end too. Comments stay readable. Large loads wait and go on after the
+grant where they were. The integration stays bound to its
 org: a new grant must be of the same one.`,
 		Example: `  starter disconnect support/salesforce-prod
   next: starter connect support/salesforce-prod`,

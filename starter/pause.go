@@ -15,8 +15,9 @@ func (a *app) pauseCommand() *cobra.Command {
 		Use:   "pause PROJECT/INTEGRATION",
 		Short: "Stop asking Salesforce until resume",
 		Long: `Writes down that the integration is paused: within seconds no call to Salesforce is
-made any more, whatever is under way. Nothing is lost: after resume it goes on where it
-was. Comments stay readable. Pausing twice is pausing once.`,
+made any more, whatever is under way, large loads included. Nothing is lost: after resume
+it goes on where it was. To pause a large load alone: ` + "`starter backfill --pause`" + `.
+Comments stay readable. Pausing twice is pausing once.`,
 		Example: `  starter pause support/salesforce-prod
   next: starter resume support/salesforce-prod`,
 		Args: oneName,

@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"salesforcesync/internal/config"
 	"salesforcesync/internal/poll"
 	"salesforcesync/internal/store"
 )
@@ -17,7 +20,8 @@ func (a *app) planCommand() *cobra.Command {
 		Short: "Show what apply would change, and change nothing",
 		Long: `Reads an integration file as apply does and says what applying it would change: keys,
 objects that would be read again from their start, whether Salesforce would have to be
-connected again, and how often the org's API quota lets it look for news. Of an
+connected again, how a first load would go, and how often the org's API quota lets it look
+for news. How much there is to load nobody knows before the grant. Of an
 integration that was checked it also says how each object is followed and how many
 records it has, as of the last check. Nothing is changed; Temporal is not needed. The exit
 code is 0 with and without changes.`,
@@ -92,6 +96,7 @@ func (a *app) plan(ctx context.Context, file string) error {
 		return nil
 	}
 	a.printChanges(result)
+	a.printFirstLoad(spec, result)
 	a.printQuota(allowed)
 	a.printFindings(report)
 	if cfg.Keys == nil && spec.Connection.ConsumerSecret != "" && !result.Created {
@@ -99,6 +104,24 @@ func (a *app) plan(ctx context.Context, file string) error {
 	}
 	a.say("next: starter apply -f %s", file)
 	return nil
+}
+
+// printFirstLoad says how the objects would be loaded that are new or read from their start.
+func (a *app) printFirstLoad(spec config.Integration, r store.ApplyResult) {
+	var objects []string
+	if r.Created {
+		for _, o := range spec.Objects {
+			objects = append(objects, o.Object)
+		}
+	} else {
+		objects = slices.Concat(r.Added, r.Reread)
+	}
+	if len(objects) == 0 {
+		return
+	}
+	a.print("  first load: of %s; what is written meanwhile arrives as usual", strings.Join(objects, ", "))
+	a.print("    many records are read in bulk beside that, 1 AI unit per new comment; how many there are is counted after the grant")
+	a.print("    watch it: starter status %s --watch; a pause, or the end of it: starter backfill %s --pause, --cancel", spec.Name(), spec.Name())
 }
 
 // printFindings says what the last check found of what is in force now.

@@ -41,9 +41,15 @@ func TestPlanSaysWhatTheQuotaAllows(t *testing.T) {
 	require.InDelta(t, 2675, v.CallsPerDay, 5)
 	require.Contains(t, text, "the org is not known yet; of one with 15,000 API requests, 20% is 3,000 in 24 hours, one call in 29s")
 	require.Contains(t, text, "looks for news every 32s instead of 10s; idle that is 2,675 calls a day (about 1 a look)")
+	require.Contains(t, text, "  first load: of EmailMessage; what is written meanwhile arrives as usual\n")
+	require.Contains(t, text, "starter status support/salesforce-prod --watch")
 
 	name, file := b.apply("--no-start")
-	require.Contains(t, b.run("plan", "-f", file).good().out, "not known yet", "a file without changes has a quota too")
+	unchanged := b.run("plan", "-f", file).good().out
+	require.Contains(t, unchanged, "not known yet", "a file without changes has a quota too")
+	require.NotContains(t, unchanged, "first load")
+	other := strings.Replace(strings.Replace(mailYAML, "project: support", "project: "+strings.Split(name, "/")[0], 1), "Incoming = true", "Incoming = false", 1)
+	require.Contains(t, b.runWith(other, "plan", "-f", "-").good().out, "first load: of EmailMessage;", "it is read again from its start")
 	b.grant(name)
 	b.used(100_000, 5000, 0)
 	v, text = plan(strings.Replace(mailYAML, "project: support", "project: other", 1))

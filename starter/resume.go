@@ -14,7 +14,8 @@ func (a *app) resumeCommand() *cobra.Command {
 		Use:   "resume PROJECT/INTEGRATION",
 		Short: "Go on after pause",
 		Long: `Lets a paused integration go on where it was; it looks for news at once. What is not
-paused is left as it is. After a disconnect, connect comes first.`,
+paused is left as it is; a large load that was paused by itself stays so until
+` + "`starter backfill --resume`" + `. After a disconnect, connect comes first.`,
 		Example: `  starter resume support/salesforce-prod
   next: starter status support/salesforce-prod`,
 		Args: oneName,

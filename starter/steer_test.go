@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
 
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/store"
@@ -224,6 +225,11 @@ func TestDeleteWithoutWorkersTerminates(t *testing.T) {
 	name := b.applyAt(address)
 	b.grant(name)
 	seed.Mail(b.integration(name).SourceID, "aa", time.Now(), "subject", "body")
+	project, integration, _ := flow.SplitName(name)
+	seed.Backfill(b.integration(name).ID, "EmailMessage", true, 0)
+	load, err := b.temporal().ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
+		ID: flow.BackfillID(project, integration, "EmailMessage"), TaskQueue: flow.QueueIntegrations}, flow.WorkflowBackfill, flow.BackfillParams{})
+	require.NoError(t, err)
 
 	r := b.run("delete", name, "--erase", "--yes", "--json")
 	var result deleteResult
@@ -232,6 +238,9 @@ func TestDeleteWithoutWorkersTerminates(t *testing.T) {
 	require.True(t, result.Erased)
 	require.False(t, result.Revoked)
 	require.Contains(t, r.talk, "Connected Apps OAuth Usage")
+	d, err := b.temporal().DescribeWorkflowExecution(t.Context(), load.GetID(), "")
+	require.NoError(t, err)
+	require.Equal(t, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, d.GetWorkflowExecutionInfo().GetStatus(), "its large load ends with it")
 	require.Empty(t, seed.Strings(`select texts::text from revisions`))
 	require.Len(t, seed.Strings(`select comment_id from ledger`), 1)
 }

@@ -299,6 +299,9 @@ func TestServesHealthAndStopsDuringAWatch(t *testing.T) {
 	status, body = w.get("/metrics")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, body, `salesforcesync_salesforce_calls_total{fault="",kind=`)
+	for _, metric := range []string{"backfills_open", "backfills_waiting", "backfill_rows_loaded", "backfill_rows_expected", "bulk_jobs"} {
+		require.Contains(t, body, "\nsalesforcesync_"+metric+" 0\n")
+	}
 	status, _ = w.get("/anything")
 	require.Equal(t, http.StatusNotFound, status)
 

@@ -85,7 +85,9 @@ func (b *Backfill) Speed() float64 {
 }
 
 // Stopped reports whether an operator cancelled it before everything was loaded.
-func (b *Backfill) Stopped() bool { return b.State == BackfillCancelled && b.Desired == BackfillCancelled }
+func (b *Backfill) Stopped() bool {
+	return b.State == BackfillCancelled && b.Desired == BackfillCancelled
+}
 
 // LoadSize is how much a backfill of all rows of an object would read, as far as it is known.
 type LoadSize struct {
