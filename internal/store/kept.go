@@ -60,12 +60,10 @@ type KnownRecord struct {
 // one index. Ids that nothing is known of are not in the answer.
 func (s *Store) Known(ctx context.Context, sourceID, object string, ids []string) (map[string]KnownRecord, error) {
 	const op = "look up records"
-	// A list of Ids is compared bytewise like the column, else the index would be of no use; and
-	// a new table without statistics is not read whole for them.
 	rows, err := s.pool.Query(ctx, `
 		select r.record_id, r.stamp, r.record_digest, r.text_digest, r.state
 		from records r
-		where r.source_id = $1 and r.object = $2 and r.record_id = any($3::text[] collate "C")`, sourceID, object, ids)
+		where r.source_id = $1 and r.object = $2 and r.record_id = any($3)`, sourceID, object, ids)
 	if err != nil {
 		return nil, translate(op, err)
 	}
