@@ -1,8 +1,14 @@
 // Package clean makes text fit to be read: HTML to text, line ends, control
-// characters, bytes that are not text. It is pure: the same input and the same
-// [Version] give the same bytes, because text decides the bill.
+// characters, bytes that are not text, accents in their composed form. It is pure:
+// the same input and the same [Version] give the same bytes, because text decides
+// the bill. It is linear in its input, whatever the input is.
 //
-// Setting apart quoted history, signatures and disclaimers belongs here too, when
-// it comes. Package transform decides which field is which; package comment has
-// the limits.
+//	HTML ──reader: tags, styles, references──► page: lines with marks ──► text
+//
+// The reader builds no tree. It keeps what holds at a place (hidden, preformatted,
+// quoted, in a list or a cell) and what will hold again behind the elements that
+// are open. The page's lines know what the document said about them: below a rule,
+// inside of what a mail program calls a quotation or a signature.
+//
+// Package transform decides which field is which; package comment has the limits.
 package clean

@@ -1,0 +1,965 @@
+package clean
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// flags is what holds inside of an element and is undone where it ends.
+type flags uint8
+
+const (
+	hidden   flags = 1 << iota // nobody sees it
+	tiny                       // letters have no size
+	pre                        // white space counts
+	grid                       // in a table of data: empty cells count
+	bullet                     // in Word's own mark of a list item
+	unmarked                   // list items have no marks
+)
+
+// state is what the elements around a place make of text there.
+type state struct {
+	flags   flags
+	marks   marks
+	quote   uint8
+	list    uint8
+	cells   uint8 // cells of the row so far
+	rowLine int32 // how many lines are begun once the row's first is; -1 outside of rows
+	rowAt   int32 // how much text there was when the row began
+}
+
+// frame is an open element.
+type frame struct {
+	before state // holds again behind its end
+	id     id
+	kind   kind
+	margin uint8 // line feeds behind it
+}
+
+// Bounds that keep the reader linear in its input whatever the input is. Elements
+// nested deeper than maxDepth are read for their text only.
+const (
+	maxDepth = 512
+	maxWalk  = 100 // frames looked at to find the element that a tag ends
+	maxSeek  = 16  // tags without an end that are searched for one
+)
+
+// reader walks an HTML document once, tag by tag, and writes its text to a page.
+// It builds no tree: what holds at a place is in state, what will hold again is on
+// the stack.
+type reader struct {
+	page page
+	src  string
+
+	st    state
+	stack []frame
+	count [ids]int // open elements by id
+	over  int      // open elements that are not on the stack, which is full
+
+	items []int  // the next number in each open list, 0 without numbers
+	mark  []byte // Word's own mark of a list item, as far as it was read
+
+	href   string // of the open link, "" without one
+	linkAt int    // where its text begins
+
+	attr      attributes
+	sought    int  // tags without an end
+	noTag     bool // no tag ends from here on
+	noComment bool // no comment ends from here on
+}
+
+// attributes are those of one tag that matter, as they are written.
+type attributes struct {
+	style, class, id, href, alt, kind, start, value, border string
+	hidden, closed                                          bool
+}
+
+var readers = sync.Pool{New: func() any { return new(reader) }}
+
+func (r *reader) release() {
+	r.page.reset()
+	page, stack, items, mark := r.page, r.stack[:0], r.items[:0], r.mark[:0]
+	*r = reader{page: page, stack: stack, items: items, mark: mark}
+	readers.Put(r)
+}
+
+// read fills the page with the text of document.
+func (r *reader) read(document string) {
+	if !utf8.ValidString(document) {
+		document = strings.ToValidUTF8(document, "\uFFFD")
+	}
+	r.src = document
+	r.st.rowLine = -1
+	for i := 0; i < len(document); {
+		if i = r.text(i); i < len(document) {
+			i = r.markup(i)
+		}
+	}
+	r.endLink()
+	r.page.finish()
+}
+
+// text reads up to the next "<".
+func (r *reader) text(i int) int {
+	src, p := r.src, &r.page
+	if r.st.flags&(hidden|tiny) != 0 {
+		return r.skip(i)
+	}
+	for i < len(src) {
+		switch classes[src[i]] {
+		case less:
+			return i
+		case plain, accent, lead:
+			end := r.run(i)
+			if end > i {
+				p.put(src[i:end], &r.st)
+				i = end
+				continue
+			}
+			c, size := utf8.DecodeRuneInString(src[i:])
+			r.character(c)
+			i += size
+		case space:
+			i = r.blank(i)
+		case ampersand:
+			c, text, n := reference(src[i:], false)
+			switch {
+			case n == 0:
+				p.put("&", &r.st)
+				n = 1
+			case text == "":
+				r.character(c)
+			default:
+				for _, c := range text {
+					r.character(c)
+				}
+			}
+			i += n
+		default: // a control character
+			i++
+		}
+	}
+	return i
+}
+
+// run is the end of the text from i on that can be copied as it is.
+func (r *reader) run(i int) int {
+	src := r.src
+	for i < len(src) {
+		switch classes[src[i]] {
+		case plain:
+			i++
+			continue
+		case space:
+			// One space between words, the most common of all.
+			if src[i] == ' ' && i+1 < len(src) && classes[src[i+1]] == plain && i > 0 && classes[src[i-1]] != space {
+				i += 2
+				continue
+			}
+			return i
+		case accent:
+			r.page.accents = r.page.accents || !untouched(src, i)
+			i++
+			continue
+		case lead:
+			if !harmless(src, i) {
+				return i
+			}
+			r.page.accents = r.page.accents || combining[src[i]] && !untouched(src, i)
+			i++
+			continue
+		}
+		return i
+	}
+	return i
+}
+
+// harmless reports whether the character at s[i:], whose first byte is lead, is
+// neither blank nor invisible nor a control character.
+func harmless(s string, i int) bool {
+	if i+1 == len(s) {
+		return true
+	}
+	b := s[i+1]
+	switch s[i] {
+	case 0xC2: // control characters, no-break space, soft hyphen
+		return b > 0xA0 && b != 0xAD
+	case 0xCD: // combining grapheme joiner
+		return b != 0x8F
+	case 0xE1: // Ogham's space, Mongolian's vowel separator
+		return b != 0x9A && b != 0xA0
+	case 0xE2: // spaces, joiners, separators
+		return b != 0x80 && b != 0x81 || b == 0x80 && i+2 < len(s) && s[i+2] >= 0x8E && s[i+2] != 0xA8 && s[i+2] != 0xA9 && s[i+2] != 0xAF
+	case 0xE3: // the ideographic space
+		return b != 0x80 || i+2 < len(s) && s[i+2] != 0x80
+	case 0xEF: // byte order mark
+		return b != 0xBB
+	}
+	return true
+}
+
+// character writes one character that may be blank or invisible.
+func (r *reader) character(c rune) {
+	p := &r.page
+	switch {
+	case c == '\n' || c == '\r' || c == '\t' || c == '\f' || c == ' ':
+		r.space(c)
+	case c < 0x20, c >= 0x7f && c < 0xA0:
+		// A control character: a reader sees nothing.
+	case c == 0xA0:
+		if r.st.flags&pre != 0 {
+			r.space(' ')
+		} else if p.open {
+			p.space = true
+		} else {
+			p.hard = true
+		}
+	case c == 0xAD, c == 0x34F, c == 0x180E, c == 0x200B, c == 0x2060, c == 0xFEFF:
+		// Says where a line may break or not. Nothing to see.
+	case c == 0x200C || c == 0x200D:
+		// Joins letters and emoji; behind a blank it is padding.
+		if p.open && !p.space && p.tabs == 0 && p.pad == "" {
+			p.rune(c, &r.st)
+		}
+	case c == 0x2028 || c == 0x2029:
+		p.newline()
+	case c >= 0x2000 && c <= 0x200A, c == 0x202F, c == 0x205F, c == 0x3000, c == 0x1680:
+		// Blanks of their own width mean something between words only.
+		if p.open {
+			p.accents = p.accents || c <= 0x2001
+			p.rune(c, &r.st)
+		} else {
+			p.hard = true
+		}
+	default:
+		p.accents = p.accents || c >= 0x300
+		p.rune(c, &r.st)
+	}
+}
+
+// space is one blank character, where it may count.
+func (r *reader) space(c rune) {
+	p := &r.page
+	switch {
+	case r.st.flags&pre == 0:
+		p.space = p.space || p.open
+	case c == '\n':
+		p.newline()
+	case c == ' ' || c == '\t':
+		if len(p.pad) < 256 {
+			p.pad += string(c)
+		}
+	}
+}
+
+// blank reads white space.
+func (r *reader) blank(i int) int {
+	src, p := r.src, &r.page
+	if r.st.flags&pre == 0 {
+		for i < len(src) && classes[src[i]] == space {
+			i++
+		}
+		p.space = p.space || p.open
+		return i
+	}
+	for i < len(src) && classes[src[i]] == space {
+		start := i
+		for i < len(src) && (src[i] == ' ' || src[i] == '\t') {
+			i++
+		}
+		switch {
+		case i > start && p.pad == "":
+			p.pad = src[start:i]
+		case i > start && len(p.pad) < 256:
+			p.pad += src[start:i]
+		case i == start:
+			if src[i] == '\n' || src[i] == '\r' && (i+1 == len(src) || src[i+1] != '\n') {
+				p.newline()
+			}
+			i++
+		}
+	}
+	return i
+}
+
+// skip reads over text that nobody sees.
+func (r *reader) skip(i int) int {
+	end := strings.IndexByte(r.src[i:], '<')
+	if end < 0 {
+		end = len(r.src) - i
+	}
+	if r.st.flags&bullet != 0 && len(r.mark) == 0 {
+		if text := trimBlank(r.src[i : i+end]); len(text) <= 16 {
+			r.mark = append(r.mark, text...)
+		}
+	}
+	return i + end
+}
+
+// markup reads what begins with the "<" at i.
+func (r *reader) markup(i int) int {
+	src := r.src
+	if i+1 < len(src) && !r.noTag {
+		switch c := src[i+1]; {
+		case isLetter(c):
+			if end := r.start(i); end > 0 {
+				return end
+			}
+		case c == '/' && i+2 < len(src) && isLetter(src[i+2]):
+			if end := r.endTag(i); end > 0 {
+				return end
+			}
+		case c == '!' && strings.HasPrefix(src[i:], "<!--"):
+			return r.comment(i)
+		case c == '!' || c == '?' || c == '/':
+			if end := strings.IndexByte(src[i:], '>'); end > 0 {
+				return i + end + 1
+			}
+			r.noTag = true
+		}
+	}
+	if r.st.flags&(hidden|tiny) == 0 {
+		r.page.put("<", &r.st)
+	}
+	return i + 1
+}
+
+// comment reads over a comment. One without an end ends with its first ">".
+func (r *reader) comment(i int) int {
+	src := r.src
+	at := i + len("<!--")
+	if strings.HasPrefix(src[at:], ">") {
+		return at + 1
+	}
+	if strings.HasPrefix(src[at:], "->") {
+		return at + 2
+	}
+	for !r.noComment {
+		dashes := strings.Index(src[at:], "--")
+		if dashes < 0 {
+			r.noComment = true
+			break
+		}
+		at += dashes + 1
+		switch rest := src[at+1:]; {
+		case strings.HasPrefix(rest, ">"):
+			return at + 2
+		case strings.HasPrefix(rest, "!>"):
+			return at + 3
+		}
+	}
+	if end := strings.IndexByte(src[i:], '>'); end > 0 {
+		return i + end + 1
+	}
+	r.noTag = true
+	return i + len("<!--")
+}
+
+// name reads the name of an element from i on, in lower case and cut to what any
+// known one has.
+func (r *reader) name(i int) (name [12]byte, n, end int) {
+	src := r.src
+	for end = i; end < len(src); end++ {
+		c := src[end]
+		if c == '>' || c == '/' || classes[c] == space {
+			break
+		}
+		if n < len(name) {
+			name[n] = lower(c)
+			n++
+		}
+	}
+	return name, n, end
+}
+
+// start reads a start tag. It returns 0 when this is text: an address in angle
+// brackets, or a tag that never ends.
+func (r *reader) start(i int) int {
+	name, n, end := r.name(i + 1)
+	if written := r.src[i+1 : end]; len(written) > 4 && (strings.IndexByte(written, '@') > 0 || strings.HasPrefix(written, "http") && strings.IndexByte(written, ':') > 0) {
+		return 0
+	}
+	id, kind := element(name[:n])
+	end, ok := r.attributes(end)
+	if !ok {
+		return 0
+	}
+	if kind == raw {
+		return r.raw(id, end)
+	}
+	r.open(id, kind, name[:n])
+	if id == idPre { // its first line end is not part of it
+		end += len(r.src[end:]) - len(strings.TrimPrefix(strings.TrimPrefix(r.src[end:], "\r"), "\n"))
+	}
+	return end
+}
+
+// raw reads over content that is no text. As in a browser, what is never closed
+// swallows the rest.
+func (r *reader) raw(id id, i int) int {
+	src, closer := r.src, closers[id]
+	for {
+		at := strings.IndexByte(src[i:], '<')
+		if at < 0 {
+			return len(src)
+		}
+		i += at
+		if hasFold(src[i:], closer) {
+			if end := strings.IndexByte(src[i:], '>'); end > 0 {
+				return i + end + 1
+			}
+			return len(src)
+		}
+		i++
+	}
+}
+
+// attributes reads up to the end of a tag.
+func (r *reader) attributes(i int) (end int, ok bool) {
+	src := r.src
+	first := i
+	r.attr = attributes{}
+	for i < len(src) {
+		switch c := src[i]; {
+		case c == '>':
+			return i + 1, true
+		case c == '/':
+			r.attr.closed = i+1 < len(src) && src[i+1] == '>'
+			i++
+			continue
+		case classes[c] == space:
+			i++
+			continue
+		}
+		start := i
+		i++ // an equals sign that comes first is part of the name
+		for i < len(src) && src[i] != '=' && src[i] != '>' && src[i] != '/' && classes[src[i]] != space {
+			i++
+		}
+		name, value := src[start:i], ""
+		for i < len(src) && classes[src[i]] == space {
+			i++
+		}
+		if i < len(src) && src[i] == '=' {
+			value, i = r.value(i + 1)
+		}
+		r.attr.set(name, value)
+	}
+	// Nothing ends it. The first ">" does, be it inside of quotes, or it is no tag.
+	if r.sought++; r.sought > maxSeek {
+		r.noTag = true
+		return 0, false
+	}
+	r.attr = attributes{}
+	at := strings.IndexByte(src[first:], '>')
+	if at < 0 {
+		r.noTag = true
+		return 0, false
+	}
+	return first + at + 1, true
+}
+
+// value reads the value of an attribute.
+func (r *reader) value(i int) (value string, end int) {
+	src := r.src
+	for i < len(src) && classes[src[i]] == space {
+		i++
+	}
+	if i == len(src) {
+		return "", i
+	}
+	if quote := src[i]; quote == '"' || quote == '\'' {
+		if n := strings.IndexByte(src[i+1:], quote); n >= 0 {
+			return src[i+1 : i+1+n], i + n + 2
+		}
+		return "", len(src)
+	}
+	start := i
+	for i < len(src) && src[i] != '>' && classes[src[i]] != space {
+		i++
+	}
+	return src[start:i], i
+}
+
+// set keeps an attribute that matters. The first of a name counts.
+func (a *attributes) set(name, value string) {
+	var field *string
+	switch len(name) {
+	case 2:
+		if equalFold(name, "id") {
+			field = &a.id
+		}
+	case 3:
+		if equalFold(name, "alt") {
+			field = &a.alt
+		}
+	case 4:
+		switch {
+		case equalFold(name, "href"):
+			field = &a.href
+		case equalFold(name, "type"):
+			field = &a.kind
+		}
+	case 5:
+		switch {
+		case equalFold(name, "style"):
+			field = &a.style
+		case equalFold(name, "class"):
+			field = &a.class
+		case equalFold(name, "start"):
+			field = &a.start
+		case equalFold(name, "value"):
+			field = &a.value
+		}
+	case 6:
+		switch {
+		case equalFold(name, "border"):
+			field = &a.border
+		case equalFold(name, "hidden"):
+			a.hidden = true
+		}
+	}
+	if field != nil && *field == "" {
+		*field = value
+	}
+}
+
+// open begins an element.
+func (r *reader) open(id id, kind kind, name []byte) {
+	p, a := &r.page, &r.attr
+	switch {
+	case kind == nothing:
+		return
+	case id == idXMP:
+		return
+	case kind == void:
+		r.void(id)
+		return
+	case (kind == inline || kind == unseen) && a.closed:
+		return
+	}
+	if id == idA {
+		r.endLink()
+	}
+	var sty style
+	if a.style != "" {
+		sty = parseStyle(a.style)
+	}
+	standsAlone := kind == block || kind == article || kind == cell || sty&styleBlock != 0 && kind == inline
+	if standsAlone && kind != inline {
+		r.imply(id)
+	}
+	f := frame{id: id, kind: kind}
+	above := uint8(0)
+	if standsAlone {
+		above, f.margin = 1, 1
+		if kind == article {
+			above, f.margin = 2, 2
+			if sty&styleTight != 0 || id == idP && strings.HasPrefix(a.class, "Mso") {
+				above = 1
+			}
+			if sty&styleClose != 0 || id == idP && strings.HasPrefix(a.class, "Mso") {
+				f.margin = 1
+			}
+		}
+		if sty&styleInline != 0 && (kind == block || kind == article) && id != idTr && id != idTable {
+			above, f.margin = 0, 0
+		}
+	}
+	next := r.st
+	if id == idBlockquote && quotes(a, sty) {
+		above, f.margin = 1, 1
+		next.quote = min(next.quote+1, 250)
+		next.marks |= markQuote * citation(a)
+	}
+	gone := a.hidden || sty&styleHidden != 0 || kind == unseen
+	seen := !gone && next.flags&(hidden|tiny) == 0
+	if seen && above > 0 && kind != cell {
+		p.boundary(int(above))
+	}
+	if a.class != "" || a.id != "" {
+		next.marks |= containers(a)
+	}
+	if seen && sty&styleBorder != 0 && (id == idDiv || id == idP) {
+		p.rule = true
+	}
+	switch id {
+	case idTable:
+		next.rowLine = -1
+		next.flags &^= grid
+		if a.border != "" && a.border != "0" || hasWord(a.class, "MsoTableGrid") {
+			next.flags |= grid
+		}
+	case idTr:
+		if seen {
+			next.rowLine, next.rowAt, next.cells = int32(p.begun), int32(len(p.buf)), 0
+			if !p.open {
+				next.rowLine++
+			}
+		}
+	case idTd:
+		if len(name) == 2 && name[1] == 'h' {
+			r.grid()
+			next.flags |= grid
+		}
+		if seen {
+			r.cell()
+			next.cells = r.st.cells
+		}
+	case idList, idOl:
+		next.list++
+		next.list = min(next.list, 250)
+		number := 0
+		if id == idOl {
+			number = 1
+			if n, err := strconv.Atoi(trimBlank(a.start)); err == nil && n >= 0 && n < 1_000_000 {
+				number = max(n, 1)
+			}
+		}
+		r.items = append(r.items, number)
+	case idLi:
+		if seen && (next.flags|r.st.flags)&unmarked == 0 && sty&styleUnmarked == 0 {
+			r.item()
+		}
+	case idPre:
+		next.flags |= pre
+	case idA:
+		r.href, r.linkAt = a.href, len(p.buf)
+	}
+	switch {
+	case gone:
+		next.flags |= hidden
+	case sty&styleTiny != 0:
+		next.flags |= tiny
+	case sty&styleSized != 0:
+		next.flags &^= tiny
+	}
+	switch {
+	case sty&stylePre != 0:
+		next.flags |= pre
+	case sty&styleNormal != 0:
+		next.flags &^= pre
+	}
+	switch {
+	case sty&styleUnmarked != 0:
+		next.flags |= unmarked
+	case id == idList || id == idOl:
+		next.flags &^= unmarked
+	}
+	if sty&styleListMark != 0 && seen {
+		r.mark = r.mark[:0]
+		next.flags |= hidden | bullet
+	}
+	if len(r.stack) == maxDepth {
+		r.over++
+		return
+	}
+	f.before = r.st
+	r.stack = append(r.stack, f)
+	r.count[id]++
+	r.st = next
+}
+
+// void writes what an element without content stands for.
+func (r *reader) void(id id) {
+	p := &r.page
+	if r.st.flags&hidden != 0 {
+		return
+	}
+	switch id {
+	case idBr:
+		p.newline()
+	case idHr:
+		r.imply(idHr)
+		p.boundary(2)
+		p.rule = true
+	case idImg:
+		// Mail programs send emoji as pictures.
+		if alt := r.attr.alt; alt != "" && len(alt) <= 32 && r.st.flags&tiny == 0 {
+			if alt = unescape(alt); isEmoji(alt) {
+				p.accents = true
+				p.put(alt, &r.st)
+			}
+		}
+	}
+}
+
+func isEmoji(s string) bool {
+	for _, c := range s {
+		if c < 0x2100 && c != 0x200D && c != 0xA9 && c != 0xAE || c == utf8.RuneError || c == 0x3000 || c == 0xFEFF {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// item gives the next line the mark of a list's item.
+func (r *reader) item() {
+	p := &r.page
+	p.marker = append(p.marker[:0], "- "...)
+	if n := len(r.items); n > 0 && r.items[n-1] > 0 {
+		if value, err := strconv.Atoi(trimBlank(r.attr.value)); err == nil && value > 0 && value < 1_000_000 {
+			r.items[n-1] = value
+		}
+		p.marker = append(strconv.AppendInt(p.marker[:0], int64(r.items[n-1]), 10), ". "...)
+		r.items[n-1]++
+	}
+}
+
+// cell begins a cell: on the row's line as long as the row has one line, else on
+// a line of its own.
+func (r *reader) cell() {
+	p := &r.page
+	if r.st.rowLine < 0 {
+		p.boundary(1)
+		return
+	}
+	first := r.st.cells == 0
+	r.st.cells = min(r.st.cells+1, 250)
+	switch {
+	case len(p.buf) <= int(r.st.rowAt): // nothing in this row yet
+		p.cell = true
+		if !first && r.st.flags&grid != 0 {
+			p.tabs++
+		}
+	case p.begun <= int(r.st.rowLine): // one line so far: go on with it
+		tabs := 1
+		if r.st.flags&grid != 0 && p.cell {
+			tabs = p.tabs + 1
+		}
+		p.end()
+		p.open, p.gap, p.cell, p.tabs = true, 0, true, tabs
+	default:
+		p.cell = false
+		p.boundary(1)
+		p.cell = true
+	}
+}
+
+// grid says that the innermost table holds data.
+func (r *reader) grid() {
+	r.st.flags |= grid
+	for n, walked := len(r.stack)-1, 0; n >= 0 && walked < maxWalk && r.stack[n].id != idTable; n, walked = n-1, walked+1 {
+		r.stack[n].before.flags |= grid
+	}
+}
+
+// quotes reports whether a blockquote quotes a mail. Some programs indent with it.
+func quotes(a *attributes, sty style) bool {
+	if equalFold(a.kind, "cite") {
+		return true
+	}
+	bordered := indexFold(a.style, "border-left") >= 0
+	return bordered || sty&styleOpen == 0 && indexFold(a.style, "margin-right") < 0
+}
+
+// citation is 1 for what only a mail program writes.
+func citation(a *attributes) marks {
+	if equalFold(a.kind, "cite") {
+		return 1
+	}
+	return 0
+}
+
+// containers is what class and id say that an element holds. Outlook on the web
+// puts "x_" before the names in a mail that it answers.
+func containers(a *attributes) (m marks) {
+	for class := a.class; class != ""; {
+		var word string
+		word, class = field(class)
+		m |= container(word)
+	}
+	if a.id != "" {
+		m |= container(a.id)
+	}
+	return m
+}
+
+func container(word string) marks {
+	for strings.HasPrefix(word, "x_") {
+		word = word[2:]
+	}
+	if len(word) < 9 {
+		return 0
+	}
+	switch word {
+	case "gmail_quote", "gmail_quote_container", "yahoo_quoted", "protonmail_quote", "tutanota_quote", "zmail_extra",
+		"OLK_SRC_BODY_SECTION", "mail-editor-reference-message-container", "ms-outlook-mobile-reference-message", "elided-text",
+		"moz-forward-container":
+		return markQuote
+	case "gmail_signature", "moz-signature", "protonmail_signature_block", "ms-outlook-mobile-signature", "Signature", "signature",
+		"yahoo-signature", "gmail_signature_prefix", "moz-txt-sig", "AppleMailSignature", "tutanota_signature":
+		return markSignature
+	case "gmail_attr", "moz-cite-prefix", "divRplyFwdMsg", "OutlookMessageHeader", "moz-email-headers-table":
+		return markAttribution
+	}
+	if strings.HasPrefix(word, "yahoo_quoted") {
+		return markQuote
+	}
+	return 0
+}
+
+func hasWord(list, word string) bool {
+	for list != "" {
+		var w string
+		if w, list = field(list); w == word {
+			return true
+		}
+	}
+	return false
+}
+
+// imply closes what a start tag closes without an end tag: a paragraph, an item, a cell, a row.
+func (r *reader) imply(id id) {
+	if r.count[idP] > 0 {
+		for n := len(r.stack) - 1; n >= max(0, len(r.stack)-maxWalk); n-- {
+			if f := &r.stack[n]; f.id == idP {
+				r.closeTo(n)
+				break
+			} else if f.kind != inline {
+				break
+			}
+		}
+	}
+	switch id {
+	case idLi:
+		r.closeNearest(func(f *frame) bool { return f.id == idLi }, func(f *frame) bool {
+			return f.id == idList || f.id == idOl || f.id == idTd || f.id == idTable
+		})
+	case idTd:
+		r.closeNearest(func(f *frame) bool { return f.id == idTd }, func(f *frame) bool { return f.id == idTr || f.id == idTable })
+	case idTr:
+		r.closeNearest(func(f *frame) bool { return f.id == idTr }, func(f *frame) bool { return f.id == idTable })
+	}
+}
+
+// closeNearest closes the innermost open element that is wanted, unless a bound is nearer.
+func (r *reader) closeNearest(wanted, bound func(*frame) bool) {
+	for n := len(r.stack) - 1; n >= max(0, len(r.stack)-maxWalk); n-- {
+		switch f := &r.stack[n]; {
+		case wanted(f):
+			r.closeTo(n)
+			return
+		case bound(f):
+			return
+		}
+	}
+}
+
+// endTag reads an end tag.
+func (r *reader) endTag(i int) int {
+	name, n, end := r.name(i + 2)
+	at := strings.IndexByte(r.src[end:], '>')
+	if at < 0 {
+		r.noTag = true
+		return 0
+	}
+	end += at + 1
+	id, kind := element(name[:n])
+	switch {
+	case kind == nothing || kind == raw || id == idXMP:
+		return end
+	case id == idBr:
+		r.attr = attributes{}
+		r.void(idBr) // as browsers read it
+		return end
+	case kind == void:
+		return end
+	}
+	if id == idA {
+		r.endLink()
+	}
+	if r.over > 0 {
+		r.over--
+		return end
+	}
+	if r.count[id] == 0 {
+		if id == idP && r.st.flags&(hidden|tiny) == 0 {
+			r.page.boundary(2) // an empty paragraph, as browsers read it
+		}
+		return end
+	}
+	for n := len(r.stack) - 1; n >= max(0, len(r.stack)-maxWalk); n-- {
+		f := &r.stack[n]
+		if f.id == id {
+			r.closeTo(n)
+			break
+		}
+		// An end tag of an inline element ends no block, that of a block no cell around it.
+		if kind == inline && f.kind != inline || id != idTable && (f.id == idTable || f.id == idTd && id != idTr) {
+			break
+		}
+	}
+	return end
+}
+
+// closeTo closes the element at n of the stack and all in it.
+func (r *reader) closeTo(n int) {
+	for len(r.stack) > n {
+		r.close()
+	}
+}
+
+// close closes the innermost element.
+func (r *reader) close() {
+	last := len(r.stack) - 1
+	f, inside, p := r.stack[last], r.st, &r.page
+	r.stack = r.stack[:last]
+	r.count[f.id]--
+	r.st = f.before
+	switch f.id {
+	case idList, idOl:
+		r.items = r.items[:len(r.items)-1]
+	case idLi:
+		p.marker = p.marker[:0]
+	}
+	if inside.flags&bullet != 0 && r.st.flags&bullet == 0 {
+		r.listMark()
+	}
+	if inside.flags&hidden != 0 {
+		return
+	}
+	switch f.id {
+	case idTable, idTr:
+		p.cell = false
+	case idTd:
+		return
+	}
+	if f.margin > 0 {
+		p.boundary(int(f.margin))
+	}
+}
+
+// listMark turns Word's mark of a list item, a letter of a symbol font or a
+// number, into ours.
+func (r *reader) listMark() {
+	p := &r.page
+	if p.open || len(r.mark) == 0 {
+		return
+	}
+	p.marker = append(p.marker[:0], "- "...)
+	if end := r.mark[len(r.mark)-1]; (end == '.' || end == ')') && utf8.Valid(r.mark) {
+		p.marker = append(append(p.marker[:0], r.mark...), ' ')
+	}
+}
+
+// endLink writes where the open link leads, if its text does not say so.
+func (r *reader) endLink() {
+	href := r.href
+	if href == "" {
+		return
+	}
+	r.href = ""
+	p := &r.page
+	if r.linkAt >= len(p.buf) || r.st.flags&(hidden|tiny) != 0 {
+		return
+	}
+	text := strings.TrimSpace(string(p.buf[r.linkAt:]))
+	if to := address(text, href); to != "" {
+		p.buf = append(p.buf, " <"...)
+		p.buf = append(p.buf, to...)
+		p.buf = append(p.buf, '>')
+	}
+}
