@@ -30,7 +30,7 @@ var layers = [][]string{
 	{"internal/store", "internal/salesforce"},
 	{"internal/config", "internal/soql"},
 	{"internal/clean", "internal/comment", "internal/gate"},
-	{"internal/flow", "internal/secret", "internal/fault", "internal/crashpoint"},
+	{"internal/flow", "internal/secret", "internal/fault", "internal/crashpoint", "internal/csv"},
 	{"internal/simforce"},
 }
 
@@ -44,6 +44,7 @@ var forbidden = []struct {
 	{"internal/simforce", module, "the simulator must not share the product's idea of Salesforce"},
 	{"internal/comment", "github.com/jackc/pgx", "the domain does not know where it is kept"},
 	{"internal/clean", "net/http", "text is cleaned without I/O"},
+	{"internal/csv", module, "a reader of text knows no records"},
 }
 
 // only says which packages alone may import something.
