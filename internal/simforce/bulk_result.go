@@ -70,6 +70,10 @@ func (p *plan) bulk(seed uint64, j *bulkJob) *bulkResult {
 		for _, c := range far {
 			out.far = append(out.far, c.value(r))
 		}
+		if r.big != nil {
+			out.size += bigBytes
+			continue
+		}
 		for i := range out.columns {
 			if text, ok := out.value(len(out.far)-out.width, r, i).(string); ok {
 				out.size += int64(len(text)) + 3
@@ -108,6 +112,12 @@ func (b *bulkResult) write(w io.Writer, from, to int, delimiter byte, ending str
 		for i, c := range b.columns {
 			if i > 0 {
 				buf = append(buf, delimiter)
+			}
+			if r.big != nil && c.far < 0 {
+				var done bool
+				if buf, done = r.big.appendCSV(buf, r.n, c.place); done {
+					continue
+				}
 			}
 			buf = appendBulk(buf, c.field, b.value(n*b.width, r, i))
 		}
@@ -233,7 +243,14 @@ func (s *Server) jobResults(c *call) *reply {
 	rep := &reply{status: http.StatusOK, header: h}
 	if total > 0 || j.knobs.Empty == "header" {
 		pace := s.Knobs().Bulk.PaceKBps
-		rep.stream = func(w io.Writer) error {
+		name := j.id + " " + c.query.Get("locator") + " " + c.query.Get("maxRecords")
+		s.counters.page(name, false)
+		rep.stream = func(w io.Writer) (err error) {
+			defer func() {
+				if err == nil {
+					s.counters.page(name, true)
+				}
+			}()
 			return j.result.write(&paced{w: w, perSecond: pace * 1000}, from, to, delimiters[j.delimiter], endings[j.ending])
 		}
 	}

@@ -33,6 +33,14 @@ type Counters struct {
 	// "custom" for answers of Fault without one, "delay", "maintenance",
 	// "wrong_host" and "concurrent". Null while there was none.
 	Faults map[string]int `json:"faults,omitempty"`
+	// Pages are the pages of bulk results that were asked for, by "job locator maxRecords".
+	Pages map[string]PageCount `json:"pages,omitempty"`
+}
+
+// PageCount says how often a page of a bulk result was asked for, and how often it was sent to its end.
+type PageCount struct {
+	Asked int `json:"asked"`
+	Whole int `json:"whole"`
 }
 
 type counters struct {
@@ -44,6 +52,21 @@ type counters struct {
 func (cs *counters) init() {
 	cs.c = Counters{Kinds: map[string]int{}, Refused: map[string]int{}}
 	cs.log = nil
+}
+
+func (cs *counters) page(name string, whole bool) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.c.Pages == nil {
+		cs.c.Pages = map[string]PageCount{}
+	}
+	c := cs.c.Pages[name]
+	if whole {
+		c.Whole++
+	} else {
+		c.Asked++
+	}
+	cs.c.Pages[name] = c
 }
 
 func (cs *counters) fault(class string) {
@@ -168,7 +191,7 @@ func (s *Server) Counters() Counters {
 	s.counters.mu.Lock()
 	defer s.counters.mu.Unlock()
 	c := s.counters.c
-	c.Kinds, c.Refused, c.Faults = maps.Clone(c.Kinds), maps.Clone(c.Refused), maps.Clone(c.Faults)
+	c.Kinds, c.Refused, c.Faults, c.Pages = maps.Clone(c.Kinds), maps.Clone(c.Refused), maps.Clone(c.Faults), maps.Clone(c.Pages)
 	return c
 }
 

@@ -29,6 +29,9 @@ type Options struct {
 	MailDir string
 	// Generate is how many e-mails to write at the start when MailDir is empty.
 	Generate int
+	// Big is how many e-mails of about 8 KB to have besides, which take little memory: see
+	// big.go. They are not in a state file.
+	Big int
 	// Rate is how many records per second Run writes; 0 writes none.
 	Rate float64
 	// Seed decides generated content and the order inside ties.
@@ -120,6 +123,12 @@ func (s *Server) load() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seedOthers()
+	if s.opts.Big > 0 {
+		if s.opts.StateFile != "" {
+			return fmt.Errorf("big mails are not kept in a state file: leave one of the two out")
+		}
+		s.loadBig(s.opts.Big)
+	}
 	if s.opts.MailDir == "" {
 		s.generate(s.opts.Generate)
 		return nil

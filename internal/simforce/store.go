@@ -16,6 +16,9 @@ type record struct {
 	v   []any
 	// deletedWith is the parent whose deletion took this row along.
 	deletedWith string
+	// big gives the values that are not in v, of the mail with number n.
+	big *bigMail
+	n   int
 }
 
 // get returns the value at place i; fields added after the row was written are
@@ -23,6 +26,9 @@ type record struct {
 func (r *record) get(i int) any {
 	if i >= 0 && i < len(r.v) {
 		return r.v[i]
+	}
+	if r.big != nil && i >= 0 {
+		return r.big.value(r.n, i)
 	}
 	return nil
 }
@@ -54,6 +60,11 @@ func (r *record) text(name string) string {
 func (r *record) with() *record {
 	c := &record{obj: r.obj, v: make([]any, len(r.obj.Fields)), deletedWith: r.deletedWith}
 	copy(c.v, r.v)
+	if r.big != nil {
+		for i := len(r.v); i < len(r.big.what); i++ {
+			c.v[i] = r.get(i)
+		}
+	}
 	return c
 }
 
@@ -106,16 +117,21 @@ func (t *table) put(r *record) {
 		if !ok || !indexed(f) {
 			continue
 		}
-		byTarget := t.refs[i]
-		if byTarget == nil {
-			byTarget = map[string]map[string]struct{}{}
-			t.refs[i] = byTarget
-		}
-		if byTarget[target] == nil {
-			byTarget[target] = map[string]struct{}{}
-		}
-		byTarget[target][id] = struct{}{}
+		t.link(i, target, id)
 	}
+}
+
+// link notes that the row id names target in the reference at place i.
+func (t *table) link(i int, target, id string) {
+	byTarget := t.refs[i]
+	if byTarget == nil {
+		byTarget = map[string]map[string]struct{}{}
+		t.refs[i] = byTarget
+	}
+	if byTarget[target] == nil {
+		byTarget[target] = map[string]struct{}{}
+	}
+	byTarget[target][id] = struct{}{}
 }
 
 func (t *table) unlink(r *record) {

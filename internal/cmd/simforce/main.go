@@ -61,6 +61,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&o.BaseURL, "url", "", "outside `URL`; http:// and the address when empty")
 	flags.StringVar(&o.MailDir, "mail", "", "`directory` of .eml files; each becomes one EmailMessage")
 	flags.IntVar(&o.Generate, "generate", 200, "how many e-mails to make up when there is no -mail")
+	flags.IntVar(&o.Big, "big", 0, "how many e-mails of about 8 KB to have besides; millions take little memory")
 	flags.Float64Var(&o.Rate, "rate", 0, "records to write per second while running")
 	flags.Uint64Var(&o.Seed, "seed", 1, "`seed` of made-up content and of the order inside ties")
 	flags.StringVar(&o.StateFile, "state", "", "`file` that keeps data, grants and tokens over restarts")
