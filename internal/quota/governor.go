@@ -385,7 +385,8 @@ func (g *Governor) Observe(integrationID string, call salesforce.Call) {
 	case u.Max > 0:
 		o.told = store.QuotaTold{Used: int64(u.Used), Max: int64(u.Max), AppUsed: int64(u.AppUsed), AppMax: int64(u.AppMax), At: g.now(o)}
 		o.untold = false
-	case call.Fault == fault.Quota && o.told.Max > 0:
+	// Bulk jobs have an allowance of their own, and a refusal with a code of its own.
+	case call.Fault == fault.Quota && call.Code == "REQUEST_LIMIT_EXCEEDED" && o.told.Max > 0:
 		o.told.Used, o.told.At = o.told.Max, g.now(o) // all of it is used, says the refusal
 	case call.Fault == "" && call.Status > 0 && call.Kind != "limits":
 		o.untold = true

@@ -313,6 +313,20 @@ func TestAnswersWithoutAWord(t *testing.T) {
 	require.EqualValues(t, 5, b.stored().Spent(), "asking for limits counts as well")
 }
 
+// The allowance of bulk jobs is one thing, that of API requests another.
+func TestTheEndOfBulkJobsIsNotTheEndOfRequests(t *testing.T) {
+	t.Parallel()
+	b := start(t, 1000)
+	require.NoError(t, b.sim.SetKnobs(func(k *simforce.Knobs) { k.Bulk.JobsPerDay = 0 }))
+	p := b.process()
+	id := b.integration("a", config.DefaultQuota)
+	require.NoError(t, p.call(t.Context(), id))
+	_, err := p.auth.Org(id).CreateQueryJob(t.Context(), "SELECT Id FROM Case", true)
+	require.Equal(t, fault.Quota, fault.KindOf(err), "%v", err)
+	require.NoError(t, p.call(t.Context(), id))
+	require.EqualValues(t, 3, b.stored().Spent(), "the refused call counts as well")
+}
+
 // An org without the header, and numbers that lag as Salesforce's do: limits are asked
 // now and then, and the share, which is counted here, is kept all the same.
 func TestTheHeaderIsMissingAndLimitsLag(t *testing.T) {

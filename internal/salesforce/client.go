@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -53,6 +54,10 @@ type Options struct {
 	AnswerTimeout time.Duration // until the first byte, default 150 s: queries may run 120 s
 	IdleTimeout   time.Duration // between two bytes, default 60 s
 	CallTimeout   time.Duration // for everything, default 10 min, Salesforce's own limit
+
+	// ResultsTimeout is CallTimeout for a page of a bulk job's results, default 1 h: it is
+	// large, and is read as fast as its rows are stored.
+	ResultsTimeout time.Duration
 }
 
 // Call tells what one HTTP exchange was, for metrics. It holds no content.
@@ -97,6 +102,9 @@ func New(o Options) *Client {
 	if o.CallTimeout <= 0 {
 		o.CallTimeout = 10 * time.Minute
 	}
+	if o.ResultsTimeout <= 0 {
+		o.ResultsTimeout = time.Hour
+	}
 	return &Client{o: o, http: NewHTTPClient(o.Transport)}
 }
 
@@ -131,14 +139,23 @@ var sharedTransport = sync.OnceValue(func() http.RoundTripper {
 // slash and is joined to the newest instance URL on every try.
 type request struct {
 	op, kind  string
+	method    string // "": GET, and POST with a body
 	path      string
 	header    http.Header
-	body      []byte // JSON; makes it a POST
+	body      []byte // JSON
 	anonymous bool   // send no token
 
+	accept    string // the type of the answer; "": JSON
 	accept304 bool
-	read      func(*answer) error // reads a good answer; may be called again after a retry
+	results   bool // the answer is a page of results: any size, and its own time
+	once      bool // not again for damaged text: it does something, or its reader does
+
+	read func(*answer) error // reads a good answer; may be called again after a retry unless once
 }
+
+// callersError is an error of a caller's own that reads an answer. It says nothing of the
+// answer, and is passed on as it is.
+type callersError struct{ error }
 
 // answer is a good answer; the body is bounded and watched.
 type answer struct {
@@ -151,6 +168,13 @@ type answer struct {
 }
 
 func (c *Client) dataPath(rest string) string { return "/services/data/v" + c.o.APIVersion + rest }
+
+func (c *Client) timeout(r request) time.Duration {
+	if r.results {
+		return c.o.ResultsTimeout
+	}
+	return c.o.CallTimeout
+}
 
 // try is one of the tries of a call.
 type try struct {
@@ -255,9 +279,13 @@ func (c *Client) exchange(ctx context.Context, r request, t try) (cure remedy, e
 	began := time.Now()
 	seen := Call{Kind: r.kind}
 	counted := &boundedReader{left: c.o.MaxBody}
+	if r.results {
+		counted.left = math.MaxInt64
+	}
+	var own *callersError
 	defer func() {
 		seen.Duration, seen.Bytes = time.Since(began), counted.read
-		if err != nil {
+		if err != nil && own == nil {
 			seen.Fault, seen.Code, seen.Again = fault.KindOf(err), codeOf(err), t.mends(cure)
 		}
 		if c.o.Observe != nil {
@@ -265,7 +293,7 @@ func (c *Client) exchange(ctx context.Context, r request, t try) (cure remedy, e
 		}
 	}()
 
-	callCtx, stop := context.WithTimeoutCause(ctx, c.o.CallTimeout, errTooLong)
+	callCtx, stop := context.WithTimeoutCause(ctx, c.timeout(r), errTooLong)
 	defer stop()
 	callCtx, cancel := context.WithCancelCause(callCtx)
 	defer cancel(nil)
@@ -281,9 +309,11 @@ func (c *Client) exchange(ctx context.Context, r request, t try) (cure remedy, e
 		return remedyNone, c.broken(callCtx, ctx, r, base, err, "")
 	}
 	defer resp.Body.Close()
-	watchdog.Reset(c.o.IdleTimeout)
+	// It watches while a byte is waited for, not while the last ones are made use of.
+	watchdog.Stop()
 	counted.from = resp.Body
-	counted.alive = func() { watchdog.Reset(c.o.IdleTimeout) }
+	counted.waits = func() { watchdog.Reset(c.o.IdleTimeout) }
+	counted.came = func() { watchdog.Stop() }
 	seen.Status, seen.RequestID, seen.Usage = resp.StatusCode, requestID(resp.Header), parseUsage(resp.Header)
 
 	good := resp.StatusCode >= 200 && resp.StatusCode < 300 || r.accept304 && resp.StatusCode == http.StatusNotModified
@@ -296,6 +326,9 @@ func (c *Client) exchange(ctx context.Context, r request, t try) (cure remedy, e
 	a := &answer{status: resp.StatusCode, header: resp.Header, body: counted, lenient: t.damaged >= mostDamaged, usage: seen.Usage}
 	a.serverTime, _ = http.ParseTime(resp.Header.Get("Date")) // zero when absent
 	if err := r.read(a); err != nil {
+		if errors.As(err, &own) {
+			return remedyNone, own.error
+		}
 		cure := remedyNone
 		var m *mendable
 		if errors.As(err, &m) {
@@ -311,7 +344,7 @@ func (c *Client) exchange(ctx context.Context, r request, t try) (cure remedy, e
 			}
 			return cure, err
 		}
-		if errors.Is(err, errNotUTF8) && context.Cause(callCtx) == nil {
+		if errors.Is(err, errNotUTF8) && context.Cause(callCtx) == nil && !r.once {
 			cure = remedyAgain
 		}
 		return cure, c.broken(callCtx, ctx, r, base, err, seen.RequestID)
@@ -325,6 +358,7 @@ func (c *Client) newRequest(ctx context.Context, r request, base *url.URL, token
 	if r.body != nil {
 		method, body = http.MethodPost, bytes.NewReader(r.body)
 	}
+	method = nonEmpty(r.method, method)
 	req, err := http.NewRequestWithContext(ctx, method, base.Scheme+"://"+base.Host+r.path, body)
 	if err != nil {
 		// the error would repeat the query
@@ -333,7 +367,7 @@ func (c *Client) newRequest(ctx context.Context, r request, base *url.URL, token
 	for name, values := range r.header {
 		req.Header[name] = values
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", nonEmpty(r.accept, "application/json"))
 	req.Header.Set("User-Agent", "salesforcesync")
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -358,7 +392,7 @@ func (c *Client) broken(callCtx, ctx context.Context, r request, base *url.URL, 
 	case errors.Is(cause, errSilent):
 		e.Message, e.Code = "no byte came from "+base.Host+" for too long", CodeSilent
 	case errors.Is(cause, errTooLong):
-		e.Message, e.Code = fmt.Sprintf("%s did not finish within %s", base.Host, c.o.CallTimeout), CodeSilent
+		e.Message, e.Code = fmt.Sprintf("%s did not finish within %s", base.Host, c.timeout(r)), CodeSilent
 	case errors.Is(err, errTooLarge):
 		e.Message, e.Code = fmt.Sprintf("the answer is larger than %d bytes", c.o.MaxBody), CodeResponseTooLarge
 		e.Hint = "a smaller window is tried; if that does not help, select fewer long fields"
@@ -374,15 +408,18 @@ func (c *Client) broken(callCtx, ctx context.Context, r request, base *url.URL, 
 
 var errTooLarge = errors.New("the answer is too large")
 
-// boundedReader counts bytes, refuses to pass more than a limit, and reports life.
+// boundedReader counts bytes, refuses to pass more than a limit, and tells when it waits
+// for one and when the wait is over.
 type boundedReader struct {
-	from  io.Reader
-	left  int64
-	read  int64
-	alive func()
+	from        io.Reader
+	left        int64
+	read        int64
+	waits, came func()
 }
 
 func (b *boundedReader) Read(p []byte) (int, error) {
+	b.waits()
+	defer b.came()
 	if b.left <= 0 {
 		// the limit may be the exact length: only a further byte is too much
 		var one [1]byte
@@ -397,9 +434,6 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	n, err := b.from.Read(p)
 	b.left -= int64(n)
 	b.read += int64(n)
-	if n > 0 {
-		b.alive()
-	}
 	return n, err
 }
 

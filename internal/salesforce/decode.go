@@ -34,12 +34,7 @@ func jsonBody(a *answer, want byte) (io.Reader, error) {
 		if c == want {
 			return b, nil
 		}
-		const enough = 64 << 10
-		body, err := io.ReadAll(io.LimitReader(b, enough))
-		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, err
-		}
-		return nil, unwanted(a, body)
+		return nil, unwantedBody(a, b)
 	}
 }
 
@@ -47,6 +42,16 @@ func jsonBody(a *answer, want byte) (io.Reader, error) {
 func unwanted(a *answer, body []byte) error {
 	e, cure := sortAnswer("", a.status, a.header, body)
 	return &mendable{e, cure}
+}
+
+// unwantedBody is unwanted for a body that was not read yet.
+func unwantedBody(a *answer, from io.Reader) error {
+	const enough = 64 << 10
+	body, err := io.ReadAll(io.LimitReader(from, enough))
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	return unwanted(a, body)
 }
 
 // decodeJSON reads the whole body into v; want is its first byte, '{' or '['.

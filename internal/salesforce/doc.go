@@ -5,7 +5,8 @@
 //	host.go        which hosts may see a token, and how people write them
 //	client.go      one call: token, watchdog, bounded body, what the client itself tries again
 //	text.go        the text of an answer made fit to read: charset, control characters, blanks
-//	query.go       query, next page, several queries in one call
+//	query.go       query, next page; together.go asks several things in one call
+//	bulk.go        query jobs of Bulk API 2.0 and the pages of their results
 //	describe.go    what objects and fields there are; object.go has the types, path.go walks "Parent.Account.Name"
 //	errors.go      every error body, sorted into package fault by one table
 //	record.go      one record in one canonical form, from JSON or from CSV; digests

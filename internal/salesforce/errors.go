@@ -31,6 +31,7 @@ const (
 	CodeResponseTooLarge = "RESPONSE_TOO_LARGE" // more bytes than Options.MaxBody
 	CodeSilent           = "SILENT"             // no byte for Options.IdleTimeout
 	CodeNotUTF8          = "NOT_UTF8"           // the text is not in the charset that it says
+	CodeJobNotComplete   = "JOB_NOT_COMPLETE"   // 204 instead of results; Salesforce's own code where it says one
 )
 
 // rule sorts one kind of answer. Empty members match everything; text is looked
@@ -52,6 +53,7 @@ const (
 	hintObjectRead = "check the spelling of the API name; if it is right, give the integration user Read and View All on the object in a permission set"
 	hintAPI        = "give the integration user the permission API Enabled, and check that the org's edition and the app's policies allow the REST API"
 	hintSession    = "nothing to do unless it lasts; if it does, check the integration user and the app's session policies, then connect again"
+	hintBulk       = "Bulk API 2.0 cannot do this; it is done over REST instead"
 	hintPassing    = "nothing to do unless it lasts; then look at status.salesforce.com"
 )
 
@@ -77,6 +79,18 @@ var rules = []rule{
 	{status: []int{429}, codes: []string{"REQUEST_LIMIT_EXCEEDED"}, kind: fault.RateLimited, wait: 30 * time.Second, hint: hintPassing},
 	{codes: []string{"REQUEST_LIMIT_EXCEEDED"}, kind: fault.Quota, wait: time.Hour,
 		hint: "the org's API requests of the last 24 hours are used up; the integration goes on by itself when some are free again"},
+
+	{codes: []string{"LIMIT_EXCEEDED", "EXCEEDEDQUOTA"}, text: "24 h", kind: fault.Quota, wait: time.Hour,
+		hint: "the org's bulk query jobs, or the room for their results, of the last 24 hours are used up; loading goes on by itself when some are free again"},
+	{codes: []string{"LIMIT_EXCEEDED", "EXCEEDEDQUOTA"}, kind: fault.RateLimited, wait: time.Minute, hint: hintPassing},
+
+	// --- bulk jobs
+	{codes: []string{CodeJobNotComplete}, kind: fault.Transient, wait: 5 * time.Second, hint: "the job is looked at again"},
+	{codes: []string{"INVALIDJOBSTATE"}, kind: fault.Stale, hint: "the job is made anew"},
+	{codes: []string{"API_ERROR"}, text: "not terminated", kind: fault.Transient, wait: 5 * time.Second, hint: "the job is ended again later"},
+	{codes: []string{"API_ERROR"}, text: "not supported", kind: fault.Config, hint: hintBulk},
+	{codes: []string{"INVALIDENTITY", "FEATURENOTENABLED"}, kind: fault.Config, hint: hintBulk},
+	{codes: []string{"INVALIDJOB"}, kind: fault.Internal, hint: hintBug},
 
 	// --- queries
 	{codes: []string{"MALFORMED_QUERY"}, text: "implementation restriction", kind: fault.Config,
@@ -240,6 +254,28 @@ func TooBroad(err error) bool {
 	switch e.Code {
 	case "QUERY_TIMEOUT", "OPERATION_TOO_LARGE", CodeResponseTooLarge:
 		return true
+	}
+	return false
+}
+
+// NotReady reports that a job's results were asked for too early.
+func NotReady(err error) bool { return codeOf(err) == CodeJobNotComplete }
+
+// JobGone reports that a job is not there any more, or has no results and never will: it
+// expired, was deleted, failed or was aborted. Its work needs another job.
+func JobGone(err error) bool {
+	return fault.Is(err, fault.NotFound) || codeOf(err) == "INVALIDJOBSTATE"
+}
+
+// BulkRefuses reports, of an error of CreateQueryJob, that Bulk API 2.0 does not do what was asked
+// for and another call may: it does not know the object, cannot select a field or a clause, or is
+// not open to the user. Whether the query itself is right, only REST can tell.
+func BulkRefuses(err error) bool {
+	switch strings.ToUpper(codeOf(err)) {
+	case "INVALIDENTITY", "FEATURENOTENABLED", "INVALIDJOB", "MALFORMED_QUERY":
+		return true
+	case "API_ERROR":
+		return fault.Is(err, fault.Config)
 	}
 	return false
 }

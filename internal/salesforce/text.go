@@ -35,16 +35,66 @@ var charsets = map[string]encoding.Encoding{
 // read. Bytes that are not UTF-8 end the reading with errNotUTF8, since they are most likely an accident of
 // this one answer; when lenient they pass, and become U+FFFD where values are read.
 func jsonText(body io.Reader, header http.Header, lenient bool) (text io.Reader, ok bool) {
+	charset, known := charsetOf(header)
+	switch {
+	case !known:
+		return nil, false
+	case charset == nil:
+		return &textReader{from: body, lenient: lenient}, true
+	}
+	return &textReader{from: transform.NewReader(body, charset.NewDecoder())}, true
+}
+
+// charsetOf is the charset that an answer declares: nil for UTF-8, false when nobody knows it.
+func charsetOf(header http.Header) (charset encoding.Encoding, known bool) {
 	_, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	name := strings.ToLower(params["charset"])
 	if err != nil || name == "" || name == "utf-8" || name == "utf8" || name == "us-ascii" {
-		return &textReader{from: body, lenient: lenient}, true
+		return nil, true
 	}
-	charset, known := charsets[name]
-	if !known {
-		return nil, false
+	charset, known = charsets[name]
+	return charset, known
+}
+
+// utf8Reader passes text on as it is, and ends it with errNotUTF8 where it is not UTF-8.
+type utf8Reader struct {
+	from    io.Reader
+	lenient bool
+
+	held   [utf8.UTFMax]byte // the beginning of a character whose rest is to come
+	n      int               // bytes held; they were given out already
+	broken bool
+}
+
+// Read implements io.Reader.
+func (u *utf8Reader) Read(p []byte) (int, error) {
+	if u.broken {
+		return 0, errNotUTF8
 	}
-	return &textReader{from: transform.NewReader(body, charset.NewDecoder())}, true
+	n, err := u.from.Read(p)
+	if !u.lenient && !u.valid(p[:n]) {
+		u.broken = true
+		return 0, errNotUTF8
+	}
+	return n, err
+}
+
+func (u *utf8Reader) valid(b []byte) bool {
+	if u.n > 0 {
+		more := copy(u.held[u.n:], b)
+		if whole := u.held[:u.n+more]; !utf8.FullRune(whole) {
+			u.n += more
+			return true
+		}
+		r, size := utf8.DecodeRune(u.held[:u.n+more])
+		if r == utf8.RuneError && size == 1 {
+			return false
+		}
+		b, u.n = b[size-u.n:], 0
+	}
+	whole := len(b) - incomplete(b)
+	u.n = copy(u.held[:], b[whole:])
+	return utf8.Valid(b[:whole])
 }
 
 // textReader is what jsonText returns.
