@@ -5,7 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"io"
 	"time"
+
+	"salesforcesync/internal/csv"
 
 	"salesforcesync/internal/clean"
 	"salesforcesync/internal/fault"
@@ -284,6 +287,30 @@ func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.Transfo
 func (t Batches) chunk(ctx context.Context, b *store.Batch, r Recipe, lines []byte, add func(store.StagedRow) error) error {
 	var waiting []Reading
 	var ids []string
+	if len(lines) > 0 && lines[0] == '"' {
+		rows := csv.NewBytesReader(lines)
+		h, err := rows.Header()
+		if err != nil {
+			return err
+		}
+		c, _ := r.Compile(h)
+		for {
+			row, err := rows.Next()
+			if err != nil {
+				if err == io.EOF {
+					return nil
+				}
+				return err
+			}
+			x, err := c.read(row)
+			if err != nil {
+				return err
+			}
+			if err := add(r.Finish(x, nil)); err != nil {
+				return err
+			}
+		}
+	}
 	for line := range bytes.Lines(lines) {
 		x, err := r.Read(bytes.TrimSuffix(line, []byte{'\n'}))
 		if err != nil {
