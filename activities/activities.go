@@ -46,6 +46,14 @@ func (a *Activities) RegisterLoad(r worker.ActivityRegistry) {
 	flow.Upsert.Bind(r, a.upsert)
 }
 
+// RegisterBackfill registers everything of backfills.
+func (a *Activities) RegisterBackfill(r worker.ActivityRegistry) {
+	flow.BackfillStep.Bind(r, a.backfillStep)
+	flow.Poll.Bind(r, a.poll)
+	flow.Transform.Bind(r, a.transform)
+	flow.Upsert.Bind(r, a.upsert)
+}
+
 // beatEvery is a third of the shortest heartbeat timeout that workflows set.
 const beatEvery = 5 * time.Second
 

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -115,6 +116,10 @@ func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
 	l.note(ctx, result, skip)
 	for _, news := range result.News {
 		l.begin(ctx, news)
+	}
+	for _, object := range result.Backfills {
+		_ = workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: flow.BackfillID(l.params.Project, l.params.Integration, object), ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON}), flow.WorkflowBackfill,
+			flow.BackfillParams{Project: l.params.Project, Integration: l.params.Integration, Object: object}).GetChildWorkflowExecution().Get(ctx, nil)
 	}
 	if len(result.Invalid) > 0 && l.state.CheckAt.IsZero() { // checked before this workflow was started
 		l.state.CheckAt = workflow.Now(ctx).Add(refusedFor)

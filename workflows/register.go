@@ -10,4 +10,5 @@ import (
 // Register registers the workflows under their contract names.
 func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(Integration, workflow.RegisterOptions{Name: flow.WorkflowIntegration})
+	r.RegisterWorkflowWithOptions(Backfill, workflow.RegisterOptions{Name: flow.WorkflowBackfill})
 }

@@ -19,6 +19,9 @@ const (
 	BeforeCommit = "before-commit" // Upsert has written everything, nothing is committed
 	AfterCommit  = "after-commit"  // Upsert has committed, the activity has not answered
 
+	JobAsked = "job-asked" // the intent to make a bulk job is committed, Salesforce has not been asked
+	JobMade  = "job-made"  // Salesforce has made the job, its Id is not committed
+
 	TokenAnswered = "token-answered" // Salesforce has given a new token, it is not committed
 )
 

@@ -57,6 +57,12 @@ type stack struct {
 // when they are killed.
 func newStack(t *testing.T) *stack {
 	t.Helper()
+	return newStackWith(t, simforce.Options{MailDir: os.Getenv("MAIL_DIR"), Generate: 300, Seed: 7})
+}
+
+// newStackWith is newStack with other mail.
+func newStackWith(t *testing.T, o simforce.Options) *stack {
+	t.Helper()
 	s := &stack{t: t, dir: t.TempDir()}
 	s.bin, s.crash = filepath.Join(s.dir, "bin"), filepath.Join(s.dir, "crash")
 	require.NoError(t, os.MkdirAll(s.crash, 0o755))
@@ -74,7 +80,7 @@ func newStack(t *testing.T) *stack {
 	port, err := devstack.FreePort()
 	require.NoError(t, err)
 	s.public = fmt.Sprintf("http://127.0.0.1:%d", port)
-	s.startSimulator()
+	s.startSimulator(o)
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)
 	s.env = append(bareEnvironment(),
@@ -119,14 +125,13 @@ func (s *stack) build() {
 	}
 }
 
-func (s *stack) startSimulator() {
+func (s *stack) startSimulator(o simforce.Options) {
 	s.t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(s.t, err)
 	s.simURL = "http://" + listener.Addr().String()
-	mails := os.Getenv("MAIL_DIR")
-	s.sim, err = simforce.New(simforce.Options{BaseURL: s.simURL, ConsumerKey: consumerKey, ConsumerSecret: consumerSecret,
-		CallbackURLs: []string{s.public + callbackPath}, MailDir: mails, Generate: 300, Seed: 7})
+	o.BaseURL, o.ConsumerKey, o.ConsumerSecret, o.CallbackURLs = s.simURL, consumerKey, consumerSecret, []string{s.public + callbackPath}
+	s.sim, err = simforce.New(o)
 	require.NoError(s.t, err)
 	server := &http.Server{Handler: s.sim, ReadHeaderTimeout: time.Minute}
 	go server.Serve(listener) //nolint:errcheck // closed below

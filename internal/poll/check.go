@@ -241,7 +241,7 @@ func compile(want config.Object, startFrom *time.Time, describe salesforce.Descr
 		return nil, fault.New(fault.Config, "%s was followed by %s, which cannot be read in order any more", object.Name, before.followed()).
 			WithHint("give the integration user Read Access to %s.%s; or change what the file says of %s, and it is read again from its start", object.Name, before.followed(), object.Name)
 	}
-	plan := &Plan{Object: object.Name, Replicateable: object.Replicateable, Cursor: cursor,
+	plan := &Plan{Object: object.Name, Replicateable: object.Replicateable, Divisible: divisible(object), Cursor: cursor,
 		Recipe: transform.Recipe{Stamp: stamp.Name, Types: transform.Types{}}}
 	if stamp.Name != "" {
 		plan.Recipe.Types[stamp.Name] = stamp.Type

@@ -19,6 +19,7 @@ import (
 	"salesforcesync/internal/clean"
 	"salesforcesync/internal/comment"
 	"salesforcesync/internal/config"
+	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/oauth"
 	"salesforcesync/internal/poll"
@@ -75,6 +76,7 @@ type orgs struct {
 
 	describes describes
 	refuse    func(salesforce.Ask) error // answers of questions that Salesforce refuses; set before anything runs
+	loseJob   func() bool                // whether the answer to the making of a bulk job gets lost
 }
 
 // describes counts calls that carried questions to describe, these questions, and those
@@ -122,6 +124,14 @@ func (a asking) Query(ctx context.Context, q string, o salesforce.QueryOptions) 
 	page, err := a.Client.Query(ctx, q, o)
 	a.orgs.note(q)
 	return page, err
+}
+
+func (a asking) CreateQueryJob(ctx context.Context, q string, all bool) (salesforce.Job, error) {
+	job, err := a.Client.CreateQueryJob(ctx, q, all)
+	if err == nil && a.orgs.loseJob != nil && a.orgs.loseJob() {
+		return salesforce.Job{}, fault.New(fault.Transient, "the answer was lost")
+	}
+	return job, err
 }
 
 func (a asking) Together(ctx context.Context, asks []salesforce.Ask) ([]salesforce.Answer, error) {
@@ -178,7 +188,7 @@ func start(t *testing.T, o simforce.Options, objects ...config.Object) *bench {
 	require.NoError(t, err)
 	b.db, b.seed = storetest.NewSeed(t)
 	b.orgs = &orgs{auth: &oauth.Service{Store: b.db, Hosts: hosts}}
-	b.svc = &poll.Service{Store: b.db, Orgs: b.orgs, Listener: store.NewListener()}
+	b.svc = &poll.Service{Store: b.db, Orgs: b.orgs, Listener: store.NewListener(), BulkFrom: -1}
 	b.batches = transform.Batches{Store: b.db}
 	b.spec = config.Integration{Project: "support", Integration: "prod", Source: "mail", PollInterval: config.DefaultPollInterval,
 		Connection: config.Connection{InstanceURL: b.url, LoginURL: b.url, ConsumerKey: "3MVG9simforce", ConsumerSecret: "simforce-secret"},

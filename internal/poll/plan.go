@@ -27,6 +27,8 @@ type Plan struct {
 	Left         []string         `json:"left,omitempty"`   // preset fields that are not visible and never were
 	Frozen       []Frozen         `json:"frozen,omitempty"` // what was visible and is not now
 	Lost         []Lost           `json:"lost,omitempty"`   // parents that cannot be followed now
+	// Divisible objects have a CreatedDate that conditions may name: backfills read them in parts.
+	Divisible bool `json:"divisible,omitempty"`
 	// Replicateable objects have a log of deletes and a mark of what is settled (getDeleted, getUpdated).
 	Replicateable bool `json:"replicateable,omitempty"`
 }

@@ -44,6 +44,9 @@ func (s *Service) Poll(ctx context.Context, ref flow.BatchRef) (flow.PollResult,
 	}
 	r := &reading{service: s, target: t, object: o, plan: plan, batch: b, ref: ref, org: s.Orgs.Org(t.IntegrationID),
 		sum: sha256.New(), seen: map[string]bool{}}
+	if o.Part != nil {
+		ctx = quota.WithClass(ctx, quota.Underway)
+	}
 	if lane := o.Resync; lane != nil && lane.Stream == ref.Stream {
 		r.lane = lane
 		ctx = quota.WithClass(ctx, quota.Underway)
@@ -98,7 +101,9 @@ type reading struct {
 
 func (r *reading) all(ctx context.Context) error {
 	steps := []func(context.Context) error{r.dependencies, r.renumber, r.live, r.rechecks, r.pass}
-	if r.lane != nil {
+	if r.object.Part != nil {
+		steps = []func(context.Context) error{r.partPage}
+	} else if r.lane != nil {
 		steps = []func(context.Context) error{r.again}
 	}
 	for _, step := range append(steps, r.flush) {
@@ -199,6 +204,11 @@ func (r *reading) live(ctx context.Context) error {
 			r.seal.To = start
 		}
 		return nil
+	}
+	if r.object.Hi.IsZero() {
+		if flooded, err := r.flood(ctx); flooded || err != nil {
+			return err
+		}
 	}
 	p := r.pages(r.plan.Object, r.plan.followed(), r.object.Hi, func(more soql.Expr, order []soql.Order, limit int) (string, error) {
 		return r.plan.query(r.plan.Fields, more, order, limit)

@@ -18,6 +18,12 @@ func (r *reading) again(ctx context.Context) error {
 		r.seal.Final = true
 		return r.service.Store.MakePassDue(ctx, r.object.Stream, r.object.Epoch)
 	}
+	if r.lane.At.IsZero() {
+		if reloaded, err := r.reload(ctx); reloaded || err != nil {
+			r.seal.Final = reloaded
+			return err
+		}
+	}
 	p := r.pages(r.plan.Object, r.plan.followed(), r.lane.At, func(more soql.Expr, order []soql.Order, limit int) (string, error) {
 		return r.plan.query(r.plan.Fields, more, order, limit)
 	})

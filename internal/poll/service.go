@@ -16,6 +16,13 @@ import (
 type Salesforce interface {
 	Query(ctx context.Context, q string, o salesforce.QueryOptions) (salesforce.Page, error)
 	Together(ctx context.Context, asks []salesforce.Ask) ([]salesforce.Answer, error)
+
+	CreateQueryJob(ctx context.Context, q string, all bool) (salesforce.Job, error)
+	QueryJob(ctx context.Context, id string) (salesforce.Job, error)
+	QueryJobs(ctx context.Context) ([]salesforce.Job, error)
+	AbortJob(ctx context.Context, id string) error
+	DeleteJob(ctx context.Context, id string) error
+	JobResults(ctx context.Context, id, locator string, maxRecords int, read func(salesforce.Results) error) error
 }
 
 // Orgs gives the org that an integration is connected to.
@@ -42,9 +49,17 @@ type Service struct {
 
 	// WatchFor bounds one Watch; default 10 minutes.
 	WatchFor time.Duration
+	// StepFor bounds one BackfillStep; default 50 seconds.
+	StepFor time.Duration
 	// BatchBytes is about how much JSON one batch holds; default 16 MiB, where the
 	// cost of a batch's three activities no longer counts.
 	BatchBytes int64
+	// BulkFrom is from how many rows on a first load or a resync goes through Bulk; default
+	// 10,000, and a negative one is never. PartRows is how many rows a part of a backfill has, default an eighth of all within bounds;
+	// PagesAtOnce how many pages of one backfill are under way, default one more than there are processors.
+	BulkFrom    int64
+	PartRows    int64
+	PagesAtOnce int
 
 	clocks     sync.Map // integration id → time.Duration: how far Salesforce's clock is ahead of ours
 	narrowings narrowings

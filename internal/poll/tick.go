@@ -71,7 +71,7 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 		}
 	}
 	for _, o := range watched {
-		if !o.CompareDue || o.Behind || o.VerifiedTo.IsZero() {
+		if !o.CompareDue || o.Behind || o.VerifiedTo.IsZero() || o.Backfill != nil && o.Backfill.First { // much is missing still, and known to be
 			continue
 		}
 		differs, err := s.compare(ctx, t, o)
@@ -102,7 +102,8 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 				Stream: o.Resync.Stream, Epoch: o.Resync.Epoch, Seq: o.Resync.Seq + 1, Object: o.Name}})
 		}
 	}
-	if err := s.Store.DropFenced(ctx, t.IntegrationID); err != nil {
+	err := s.Store.DropFenced(ctx, t.IntegrationID)
+	if err != nil {
 		return err
 	}
 	if _, err := s.Store.Erase(ctx, t.IntegrationID, eraseBatches); err != nil {
@@ -111,7 +112,10 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 	if err := s.Store.SetWatched(ctx, t.IntegrationID); err != nil {
 		return err
 	}
-	if len(result.News)+len(result.Faults) > 0 {
+	if result.Backfills, err = s.Store.ClaimBackfills(ctx, t.IntegrationID); err != nil {
+		return err
+	}
+	if len(result.News)+len(result.Faults)+len(result.Backfills) > 0 {
 		result.Outcome = flow.OutcomeNews
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/url"
 	"slices"
@@ -59,6 +60,7 @@ type run struct {
 	source  string
 
 	waits    map[string]time.Time // objects that failed leave the watch until then
+	loads    map[string]bool      // objects whose backfill has a workflow
 	checkAt  time.Time
 	away     bool // disconnected by an operator
 	healing  bool // nothing bad happens any more
@@ -74,7 +76,7 @@ type run struct {
 
 // tally is what a run did.
 type tally struct {
-	steps, ticks, batches, rows, units, kills, reconnects int
+	steps, ticks, batches, rows, units, kills, reconnects, loads int
 	kinds                                                 map[string]int // errors by kind
 }
 
@@ -86,6 +88,7 @@ func (t *tally) add(o tally) {
 	t.units += o.units
 	t.kills += o.kills
 	t.reconnects += o.reconnects
+	t.loads += o.loads
 	if t.kinds == nil {
 		t.kinds = map[string]int{}
 	}
@@ -95,8 +98,8 @@ func (t *tally) add(o tally) {
 }
 
 func (t tally) String() string {
-	return fmt.Sprintf("%d steps, %d ticks, %d batches of %d rows, %d AI units, %d workers killed, %d grants lost, errors %v",
-		t.steps, t.ticks, t.batches, t.rows, t.units, t.kills, t.reconnects, t.kinds)
+	return fmt.Sprintf("%d steps, %d ticks, %d batches of %d rows, %d AI units, %d workers killed, %d grants lost, %d backfills, errors %v",
+		t.steps, t.ticks, t.batches, t.rows, t.units, t.kills, t.reconnects, t.loads, t.kinds)
 }
 
 // streamState is what may only grow.
@@ -116,7 +119,7 @@ func (o orgs) Org(id string) poll.Salesforce { return o.auth.Org(id) }
 
 // newRun builds the org and the product around it, applies the file and connects.
 func newRun(ctx context.Context, d *database, set setup, b *bend, l *live) *run {
-	r := &run{d: d, ctx: ctx, set: set, waits: map[string]time.Time{}, streams: map[string]streamState{}, receipts: map[flow.BatchRef]flow.Counts{}}
+	r := &run{d: d, ctx: ctx, set: set, waits: map[string]time.Time{}, loads: map[string]bool{}, streams: map[string]streamState{}, receipts: map[flow.BatchRef]flow.Counts{}}
 	r.tally.kinds = map[string]int{}
 	r.world = newWorld(set.seed, start, simforce.Options{Generate: set.mails}, l)
 	if l == nil {
@@ -136,7 +139,8 @@ func newRun(ctx context.Context, d *database, set setup, b *bend, l *live) *run 
 	governor.Limits = func(ctx context.Context, id string) (map[string]salesforce.Limit, error) {
 		return r.auth.Org(id).Limits(ctx)
 	}
-	r.svc = &poll.Service{Store: d.db, Orgs: orgs{r.auth}, Listener: store.NewListener(), BatchBytes: set.batchBytes, Quota: governor}
+	r.svc = &poll.Service{Store: d.db, Orgs: orgs{r.auth}, Listener: store.NewListener(), BatchBytes: set.batchBytes, Quota: governor,
+		BulkFrom: set.bulkFrom, PartRows: set.partRows, PagesAtOnce: set.pagesAtOnce, StepFor: time.Nanosecond}
 	r.batches = transform.Batches{Store: d.db}
 	r.objects = set.objects()
 	must(r.sim.SetKnobs(set.knobs), "turn the knobs")
@@ -404,10 +408,44 @@ func (r *run) tick(g *rand.Rand) bool {
 		ref.Object = n.Object
 		r.batchesOf(g, ref)
 	}
+	for _, object := range result.Backfills {
+		r.loads[object] = true
+	}
+	r.loadAll(g)
 	if !r.checkAt.IsZero() && !r.checkAt.After(r.now()) {
 		r.check(g)
 	}
-	return len(result.News)+len(result.Faults) == 0
+	return len(result.News)+len(result.Faults)+len(r.loads) == 0
+}
+
+// loadAll is one round of each backfill's workflow: a step, and the pages that it says
+// can be read.
+func (r *run) loadAll(g *rand.Rand) {
+	for _, object := range slices.Sorted(maps.Keys(r.loads)) {
+		if r.chance(g, 15) {
+			r.say("the workflow of the backfill of %s is lost", object)
+			delete(r.loads, object)
+			continue
+		}
+		ctx, done := r.attempt(g)
+		result, err := r.svc.BackfillStep(ctx, flow.BackfillStepParams{Project: r.spec.Project, Integration: r.spec.Integration, Object: object})
+		done()
+		if err != nil {
+			r.waitForQuota(r.note("BackfillStep of "+object, err), err)
+			continue
+		}
+		r.say("BackfillStep of %s: %s %s, %d of %d parts, %d ready", object, result.Outcome, result.Reason, result.Done, result.Parts, len(result.Ready))
+		switch result.Outcome {
+		case flow.OutcomeDone, flow.OutcomeCancelled, flow.OutcomeDeleted:
+			r.tally.loads++
+			delete(r.loads, object)
+			continue
+		}
+		for _, ref := range result.Ready {
+			ref.Object = object
+			r.batchesOf(g, ref)
+		}
+	}
 }
 
 // waitForQuota sleeps as long as the governor says; a script has other things to do.
@@ -630,14 +668,17 @@ func (r *run) published() {
 		return
 	}
 	for _, now := range rows[streamState](r.ctx, r.d, `
-		select object, epoch, seq, coalesce(hi_stamp, '0001-01-01Z') as stamp, coalesce(hi_id, '') as id, coalesce(verified_to, '0001-01-01Z') as verified
-		from streams where integration_id = $1 and lane = 'live'`, r.id) {
+		select object, epoch, seq, coalesce(hi_stamp, '0001-01-01Z') as stamp, coalesce(hi_id, '') as id,
+			-- During a first load nobody is told that the object is complete.
+			coalesce(case when not exists (select 1 from backfills f where f.integration_id = s.integration_id and f.object = s.object and f.first and f.state = 'open')
+				then verified_to end, '0001-01-01Z') as verified
+		from streams s where integration_id = $1 and lane = 'live'`, r.id) {
 		old := r.streams[now.Object]
 		r.streams[now.Object] = now
 		check(now.Epoch >= old.Epoch && now.Seq >= old.Seq, "the stream of %s went back from %+v to %+v", now.Object, old, now)
 		if now.Epoch == old.Epoch {
 			check(!now.Stamp.Before(old.Stamp) && (!now.Stamp.Equal(old.Stamp) || now.ID >= old.ID), "the cursor of %s went back from %+v to %+v", now.Object, old, now)
-			check(!now.Verified.Before(old.Verified), "\"complete up to\" of %s went back from %s to %s", now.Object, old.Verified, now.Verified)
+			check(now.Verified.IsZero() || !now.Verified.Before(old.Verified), "\"complete up to\" of %s went back from %s to %s", now.Object, old.Verified, now.Verified)
 		}
 		if now.Verified.After(old.Verified) || now.Epoch != old.Epoch {
 			r.complete(now)
@@ -734,7 +775,9 @@ func (r *run) settle() {
 	quiet := func(d time.Duration, most int) {
 		for range most {
 			done := r.tick(g)
-			r.pass(d)
+			if r.pass(d); len(r.loads) > 0 {
+				r.pass(20 * time.Second) // a job takes its time
+			}
 			if done {
 				return
 			}

@@ -21,6 +21,9 @@ type setup struct {
 	notes      int
 	surveys    int
 	batchBytes int64
+
+	bulkFrom, partRows int64 // from how many rows on Bulk reads, and how many a part has
+	pagesAtOnce        int
 	kinds      []objectSetup
 	knobs      func(*simforce.Knobs)
 	words      string // the knobs, for people
@@ -59,11 +62,32 @@ func makeSetup(seed uint64) setup {
 		cascade = "stamp"
 	}
 	logged, quietMerge := g.IntN(2) == 0, can.quietMerge && g.IntN(4) == 0
+	bulk := s.bulk()
 	s.words = fmt.Sprintf("pages of %d, rotation %s, sessions of %d s, cascade %s", page, rotation, ttl, cascade)
 	s.knobs = func(k *simforce.Knobs) {
 		k.PageMax, k.Rotation, k.SessionTTLSeconds, k.CascadeDelete, k.HardDeletesLogged, k.QuietMerge = page, rotation, ttl, cascade, logged, quietMerge
+		bulk(k)
 	}
 	return s
+}
+
+// bulk chooses from how many rows on loads go through the Bulk API, and how that is. What
+// it draws is its own, so that the rest of a seed stays what it was.
+func (s *setup) bulk() func(*simforce.Knobs) {
+	g := rand.New(rand.NewPCG(s.seed, 0xb01c))
+	s.bulkFrom = []int64{0, 1, 6, 15}[g.IntN(4)]
+	s.partRows, s.pagesAtOnce = []int64{0, 3, 8}[g.IntN(3)], 1+g.IntN(3)
+	queue, run := []float64{0, 0, 2, 45}[g.IntN(4)], []float64{0, 0, 1, 100}[g.IntN(4)]
+	early, empty := []int{400, 412, 204}[g.IntN(3)], []string{"header", "blank"}[g.IntN(2)]
+	keep := []int{7 * 86400, 7 * 86400, 120}[g.IntN(3)]
+	failRows := []int{0, 0, 0, 5}[g.IntN(4)]
+	var refused []string
+	if g.IntN(6) == 0 {
+		refused = []string{kinds[g.IntN(len(kinds))].name}
+	}
+	return func(k *simforce.Knobs) {
+		k.Bulk.QueueSeconds, k.Bulk.RunSeconds, k.Bulk.Early, k.Bulk.Empty, k.Bulk.KeepSeconds, k.Bulk.FailRows, k.Bulk.Refused = queue, run, early, empty, keep, failRows, refused
+	}
 }
 
 // floods reports whether 10,000 rows come in one second in the script of a seed: few do,
@@ -97,7 +121,7 @@ func (s setup) objects() []*object {
 
 func (s setup) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d mails, %d comments, %d surveys; batches of %d bytes; %s", s.mails, s.notes, s.surveys, s.batchBytes, s.words)
+	fmt.Fprintf(&b, "%d mails, %d comments, %d surveys; batches of %d bytes; bulk from %d rows in parts of %d; %s", s.mails, s.notes, s.surveys, s.batchBytes, s.bulkFrom, s.partRows, s.words)
 	for _, k := range s.kinds {
 		fmt.Fprintf(&b, "; %s where %q, deleted: %s", k.kind.name, k.kind.wheres[k.where].soql, k.policy)
 	}

@@ -134,6 +134,7 @@ func init() {
 
 		// Operators, and workers that come back from the dead.
 		{"edit", 3, false, func(r *run, g *rand.Rand) { r.edit(g) }},
+		{"backfill", 2, false, func(r *run, g *rand.Rand) { r.backfill(g) }},
 		{"resync", 2, false, func(r *run, g *rand.Rand) { r.resync(g) }},
 		{"overtaken", 5, false, func(r *run, g *rand.Rand) { r.overtaken(g) }},
 		{"pause", 1, false, func(r *run, g *rand.Rand) { r.pause(g) }},
@@ -733,6 +734,27 @@ func (r *run) resync(g *rand.Rand) *object {
 	r.say("resync %s from %s", o.name, from)
 	must(r.d.db.RequestResync(r.ctx, r.id, o.name, from, time.Time{}, "a script asked"), "ask for a resync")
 	return o
+}
+
+// backfill asks for an object to be read again in bulk, or pauses, resumes or ends what is
+// under way.
+func (r *run) backfill(g *rand.Rand) {
+	o := r.objects[g.IntN(len(r.objects))]
+	var from time.Time
+	if g.IntN(2) == 0 {
+		from = r.now().Add(-time.Duration(g.IntN(3600)) * time.Second)
+	}
+	err := r.d.db.RequestBackfill(r.ctx, r.id, o.name, from, time.Time{}, "a script asked")
+	r.say("backfill %s from %s: %v", o.name, from, err)
+	if err == nil || g.IntN(2) == 0 {
+		return
+	}
+	for _, signal := range [][]string{{flow.SignalPause, flow.SignalResume}, {flow.SignalResume}, {flow.SignalCancel}}[g.IntN(3)] {
+		if err := r.d.db.SteerBackfill(r.ctx, r.spec.Project, r.spec.Integration, o.name, signal); err != nil {
+			r.say("%s the backfill of %s: %v", signal, o.name, err)
+		}
+		r.calmly(func() { r.tick(g) })
+	}
 }
 
 // overtaken is a resync whose rows are read, and applied only when the live lane has

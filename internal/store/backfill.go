@@ -165,10 +165,11 @@ func (s *Store) EndedBackfill(ctx context.Context, integrationID, object string)
 	return state, translate("read the last backfill", err)
 }
 
-// BeginFirstLoad opens the first load of an object whose live lane begins now. It may be
-// repeated. expected is Salesforce's own count, 0 when it does not tell.
-func (s *Store) BeginFirstLoad(ctx context.Context, ref flow.BatchRef, integrationID string, expected int64) error {
-	return s.inTx(ctx, "open the first load", func(tx pgx.Tx) error {
+// BeginFirstLoad opens the first load of an object whose live lane begins now, at at by
+// Salesforce's clock. It may be repeated, and returns when the live lane was to begin the first time: no job
+// of the load is older. expected is Salesforce's own count, 0 when it does not tell.
+func (s *Store) BeginFirstLoad(ctx context.Context, ref flow.BatchRef, integrationID string, at time.Time, expected int64) (begun time.Time, err error) {
+	err = s.inTx(ctx, "open the first load", func(tx pgx.Tx) error {
 		var applied int64
 		if err := lockStream(ctx, tx, ref, &applied); err != nil {
 			return err
@@ -176,13 +177,15 @@ func (s *Store) BeginFirstLoad(ctx context.Context, ref flow.BatchRef, integrati
 		if _, err := requestBackfill(ctx, tx, integrationID, ref.Object, true, time.Time{}, time.Time{}, "first load"); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `
-			update backfills set first = true, rows_expected = coalesce(rows_expected, nullif($3, 0))
-			where integration_id = $1 and object = $2 and state = 'open'`, integrationID, ref.Object, expected); err != nil {
+		if err := tx.QueryRow(ctx, `
+			update backfills f set first = true, rows_expected = coalesce(rows_expected, nullif($3, 0)),
+				begun = coalesce(begun, least($4, (select min(p.server_time) from backfill_parts p where p.backfill_id = f.id)))
+			where integration_id = $1 and object = $2 and state = 'open' returning begun`, integrationID, ref.Object, expected, at).Scan(&begun); err != nil {
 			return err
 		}
 		return wake(ctx, tx, integrationID)
 	})
+	return begun, err
 }
 
 // BeginReload opens a backfill for a resync that is too large for pages over REST, in the
@@ -314,4 +317,14 @@ func (s *Store) ChoosePage(ctx context.Context, p Part, rows int) (int, error) {
 		return 0, fault.New(fault.Fenced, "part %d of the backfill has another job", p.Number)
 	}
 	return rows, translate("choose how long pages are", err)
+}
+
+// BackfillRows says how many rows of a backfill are applied, and how many there are by
+// Salesforce's count; 0 when it was not counted.
+func (s *Store) BackfillRows(ctx context.Context, backfill int64) (rows, expected int64, err error) {
+	err = s.pool.QueryRow(ctx, `
+		select coalesce((select sum(b.rows) from backfill_parts p join batches b on b.stream_id = p.stream_id and b.state = 'applied' where p.backfill_id = f.id), 0)::bigint,
+		       coalesce(f.rows_expected, 0)
+		from backfills f where f.id = $1`, backfill).Scan(&rows, &expected)
+	return rows, expected, translate("count the rows of the backfill", err)
 }

@@ -15,6 +15,7 @@ create table backfills (
     reason         text not null default '',      -- for people
     from_stamp     timestamptz,                   -- rows with a stamp in between; null = unbounded
     until_stamp    timestamptz,
+    begun          timestamptz,                   -- of a first load: Salesforce's clock when the live lane was to begin
     desired        text not null default 'running' check (desired in ('running', 'paused', 'cancelled')),
     state          text not null default 'open' check (state in ('open', 'done', 'cancelled')),
     rows_expected  bigint,                        -- Salesforce's COUNT() when it was laid out; null = not counted
