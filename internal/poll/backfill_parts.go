@@ -138,10 +138,12 @@ func (l *laying) count(ctx context.Context, where ...soql.Expr) ([]salesforce.An
 }
 
 // divide halves the ranges. last says that there are as many parts as there may be.
+// Both halves are counted: what one has cannot be reckoned from the other, because the
+// org goes on writing.
 func (l *laying) divide(ctx context.Context, split []store.Part, aim int64, last bool) error {
-	middles := make([]time.Time, len(split))
-	where := make([]soql.Expr, len(split))
-	for i, p := range split {
+	var halves []store.Range
+	var where []soql.Expr
+	for _, p := range split {
 		from, until := p.From, p.Until
 		if from.IsZero() {
 			from = oldest
@@ -153,10 +155,14 @@ func (l *laying) divide(ctx context.Context, split []store.Part, aim int64, last
 			}
 			until = now
 		}
-		middles[i] = from.Add(until.Sub(from) / 2).Truncate(time.Second)
-		var err error
-		if where[i], err = l.plan.rangeCondition(l.load, middles[i], p.Until); err != nil {
-			return err
+		middle := from.Add(until.Sub(from) / 2).Truncate(time.Second)
+		halves = append(halves, store.Range{From: middle, Until: p.Until}, store.Range{From: p.From, Until: middle})
+		for _, h := range halves[len(halves)-2:] {
+			one, err := l.plan.rangeCondition(l.load, h.From, h.Until)
+			if err != nil {
+				return err
+			}
+			where = append(where, one)
 		}
 	}
 	answers, err := l.count(ctx, where...)
@@ -164,30 +170,28 @@ func (l *laying) divide(ctx context.Context, split []store.Part, aim int64, last
 		return err
 	}
 	for i, p := range split {
-		newer := store.Range{From: middles[i], Until: p.Until}
-		older := store.Range{From: p.From, Until: middles[i]}
-		divisible := middles[i].After(p.From) && (p.Until.IsZero() || middles[i].Before(p.Until)) && !last
-		switch err := answers[i].Err; {
-		case err == nil:
-			newer.Rows = int64(answers[i].Page.TotalSize)
-			older.Rows = max(p.Rows-newer.Rows, 0)
-			// Salesforce did not count the whole: then nobody knows about the rest.
-			unknown := p.Rows == 0
-			newer.Split = divisible && newer.Rows > aim*3/2
-			older.Split = divisible && (older.Rows > aim*3/2 || unknown)
-		case salesforce.TooBroad(err):
-			newer.Split, older.Split = divisible, divisible
-		default:
-			return err
+		newer, older := halves[2*i], halves[2*i+1]
+		divisible := !last && newer.From.After(p.From) && (p.Until.IsZero() || newer.From.Before(p.Until))
+		if !divisible { // it is a second already, or there are parts enough
+			if err := l.service.Store.SplitPart(ctx, p, []store.Range{{From: p.From, Until: p.Until, Rows: p.Rows}}); err != nil {
+				return err
+			}
+			continue
 		}
-		ranges := []store.Range{newer, older}
-		switch {
-		case !divisible && answers[i].Err == nil && p.Rows > 0:
-			ranges = []store.Range{{From: p.From, Until: p.Until, Rows: p.Rows}}
-		case answers[i].Err == nil && newer.Rows == 0 && p.Rows > 0 && !p.Until.IsZero():
-			ranges = []store.Range{older} // nothing there; rows that are made with such a date from now on are the live lane's
-		case answers[i].Err == nil && older.Rows == 0 && p.Rows > 0 && !p.From.IsZero():
-			ranges = []store.Range{newer}
+		var ranges []store.Range
+		for j, h := range []store.Range{newer, older} {
+			switch a := answers[2*i+j]; {
+			case a.Err == nil && a.Page.TotalSize == 0:
+				continue // nothing there; what is made with such a date from now on is the live lane's
+			case a.Err == nil:
+				h.Rows = int64(a.Page.TotalSize)
+				h.Split = h.Rows > aim*3/2
+			case salesforce.TooBroad(a.Err):
+				h.Split = true
+			default:
+				return a.Err
+			}
+			ranges = append(ranges, h)
 		}
 		if err := l.service.Store.SplitPart(ctx, p, ranges); err != nil {
 			return err

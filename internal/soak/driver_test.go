@@ -77,7 +77,7 @@ type run struct {
 // tally is what a run did.
 type tally struct {
 	steps, ticks, batches, rows, units, kills, reconnects, loads int
-	kinds                                                 map[string]int // errors by kind
+	kinds                                                        map[string]int // errors by kind
 }
 
 func (t *tally) add(o tally) {

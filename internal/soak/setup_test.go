@@ -24,10 +24,10 @@ type setup struct {
 
 	bulkFrom, partRows int64 // from how many rows on Bulk reads, and how many a part has
 	pagesAtOnce        int
-	kinds      []objectSetup
-	knobs      func(*simforce.Knobs)
-	words      string // the knobs, for people
-	hidden     []string
+	kinds              []objectSetup
+	knobs              func(*simforce.Knobs)
+	words              string // the knobs, for people
+	hidden             []string
 }
 
 type objectSetup struct {
