@@ -22,8 +22,8 @@ type Activities struct {
 	Poll    *poll.Service
 	Batches transform.Batches
 
-	// Polls bounds how many batches are read at once by its capacity: each holds a page and
-	// a chunk in memory, and after an outage every integration has news.
+	// Polls bounds how many batches of live work are read at once by its capacity: each holds
+	// a page and a chunk in memory, and after an outage every integration has news.
 	Polls chan struct{}
 }
 
@@ -33,11 +33,12 @@ func (a *Activities) RegisterControl(r worker.ActivityRegistry) {
 	flow.Steer.Bind(r, a.steer)
 }
 
-// RegisterPoll registers what talks to Salesforce.
+// RegisterPoll registers what talks to Salesforce, and what mostly waits.
 func (a *Activities) RegisterPoll(r worker.ActivityRegistry) {
 	flow.Check.Bind(r, a.check)
 	flow.Watch.Bind(r, a.watch)
 	flow.Poll.Bind(r, a.poll)
+	flow.BackfillStep.Bind(r, a.backfillStep)
 }
 
 // RegisterLoad registers what costs CPU and database.
@@ -46,10 +47,9 @@ func (a *Activities) RegisterLoad(r worker.ActivityRegistry) {
 	flow.Upsert.Bind(r, a.upsert)
 }
 
-// RegisterBackfill registers everything of backfills.
+// RegisterBackfill registers the stages of a backfill's pages.
 func (a *Activities) RegisterBackfill(r worker.ActivityRegistry) {
-	flow.BackfillStep.Bind(r, a.backfillStep)
-	flow.Poll.Bind(r, a.poll)
+	flow.Poll.Bind(r, a.page)
 	flow.Transform.Bind(r, a.transform)
 	flow.Upsert.Bind(r, a.upsert)
 }

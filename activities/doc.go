@@ -2,6 +2,7 @@
 // the work: they heartbeat, translate faults into Temporal errors, and add nothing.
 //
 //	watch.go  poll.go  transform.go  upsert.go     the straight path
+//	backfill.go                                    what a backfill can read next
 //	check.go                                       names, rights and conditions
 //	report.go  steer.go                            the workflow's word to PostgreSQL, and an operator's
 //

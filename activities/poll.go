@@ -6,6 +6,7 @@ import (
 	"salesforcesync/internal/flow"
 )
 
+// poll reads a batch of live work, when its turn has come.
 func (a *Activities) poll(ctx context.Context, in flow.BatchRef) (flow.PollResult, error) {
 	defer heartbeat(ctx)()
 	select {
@@ -14,6 +15,14 @@ func (a *Activities) poll(ctx context.Context, in flow.BatchRef) (flow.PollResul
 	case <-ctx.Done():
 		return flow.PollResult{}, context.Cause(ctx)
 	}
+	out, err := a.Poll.Poll(ctx, in)
+	return out, translate(err)
+}
+
+// page reads a page of a backfill. How many are read at once is up to the slots of its
+// queue: live work does not wait for them, nor they for it.
+func (a *Activities) page(ctx context.Context, in flow.BatchRef) (flow.PollResult, error) {
+	defer heartbeat(ctx)()
 	out, err := a.Poll.Poll(ctx, in)
 	return out, translate(err)
 }

@@ -6,7 +6,7 @@ import (
 	"hash/fnv"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -41,7 +41,7 @@ func Integration(ctx workflow.Context, p flow.IntegrationParams) error {
 			return err
 		}
 		// 3. Begin a new history before this one grows, when nothing is out.
-		if l.full(ctx) {
+		if full(ctx) {
 			if l.busy == 0 {
 				if l.heard() { // between this and the return nothing may block
 					continue
@@ -94,6 +94,11 @@ func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
 		return false, l.setBack(ctx, err)
 	}
 	l.failures = 0
+	for _, object := range result.Backfills {
+		if err := l.load(ctx, object); err != nil {
+			return false, err
+		}
+	}
 	known := l.state.Interval > 0 // a Watch has seen the integration before
 	l.state.Interval = result.Interval
 	if nudges == l.nudges {
@@ -117,10 +122,6 @@ func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
 	for _, news := range result.News {
 		l.begin(ctx, news)
 	}
-	for _, object := range result.Backfills {
-		_ = workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: flow.BackfillID(l.params.Project, l.params.Integration, object), ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON}), flow.WorkflowBackfill,
-			flow.BackfillParams{Project: l.params.Project, Integration: l.params.Integration, Object: object}).GetChildWorkflowExecution().Get(ctx, nil)
-	}
 	if len(result.Invalid) > 0 && l.state.CheckAt.IsZero() { // checked before this workflow was started
 		l.state.CheckAt = workflow.Now(ctx).Add(refusedFor)
 	}
@@ -128,6 +129,27 @@ func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
 		return false, l.check(ctx)
 	}
 	return false, l.show(ctx, result)
+}
+
+// load starts the workflow of an object's backfill, which goes on by itself whatever
+// becomes of this one. It returns when the other has begun: before that, the end of this run
+// could lose it. One that could not be started is named again by a later Watch.
+func (l *loop) load(ctx workflow.Context, object string) error {
+	err := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID:            flow.BackfillID(l.params.Project, l.params.Integration, object),
+		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		ParentClosePolicy:     enums.PARENT_CLOSE_POLICY_ABANDON,
+		StaticSummary:         "backfill of " + object,
+	}), flow.WorkflowBackfill, flow.BackfillParams{Project: l.params.Project, Integration: l.params.Integration, Object: object}).
+		GetChildWorkflowExecution().Get(ctx, nil)
+	switch {
+	case err == nil || temporal.IsWorkflowExecutionAlreadyStartedError(err):
+		return nil
+	case temporal.IsCanceledError(err):
+		return err
+	}
+	workflow.GetLogger(ctx).Warn("the backfill was not started", "object", object, "error", err)
+	return nil
 }
 
 // watch runs Watch and hears signals meanwhile: they act through PostgreSQL, and
@@ -140,13 +162,8 @@ func (l *loop) watch(ctx workflow.Context, skip []string) (flow.WatchResult, err
 	}
 	f := workflow.ExecuteActivity(onPoll(ctx, watchLongest, heartbeatWatch, summary), flow.Watch.Name,
 		flow.WatchParams{Project: l.params.Project, Integration: l.params.Integration, Skip: skip, Once: once})
-	for !f.IsReady() {
-		if err := workflow.Await(ctx, func() bool { return f.IsReady() || l.heard() }); err != nil {
-			return flow.WatchResult{}, err
-		}
-		if err := l.absorb(ctx); err != nil {
-			return flow.WatchResult{}, err
-		}
+	if err := l.listen(ctx, f, l.absorb); err != nil {
+		return flow.WatchResult{}, err
 	}
 	var result flow.WatchResult
 	err := f.Get(ctx, &result)
@@ -213,10 +230,7 @@ func (l *loop) setBack(ctx workflow.Context, cause error) error {
 		return l.waitForQuota(ctx, f)
 	}
 	l.failures++
-	wait := backoff(l.failures)
-	if f.RetryAfter > wait {
-		wait = f.RetryAfter
-	}
+	wait := max(backoff(l.failures), f.RetryAfter)
 	if err := l.report(ctx, flow.StateBackingOff, f.Message, f.Hint, workflow.Now(ctx).Add(wait)); err != nil {
 		return err
 	}
@@ -224,14 +238,26 @@ func (l *loop) setBack(ctx workflow.Context, cause error) error {
 }
 
 func (l *loop) waitForQuota(ctx workflow.Context, f flow.Failure) error {
-	wait := max(f.RetryAfter, 0)
-	if wait == 0 {
-		wait = quotaFor
-	}
+	wait := patience(kindQuota, f, 1)
 	if err := l.report(ctx, flow.StateQuotaWait, f.Message, f.Hint, workflow.Now(ctx).Add(wait)); err != nil {
 		return err
 	}
 	return l.wait(ctx, wait, "wait for the org's API requests", nil)
+}
+
+// patience is how long something that failed so many times in a row waits before it is
+// tried again.
+func patience(kind string, f flow.Failure, failures int) time.Duration {
+	switch kind {
+	case kindQuota:
+		if f.RetryAfter > 0 {
+			return f.RetryAfter
+		}
+		return quotaFor
+	case kindConfig, kindPermission:
+		return refusedFor
+	}
+	return max(backoff(failures), f.RetryAfter)
 }
 
 // backoff doubles from backoffFirst to backoffLongest.

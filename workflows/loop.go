@@ -5,16 +5,14 @@ import (
 	"slices"
 	"time"
 
-	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"salesforcesync/internal/flow"
 )
 
-// signalNames in the order in which they are acted on. Each has a channel of its own, so
-// when several wait unread nobody knows their order any more. pause stands behind
-// resume: of two sent by hand, the one that leaves Salesforce alone wins.
+// signalNames in the order in which they are acted on. pause stands behind resume: of two
+// sent by hand, the one that leaves Salesforce alone wins.
 var signalNames = []string{
 	flow.SignalConfigChanged, flow.SignalTokenGranted, flow.SignalTokenRefreshed,
 	flow.SignalSyncNow, flow.SignalResume, flow.SignalPause,
@@ -25,13 +23,11 @@ type loop struct {
 	params flow.IntegrationParams
 	state  flow.IntegrationState
 
-	signals  map[string]workflow.ReceiveChannel
-	unheard  map[string]bool // received and not acted on; true: PostgreSQL knows already
-	nudges   int             // signals heard
-	paused   bool            // a pause was heard, and no Watch has said otherwise since
-	cut      bool            // an object stopped with more to poll
-	rush     bool            // do not wait for the next tick
-	failures int             // of the whole integration, in a row
+	inbox
+	paused   bool // a pause was heard, and no Watch has said otherwise since
+	cut      bool // an object stopped with more to poll
+	rush     bool // do not wait for the next tick
+	failures int  // of the whole integration, in a row
 
 	busy     int // objects with a batch under way
 	running  map[string]bool
@@ -43,7 +39,7 @@ type loop struct {
 }
 
 func newLoop(ctx workflow.Context, p flow.IntegrationParams) *loop {
-	l := &loop{params: p, running: map[string]bool{}, unheard: map[string]bool{}, signals: map[string]workflow.ReceiveChannel{}}
+	l := &loop{params: p, running: map[string]bool{}, inbox: newInbox(ctx, signalNames)}
 	if p.State != nil {
 		l.state = *p.State
 		l.state.Runs++
@@ -54,9 +50,6 @@ func newLoop(ctx workflow.Context, p flow.IntegrationParams) *loop {
 		l.state.Objects = map[string]*flow.ObjectState{}
 	}
 	l.params.State = nil
-	for _, name := range signalNames {
-		l.signals[name] = workflow.GetSignalChannel(ctx, name)
-	}
 	l.describe(ctx)
 	return l
 }
@@ -75,43 +68,19 @@ func (l *loop) next() flow.IntegrationParams {
 }
 
 // full reports whether it is time for a new history.
-func (l *loop) full(ctx workflow.Context) bool {
+func full(ctx workflow.Context) bool {
 	return workflow.GetInfo(ctx).GetContinueAsNewSuggested()
-}
-
-// heard takes signals off their channels and reports whether any wait for absorb. It
-// does not block and schedules nothing, so that it may be part of a condition. A
-// payload may be anything; only the one that says "written" is understood.
-func (l *loop) heard() bool {
-	for _, name := range signalNames {
-		var payload converter.RawValue
-		for l.signals[name].ReceiveAsync(&payload) {
-			l.nudges++
-			written := isWritten(payload)
-			if before, twice := l.unheard[name]; twice {
-				written = written && before
-			}
-			l.unheard[name] = written
-			payload = converter.RawValue{}
-		}
-	}
-	return len(l.unheard) > 0
-}
-
-func isWritten(raw converter.RawValue) bool {
-	var p flow.SignalPayload
-	return raw.Payload() != nil && converter.GetDefaultDataConverter().FromPayload(raw.Payload(), &p) == nil && p.Written
 }
 
 // absorb acts on the signals heard: what the operator sees changes at once, then
 // PostgreSQL is told, unless whoever signalled has written it there. What is in
 // PostgreSQL decides; the next Watch reads it.
 func (l *loop) absorb(ctx workflow.Context) error {
-	for l.heard() {
-		i := slices.IndexFunc(signalNames, func(name string) bool { _, ok := l.unheard[name]; return ok })
-		name := signalNames[i]
-		written := l.unheard[name]
-		delete(l.unheard, name)
+	for {
+		name, written, ok := l.take()
+		if !ok {
+			return nil
+		}
 		l.rush = true
 		if name == flow.SignalPause {
 			l.paused = true
@@ -130,7 +99,6 @@ func (l *loop) absorb(ctx workflow.Context) error {
 			return err
 		}
 	}
-	return nil
 }
 
 // retryNow ends the waiting of objects that failed: whoever signals has done
@@ -139,14 +107,6 @@ func (l *loop) retryNow() {
 	for _, name := range workflow.DeterministicKeys(l.state.Objects) {
 		l.state.Objects[name].RetryAt = time.Time{}
 	}
-}
-
-// wait sleeps, but no longer than until a signal arrives or until holds.
-func (l *loop) wait(ctx workflow.Context, d time.Duration, summary string, until func() bool) error {
-	_, err := workflow.AwaitWithOptions(ctx,
-		workflow.AwaitOptions{Timeout: d, TimerOptions: workflow.TimerOptions{Summary: summary}},
-		func() bool { return l.heard() || until != nil && until() })
-	return err
 }
 
 // untilTick is how long to wait before looking again: the interval counts from the

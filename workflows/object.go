@@ -64,7 +64,7 @@ func (l *loop) batches(ctx workflow.Context, news flow.News) error {
 			}
 			continue // parents were followed and their children wait to be read
 		}
-		done, err := l.apply(ctx, ref, fmt.Sprintf("%s: %d rows", what, polled.Rows))
+		done, err := apply(ctx, onLoad, ref, fmt.Sprintf("%s: %d rows", what, polled.Rows))
 		if err != nil {
 			return err
 		}
@@ -86,14 +86,14 @@ func (l *loop) batches(ctx workflow.Context, news flow.News) error {
 	}
 }
 
-// apply transforms and upserts a sealed batch. Cleaned rows do not survive a crash of
-// PostgreSQL; then they are made again.
-func (l *loop) apply(ctx workflow.Context, ref flow.BatchRef, what string) (flow.UpsertResult, error) {
+// apply transforms and upserts a sealed batch, on the queue that on chooses. Cleaned rows
+// do not survive a crash of PostgreSQL; then they are made again.
+func apply(ctx workflow.Context, on func(workflow.Context, string) workflow.Context, ref flow.BatchRef, what string) (flow.UpsertResult, error) {
 	for attempt := 1; ; attempt++ {
-		if _, err := flow.Transform.Run(onLoad(ctx, "transform "+what), ref); err != nil {
+		if _, err := flow.Transform.Run(on(ctx, "transform "+what), ref); err != nil {
 			return flow.UpsertResult{}, err
 		}
-		done, err := flow.Upsert.Run(onLoad(ctx, "upsert "+what), ref)
+		done, err := flow.Upsert.Run(on(ctx, "upsert "+what), ref)
 		if err == nil {
 			return done, nil
 		}
@@ -103,7 +103,7 @@ func (l *loop) apply(ctx workflow.Context, ref flow.BatchRef, what string) (flow
 	}
 }
 
-func (l *loop) stopping(ctx workflow.Context) bool { return l.paused || l.full(ctx) }
+func (l *loop) stopping(ctx workflow.Context) bool { return l.paused || full(ctx) }
 
 // fail notes one object's failure and when to try it again. The others go on.
 func (l *loop) fail(ctx workflow.Context, name, kind string, f flow.Failure) {
@@ -125,16 +125,11 @@ func (l *loop) fail(ctx workflow.Context, name, kind string, f flow.Failure) {
 		if o.Failures++; o.Failures > 1 {
 			l.state.CheckAt = o.RetryAt
 		}
-	case kindPermission:
-		o.RetryAt = now.Add(refusedFor)
-	case kindQuota:
-		o.RetryAt = now.Add(quotaFor)
-		if f.RetryAfter > 0 {
-			o.RetryAt = now.Add(f.RetryAfter)
-		}
+	case kindPermission, kindQuota:
+		o.RetryAt = now.Add(patience(kind, f, 1))
 	default:
 		o.Failures++
-		o.RetryAt = now.Add(max(backoff(o.Failures), f.RetryAfter))
+		o.RetryAt = now.Add(patience(kind, f, o.Failures))
 	}
 	o.Kind, o.Fault, o.Hint = kind, f.Message, f.Hint
 	l.reportObject(ctx, name)

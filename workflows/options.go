@@ -48,6 +48,15 @@ func onLoad(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
+// onBackfill is for the stages of a backfill's pages: they have workers of their own, few
+// at a time, so that live work never stands behind them.
+func onBackfill(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue: flow.QueueBackfill, StartToCloseTimeout: pageLongest, HeartbeatTimeout: heartbeatBatch,
+		RetryPolicy: retryBriefly, Summary: summary,
+	})
+}
+
 func onControl(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue: flow.QueueIntegrations, StartToCloseTimeout: 30 * time.Second,
@@ -66,5 +75,15 @@ const (
 	watchLongest   = 15 * time.Minute // longer than Watch goes on by itself
 	pollLongest    = 30 * time.Minute
 	checkLongest   = 10 * time.Minute
+	pageLongest    = 30 * time.Minute
 	defaultTick    = 10 * time.Second
+)
+
+// Waits of a backfill.
+const (
+	stepLongest = 5 * time.Minute  // longer than BackfillStep goes on by itself
+	stepIdle    = 50 * time.Second // of one that has nothing else to look after: jobs take their time
+	stepBusy    = 5 * time.Second  // while pages are under way: how late a slot that got free otherwise may be seen
+	breath      = time.Second      // keeps a disagreement with PostgreSQL from spinning
+	lookAgain   = time.Minute      // while it is paused or not connected: who changes that signals the integration
 )

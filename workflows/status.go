@@ -43,23 +43,13 @@ func (l *loop) objectState(name string) string {
 // on top of the workflow's page. They are not part of history.
 func (l *loop) describe(ctx workflow.Context) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s** since %s", l.state.Status, l.state.Since.UTC().Format(time.RFC3339))
-	if l.reason != "" {
-		fmt.Fprintf(&b, "\n\n%s", l.reason)
-	}
-	if l.hint != "" {
-		fmt.Fprintf(&b, "\n\n→ %s", l.hint)
-	}
-	if !l.until.IsZero() {
-		fmt.Fprintf(&b, "\n\nGoes on by itself at %s.", l.until.UTC().Format(time.RFC3339))
-	}
+	headline(&b, l.state.Status, l.state.Since, l.reason, l.hint, l.until)
 	if len(l.state.Objects) > 0 {
-		b.WriteString("\n\n| object | state | batches | created | text changed | metadata changed | unchanged | set aside | deleted | AI units |\n|---|---|---|---|---|---|---|---|---|---|\n")
+		b.WriteString("\n\n| object | state | batches" + countsHead + "|---|---|---" + countsRule)
 		for _, name := range workflow.DeterministicKeys(l.state.Objects) {
 			o := l.state.Objects[name]
-			c := o.Totals
-			fmt.Fprintf(&b, "| %s | %s | %d | %d | %d | %d | %d | %d | %d | %d |\n", name, l.objectState(name), o.Batches,
-				c.Created, c.TextChanged, c.MetadataChanged, c.Unchanged, c.SetAside, c.Deleted, c.Units)
+			fmt.Fprintf(&b, "| %s | %s | %d", name, l.objectState(name), o.Batches)
+			countsRow(&b, o.Totals)
 		}
 		for _, name := range workflow.DeterministicKeys(l.state.Objects) {
 			if o := l.state.Objects[name]; o.Fault != "" {
@@ -68,4 +58,29 @@ func (l *loop) describe(ctx workflow.Context) {
 		}
 	}
 	workflow.SetCurrentDetails(ctx, b.String())
+}
+
+// headline says which state it is, since when, why, and what to do about it.
+func headline(b *strings.Builder, state string, since time.Time, reason, hint string, until time.Time) {
+	fmt.Fprintf(b, "**%s** since %s", state, since.UTC().Format(time.RFC3339))
+	if reason != "" {
+		fmt.Fprintf(b, "\n\n%s", reason)
+	}
+	if hint != "" {
+		fmt.Fprintf(b, "\n\n→ %s", hint)
+	}
+	if !until.IsZero() {
+		fmt.Fprintf(b, "\n\nGoes on by itself at %s.", until.UTC().Format(time.RFC3339))
+	}
+}
+
+// Columns of a table of counts, behind those that say whose they are.
+const (
+	countsHead = " | created | text changed | metadata changed | unchanged | set aside | deleted | AI units |\n"
+	countsRule = "|---|---|---|---|---|---|---|\n"
+)
+
+func countsRow(b *strings.Builder, c flow.Counts) {
+	fmt.Fprintf(b, " | %d | %d | %d | %d | %d | %d | %d |\n",
+		c.Created, c.TextChanged, c.MetadataChanged, c.Unchanged, c.SetAside, c.Deleted, c.Units)
 }

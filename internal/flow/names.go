@@ -58,6 +58,12 @@ const (
 	StateDisconnected          = "disconnected"
 )
 
+// States of a backfill that has ended, beside those it shares with integrations.
+const (
+	StateDone      = "done"
+	StateCancelled = "cancelled"
+)
+
 // WorkflowID is the id of an integration's workflow: integration/<project>/<integration>.
 func WorkflowID(project, integration string) string {
 	return "integration/" + project + "/" + integration

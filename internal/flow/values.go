@@ -180,6 +180,7 @@ type BatchRef struct {
 	Epoch  int64  `json:"epoch"`
 	Seq    int64  `json:"seq"`
 	Object string `json:"object,omitempty"` // for people
+	Part   int    `json:"part,omitempty"`   // of a backfill, for people
 }
 
 // PollResult refers to what Poll staged. Rows is 0 when there was nothing after all.
@@ -254,6 +255,30 @@ type BackfillState struct {
 	Pages  int64     `json:"pages,omitempty"`
 	Began  time.Time `json:"began,omitzero"`
 	Runs   int       `json:"runs,omitempty"`
+	Status string    `json:"status,omitempty"`
+	Since  time.Time `json:"since,omitzero"`
+}
+
+// BackfillStatus is a backfill's answer to the status query.
+type BackfillStatus struct {
+	Project     string    `json:"project"`
+	Integration string    `json:"integration"`
+	Object      string    `json:"object"`
+	State       string    `json:"state"`
+	Since       time.Time `json:"since"`
+	Reason      string    `json:"reason,omitempty"` // why it is in this state, for people
+	Hint        string    `json:"hint,omitempty"`   // what to do about it
+	Until       time.Time `json:"until,omitzero"`   // when it goes on by itself
+	Began       time.Time `json:"began"`
+	Parts       int       `json:"parts"`   // known so far
+	Done        int       `json:"done"`    // of these, loaded
+	Planned     bool      `json:"planned"` // every part is known
+	Expected    int64     `json:"expected"`
+	Rows        int64     `json:"rows"`               // loaded
+	Reading     int       `json:"reading"`            // parts with a page under way
+	Failures    int       `json:"failures,omitempty"` // parts that wait after a failure
+	Pages       int64     `json:"pages"`              // loaded since the workflow first started
+	Totals      Counts    `json:"totals"`             // of these
 }
 
 // BackfillStepParams asks for the next pages of an object's backfill. The activity waits a
@@ -268,6 +293,9 @@ type BackfillStepParams struct {
 	// Fault is what parts wait for, to be shown; nil when nothing is wrong.
 	Fault *ObjectFault `json:"fault,omitempty"`
 	Until time.Time    `json:"until,omitzero"` // when they are tried again
+	// Wait is how long the activity may wait for something to be ready; 0 = as long as it likes. It is short
+	// while pages are under way: what becomes of them is not known to an activity that is.
+	Wait time.Duration `json:"wait,omitempty"`
 }
 
 // Outcomes of BackfillStep, beside those of Watch that it shares (paused, awaiting

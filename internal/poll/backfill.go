@@ -36,7 +36,11 @@ const (
 // PostgreSQL.
 func (s *Service) BackfillStep(ctx context.Context, in flow.BackfillStepParams) (flow.BackfillStepResult, error) {
 	ctx = quota.WithClass(ctx, quota.Background)
-	end := time.Now().Add(cmp.Or(s.StepFor, defaultStepFor))
+	most := cmp.Or(s.StepFor, defaultStepFor)
+	if in.Wait > 0 {
+		most = min(most, in.Wait)
+	}
+	end := time.Now().Add(most)
 	for first := true; ; first = false {
 		wait, result, err := s.backfillStep(ctx, in, first)
 		if err != nil || result.Outcome != flow.OutcomeOpen || len(result.Ready) > 0 || time.Now().After(end) {
@@ -150,7 +154,7 @@ func (s *Service) tally(ctx context.Context, o *store.TargetObject, parts []stor
 		case slices.Contains(busy, p.Stream):
 			free-- // whoever has it, has it: a page under way, or a wait after a failure
 		case p.State == store.PartReady:
-			ready = append(ready, flow.BatchRef{Stream: p.Stream, Epoch: p.Epoch, Seq: p.Seq + 1, Object: o.Name})
+			ready = append(ready, flow.BatchRef{Stream: p.Stream, Epoch: p.Epoch, Seq: p.Seq + 1, Object: o.Name, Part: p.Number})
 		}
 		result.Parts++
 	}
