@@ -43,6 +43,8 @@ type BulkKnobs struct {
 	// PaceKBps is how many thousand bytes of a result one connection gets in a
 	// second of the wall clock; 0 is no limit.
 	PaceKBps int `json:"pace_kbps"`
+	// Plain sends results as they are to clients that take gzip too.
+	Plain bool `json:"plain"`
 }
 
 // BulkFailure says how jobs fail.
@@ -131,7 +133,7 @@ func (j *bulkJob) processed(now time.Time) int {
 	if j.result == nil {
 		return 0
 	}
-	n := len(j.result.rows)
+	n := j.result.rows.len()
 	switch j.state {
 	case jobRunning:
 		if whole := j.due.Sub(j.began); whole > 0 {
@@ -207,10 +209,10 @@ func (j *bulkJob) advance(o *org) {
 		return
 	}
 	j.result = p.bulk(o.sim.opts.Seed, j)
-	j.failing = j.knobs.FailRows > 0 && len(j.result.rows) > j.knobs.FailRows
+	j.failing = j.knobs.FailRows > 0 && j.result.rows.len() > j.knobs.FailRows
 	run := j.knobs.RunSeconds
 	if j.knobs.RowsPerSecond > 0 {
-		run += float64(len(j.result.rows)) / float64(j.knobs.RowsPerSecond)
+		run += float64(j.result.rows.len()) / float64(j.knobs.RowsPerSecond)
 	}
 	j.due = at.Add(seconds(run))
 }

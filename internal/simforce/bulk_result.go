@@ -16,9 +16,8 @@ import (
 // result takes little memory however long its bodies are.
 type bulkResult struct {
 	columns []bulkColumn
-	rows    []*record
-	far     []any // the values of far columns, row by row
-	width   int   // far columns
+	rows    rowList
+	far     []*farGroup
 	size    int64 // bytes, about
 }
 
@@ -28,69 +27,174 @@ type bulkColumn struct {
 	name  string
 	field *Field
 	place int
-	far   int // place among the far columns, -1 for a field of the row
+	group *farGroup // nil for a field of the row
+	far   int       // place among the columns of the group
+}
+
+// farGroup is the far columns that begin with the same step. They are the same for all
+// rows that take it to the same row, so they are kept once for each of these.
+type farGroup struct {
+	step    int // place of the reference in the row, -1 for none
+	columns []*boundPath
+	found   map[string]uint32 // by id of the row stepped to, while rows are added
+	of      []uint32          // by row of the result
+	values  []any
+}
+
+func (g *farGroup) add(r *record) {
+	var id string
+	if g.step >= 0 {
+		id, _ = r.get(g.step).(string)
+	}
+	at, found := g.found[id]
+	if !found || g.step < 0 {
+		at = uint32(len(g.values))
+		g.found[id] = at
+		for _, c := range g.columns {
+			g.values = append(g.values, c.value(r))
+		}
+	}
+	g.of = append(g.of, at)
+}
+
+// rowList is a list of records that takes four bytes for a row in stock.
+type rowList struct {
+	stock *stock
+	kept  []*record
+	// list has numbers of rows in stock, and behind the last of them places in kept.
+	list []uint32
+}
+
+func (l *rowList) len() int { return len(l.list) }
+
+func (l *rowList) add(r *record) {
+	if r.stock != nil {
+		l.stock = r.stock
+		l.list = append(l.list, r.n)
+		return
+	}
+	l.kept = append(l.kept, r)
+	l.list = append(l.list, ^uint32(len(l.kept)-1))
+}
+
+func (l *rowList) at(i int) *record {
+	n := l.list[i]
+	if place := ^n; int(place) < len(l.kept) {
+		return l.kept[place]
+	}
+	return l.stock.record(n)
+}
+
+// sortByID puts the rows in the order of their Ids.
+func (l *rowList) sortByID() {
+	type placed struct {
+		id string
+		n  uint32
+	}
+	all := make([]placed, len(l.list))
+	for i, n := range l.list {
+		all[i] = placed{l.at(i).id(), n}
+	}
+	slices.SortFunc(all, func(a, b placed) int { return strings.Compare(a.id, b.id) })
+	for i, p := range all {
+		l.list[i] = p.n
+	}
 }
 
 // sizeOfCell is what a value that is no text is reckoned to take.
 const sizeOfCell = 28
+
+// sizeSample is of how many rows of a stock one is looked at for the size.
+const sizeSample = 64
 
 // bulk runs the plan for a job. Without ORDER BY the rows come in Id order, as
 // from chunks of the primary key.
 func (p *plan) bulk(seed uint64, j *bulkJob) *bulkResult {
 	out := &bulkResult{}
 	if len(p.order) > 0 {
-		out.rows = p.run(seed, j.query)
-	} else {
-		p.scan(false, !p.narrow(), false, func(k key) bool {
-			if r := p.table.rows[k.id]; r != nil && p.where(r) {
-				out.rows = append(out.rows, r)
+		for _, r := range p.run(seed, j.query) {
+			out.rows.add(r)
+		}
+	} else if p.query.Limit != 0 {
+		byID := !p.narrow()
+		p.scan(scanning{byID: byID, again: true}, func(r *record) bool {
+			if p.where(r) {
+				out.rows.add(r)
 			}
-			return len(out.rows) != p.query.Limit
+			return out.rows.len() != p.query.Limit
 		})
-		if p.query.Limit == 0 {
-			out.rows = nil
+		if !byID || p.bounds.idsKnown {
+			out.rows.sortByID()
 		}
-		slices.SortFunc(out.rows, func(a, b *record) int { return strings.Compare(a.id(), b.id()) })
 	}
-	var far []*boundPath
-	for _, c := range p.columns {
-		column := bulkColumn{c.full, c.field, c.place, -1}
-		if len(c.steps) > 0 || c.field.Formula != "" {
-			column.far = len(far)
-			far = append(far, c)
+	out.head(p, versionNumber(j.version))
+	stocked := 0
+	for i := range out.rows.len() {
+		r := out.rows.at(i)
+		for _, g := range out.far {
+			g.add(r)
 		}
-		out.columns = append(out.columns, column)
-	}
-	if versionNumber(j.version) < orderedVersion {
-		slices.SortFunc(out.columns, func(a, b bulkColumn) int { return strings.Compare(a.name, b.name) })
-	}
-	out.width = len(far)
-	out.far = make([]any, 0, len(far)*len(out.rows))
-	for _, r := range out.rows {
-		for _, c := range far {
-			out.far = append(out.far, c.value(r))
-		}
-		if r.big != nil {
-			out.size += bigBytes
-			continue
-		}
-		for i := range out.columns {
-			if text, ok := out.value(len(out.far)-out.width, r, i).(string); ok {
-				out.size += int64(len(text)) + 3
-			} else {
-				out.size += sizeOfCell
+		if r.stock != nil {
+			if stocked++; stocked%sizeSample != 1 {
+				continue
 			}
 		}
+		size := out.sizeOf(i, r)
+		if r.stock != nil {
+			size *= sizeSample
+		}
+		out.size += size
+	}
+	for _, g := range out.far {
+		g.found = nil
 	}
 	return out
 }
 
-// value is the cell of column i in row r, whose far values begin at base.
-func (b *bulkResult) value(base int, r *record, i int) any {
-	if c := b.columns[i]; c.far >= 0 {
-		return b.far[base+c.far]
+// head lays out the columns.
+func (b *bulkResult) head(p *plan, version int) {
+	for _, c := range p.columns {
+		column := bulkColumn{name: c.full, field: c.field, place: c.place}
+		if len(c.steps) > 0 || c.field.Formula != "" {
+			step := -1
+			if len(c.steps) > 0 {
+				step = c.steps[0]
+			} else if rel, _, found := strings.Cut(c.field.Formula, "."); found {
+				step = p.table.obj.relation(rel)
+			}
+			i := slices.IndexFunc(b.far, func(g *farGroup) bool { return g.step == step })
+			if i < 0 {
+				i = len(b.far)
+				b.far = append(b.far, &farGroup{step: step, found: map[string]uint32{}})
+			}
+			column.group, column.far = b.far[i], len(b.far[i].columns)
+			b.far[i].columns = append(b.far[i].columns, c)
+		}
+		b.columns = append(b.columns, column)
 	}
-	return r.get(b.columns[i].place)
+	if version < orderedVersion {
+		slices.SortFunc(b.columns, func(a, b bulkColumn) int { return strings.Compare(a.name, b.name) })
+	}
+}
+
+func (b *bulkResult) sizeOf(i int, r *record) int64 {
+	size := int64(0)
+	for c := range b.columns {
+		if text, ok := b.value(i, r, c).(string); ok {
+			size += int64(len(text)) + 3
+		} else {
+			size += sizeOfCell
+		}
+	}
+	return size
+}
+
+// value is the cell of column c in row i of the result, which is r.
+func (b *bulkResult) value(i int, r *record, c int) any {
+	if g := b.columns[c].group; g != nil {
+		return g.values[int(g.of[i])+b.columns[c].far]
+	}
+	return r.get(b.columns[c].place)
 }
 
 // flushAt is how much text is gathered before it is sent.
@@ -108,18 +212,16 @@ func (b *bulkResult) write(w io.Writer, from, to int, delimiter byte, ending str
 	}
 	buf = append(buf, ending...)
 	for n := from; n < to; n++ {
-		r := b.rows[n]
+		r := b.rows.at(n)
 		for i, c := range b.columns {
 			if i > 0 {
 				buf = append(buf, delimiter)
 			}
-			if r.big != nil && c.far < 0 {
-				var done bool
-				if buf, done = r.big.appendCSV(buf, r.n, c.place); done {
-					continue
-				}
+			if c.group == nil && r.stock != nil {
+				buf = r.stock.appendBulk(buf, r.n, c.place)
+			} else {
+				buf = appendBulk(buf, c.field, b.value(n, r, i))
 			}
-			buf = appendBulk(buf, c.field, b.value(n*b.width, r, i))
 		}
 		buf = append(buf, ending...)
 		if len(buf) >= flushAt {
@@ -225,13 +327,13 @@ func (s *Server) jobResults(c *call) *reply {
 			page, ok = min(n, page), err == nil && n > 0
 		case "locator":
 			from, ok = openLocator(values[0])
-			ok = ok && from < len(j.result.rows)
+			ok = ok && from < j.result.rows.len()
 		}
 		if !ok {
 			return failed(errParameter(name, values[0]))
 		}
 	}
-	total := len(j.result.rows)
+	total := j.result.rows.len()
 	to := min(from+page, total)
 	h := http.Header{}
 	h.Set("Content-Type", "text/csv;charset=UTF-8")
@@ -240,17 +342,12 @@ func (s *Server) jobResults(c *call) *reply {
 	if to < total {
 		h.Set("Sforce-Locator", locator(to))
 	}
-	rep := &reply{status: http.StatusOK, header: h}
+	name := j.id + " " + c.query.Get("locator") + " " + c.query.Get("maxRecords")
+	s.counters.page(name, false)
+	rep := &reply{status: http.StatusOK, header: h, plain: s.Knobs().Bulk.Plain, sent: func() { s.counters.page(name, true) }}
 	if total > 0 || j.knobs.Empty == "header" {
 		pace := s.Knobs().Bulk.PaceKBps
-		name := j.id + " " + c.query.Get("locator") + " " + c.query.Get("maxRecords")
-		s.counters.page(name, false)
-		rep.stream = func(w io.Writer) (err error) {
-			defer func() {
-				if err == nil {
-					s.counters.page(name, true)
-				}
-			}()
+		rep.stream = func(w io.Writer) error {
 			return j.result.write(&paced{w: w, perSecond: pace * 1000}, from, to, delimiters[j.delimiter], endings[j.ending])
 		}
 	}
@@ -272,7 +369,7 @@ func (s *Server) jobPages(c *call) *reply {
 		ok := false
 		if name == "locator" {
 			from, ok = openLocator(values[0])
-			ok = ok && from < len(j.result.rows)
+			ok = ok && from < j.result.rows.len()
 		}
 		if !ok {
 			return failed(errParameter(name, values[0]))
@@ -283,14 +380,14 @@ func (s *Server) jobPages(c *call) *reply {
 	}
 	base := "/services/data/" + c.version + "/jobs/query/" + j.id
 	pages := []page{}
-	for ; len(pages) < pagesAtOnce && (from < len(j.result.rows) || from == 0); from += j.knobs.PageRows {
+	for ; len(pages) < pagesAtOnce && (from < j.result.rows.len() || from == 0); from += j.knobs.PageRows {
 		pages = append(pages, page{base + "/results?locator=" + locator(from)})
-		if len(j.result.rows) == 0 {
+		if j.result.rows.len() == 0 {
 			pages[0].URL = base + "/results"
 		}
 	}
 	var next *string
-	if from < len(j.result.rows) {
+	if from < j.result.rows.len() {
 		at := base + "/resultPages?locator=" + locator(from)
 		next = &at
 	}

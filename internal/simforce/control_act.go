@@ -28,6 +28,14 @@ var controlActions = map[string]func(*Server, func(any) error) (any, error){
 		}
 		return map[string]string{"id": t.ID()}, nil
 	},
+	"POST stock": func(s *Server, read func(any) error) (any, error) {
+		var k Stock
+		err := read(&k)
+		if err == nil {
+			err = s.AddStock(k)
+		}
+		return done, err
+	},
 	"POST sharing": func(s *Server, read func(any) error) (any, error) {
 		var in struct {
 			Org     string `json:"org"`

@@ -33,11 +33,13 @@ type Counters struct {
 	// "custom" for answers of Fault without one, "delay", "maintenance",
 	// "wrong_host" and "concurrent". Null while there was none.
 	Faults map[string]int `json:"faults,omitempty"`
-	// Pages are the pages of bulk results that were asked for, by "job locator maxRecords".
+	// Pages are the pages of bulk results that were asked for, by "job locator maxRecords",
+	// as they were given.
 	Pages map[string]PageCount `json:"pages,omitempty"`
 }
 
-// PageCount says how often a page of a bulk result was asked for, and how often it was sent to its end.
+// PageCount says how often a page of a bulk result was asked for, and how often it was
+// answered to its last row: neither a damaged answer counts nor one whose client hung up.
 type PageCount struct {
 	Asked int `json:"asked"`
 	Whole int `json:"whole"`
@@ -54,6 +56,7 @@ func (cs *counters) init() {
 	cs.log = nil
 }
 
+// page counts a page of a bulk result that was asked for, or one that was answered whole.
 func (cs *counters) page(name string, whole bool) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()

@@ -70,7 +70,7 @@ func (s *Server) updateRecord(c *call) *reply {
 		return failed(e)
 	}
 	id, _ := ID18(c.path[2])
-	if r := t.rows[id]; r != nil && !c.view.reads(r) {
+	if r := t.row(id); r != nil && !c.view.reads(r) {
 		return failed(errNotFound())
 	}
 	if _, e = c.view.apply(change{object: t.obj.Name, id: c.path[2], fields: row, user: c.view.user, now: s.now()}); e != nil {
@@ -87,7 +87,7 @@ func (s *Server) deleteRecord(c *call) *reply {
 		return failed(e)
 	}
 	id, _ := ID18(c.path[2])
-	if r := t.rows[id]; r == nil || !c.view.reads(r) {
+	if r := t.row(id); r == nil || !c.view.reads(r) {
 		return failed(errNotFound())
 	}
 	if e := c.view.remove(id, s.deletion(false)); e != nil {
@@ -105,7 +105,7 @@ func (s *Server) blob(c *call) *reply {
 		return failed(errNotFound())
 	}
 	id, _ := ID18(c.path[2])
-	r, i := t.rows[id], t.obj.field(c.path[3])
+	r, i := t.row(id), t.obj.field(c.path[3])
 	if r == nil || r.deleted() || !c.view.reads(r) || i < 0 || t.obj.Fields[i].Type != TypeBase64 || !c.view.sees(t.obj, t.obj.Fields[i]) {
 		return failed(errNotFound())
 	}
@@ -125,7 +125,7 @@ func (s *Server) retrieve(c *call) *reply {
 		return failed(errNotFound())
 	}
 	id, _ := ID18(c.path[2])
-	r := t.rows[id]
+	r := t.row(id)
 	switch {
 	case r == nil, !c.view.reads(r):
 		return failed(errNotFound())

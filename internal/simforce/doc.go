@@ -57,9 +57,10 @@
 // once unless Knobs.Bulk says otherwise. Its rows and the parents they show are
 // those of the second it became InProgress, whoever asks when. It belongs to its
 // user, not to a session, for seven days; a restart or a move of the instance
-// forgets it. Without ORDER BY the rows come in Id order. A result is written
-// while it is sent and takes no memory worth the name; what it adds to the day's
-// allowance is an estimate. COUNT(), OFFSET, addresses, files and objects such as
+// forgets it. Without ORDER BY the rows come in Id order. A result is written while
+// it is sent and takes no memory worth the name; what it adds to the day's allowance
+// is an estimate. Counters.Pages says how often each page was asked for, and how often
+// it was answered whole. COUNT(), OFFSET, addresses, files and objects such as
 // CaseStatus are refused when the job is made, FLS lost later fails it.
 //
 // # Data
@@ -78,6 +79,11 @@
 // made with ToIds, CcIds and BccIds keeps only strangers in its address fields;
 // the rest stands in EmailMessageRelation. A file (Attachment.Body) shows its
 // address in a query and is read there.
+//
+// AddStock adds e-mails by the million (Stock): rows of some 8 KB with their cases,
+// spread over years, whose values are made when they are looked at. They cost some
+// thirty bytes each until they are written, and a result of Bulk API 2.0 is sent at a
+// gigabyte a second or so.
 //
 // # Time
 //
@@ -164,6 +170,7 @@
 //	POST   /_sim/picklists/rename {org,object,field,from,to,stamp}
 //	POST   /_sim/bin/empty {org,object}
 //	POST   /_sim/delete_log/trim {org,object,before}
+//	POST   /_sim/stock {org,mails,from,to}        Stock
 //	GET    /_sim/counters, DELETE resets          Counters
 //	GET    /_sim/requests                         the latest Requests
 //	GET    /_sim/knobs, PATCH changes             Knobs
@@ -186,6 +193,6 @@
 // knobs, faults, cursors, jobs, open transactions and how far a log was trimmed.
 //
 // Read next: server.go (routing), query.go and soql_plan.go (how a query runs),
-// bulk.go, oauth_token.go, write.go, transaction.go and recycle.go (what a write does),
+// bulk.go, stock.go, oauth_token.go, write.go, transaction.go and recycle.go (what a write does),
 // fault_class.go, control.go.
 package simforce

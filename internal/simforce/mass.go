@@ -71,10 +71,10 @@ func (s *Server) Bump(orgName, object string, stamp time.Time, ids ...string) (i
 		}
 		for _, id := range ids {
 			long, _ := ID18(id)
-			if t.rows[long] == nil {
+			if t.row(long) == nil {
 				return fmt.Errorf("bump %s: no row %q", t.obj.Name, id)
 			}
-			add(t.rows[long])
+			add(t.row(long))
 		}
 		n = len(rows)
 		for _, r := range t.restamp(rows, stamp) {
@@ -93,6 +93,11 @@ func (t *table) restamp(rows []*record, stamp time.Time) []*record {
 	for _, r := range rows {
 		n := r.with()
 		n.v[t.obj.stamp] = stamp
+		if r.stock != nil {
+			t.put(n)
+			out = append(out, n)
+			continue
+		}
 		if !rebuild {
 			t.stamps.remove(key{r.stamp(), r.id()})
 			t.stamps.add(key{n.stamp(), n.id()})

@@ -53,8 +53,8 @@ func (s *Server) heavy(p *plan) *apiError {
 		return nil
 	}
 	n := 0
-	p.scan(false, false, false, func(k key) bool {
-		if r := p.table.rows[k.id]; r != nil && p.where(r) {
+	p.scan(scanning{again: true}, func(r *record) bool {
+		if p.where(r) {
 			n++
 		}
 		return n <= enough
@@ -77,10 +77,11 @@ var openSpan = dateSpan{minStamp, maxStamp}
 // and the present. A condition by a range of Ids alone has no window.
 func (p *plan) windowSeconds(now int64) (int64, bool) {
 	t := p.table
-	if t.stamps.n == 0 {
+	oldest := t.inStamps().first()
+	if oldest == nil {
 		return 0, false
 	}
-	first := t.stamps.at(0).stamp
+	first := oldest.stamp()
 	best, found := int64(0), false
 	for _, place := range []int{t.obj.stamp, t.obj.modified, t.obj.created} {
 		if place < 0 {

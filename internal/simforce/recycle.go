@@ -277,7 +277,7 @@ func (o *org) sweep(now time.Time) {
 		})
 		for _, id := range old {
 			t.fill(id)
-			if r := t.rows[id]; r != nil && r.deleted() {
+			if r := t.row(id); r != nil && r.deleted() {
 				o.purge(r, now)
 			}
 		}
@@ -290,6 +290,11 @@ func (o *org) sweep(now time.Time) {
 func (o *org) childrenOf(id string) map[*record]*Field {
 	out := map[*record]*Field{}
 	for _, t := range o.tables {
+		for r, f := range t.stocked(id) {
+			if !o.into.touches(r.id()) {
+				out[r] = f
+			}
+		}
 		for i, byTarget := range t.refs {
 			for childID := range byTarget[id] {
 				if o.into.touches(childID) {
@@ -309,6 +314,28 @@ func (o *org) childrenOf(id string) map[*record]*Field {
 		if f := r.pointsTo(id); f != nil {
 			out[r] = f
 		}
+	}
+	return out
+}
+
+// stocked yields the rows in stock that point to id with the field they do it by.
+func (t *table) stocked(id string) map[*record]*Field {
+	if t.stock == nil {
+		return nil
+	}
+	out, seen := map[*record]*Field{}, map[uint32]*record{}
+	for i, f := range t.obj.Fields {
+		if !indexed(f) {
+			continue
+		}
+		t.stock.children(i, id, func(r *record) {
+			if seen[r.n] == nil {
+				seen[r.n] = r
+			}
+			if r = seen[r.n]; out[r] == nil || f.Cascade {
+				out[r] = f
+			}
+		})
 	}
 	return out
 }

@@ -87,9 +87,9 @@ func (s *Server) updated(c *call) *reply {
 		return failed(e)
 	}
 	ids := []string{}
-	t.stamps.walk(key{from.Unix(), firstID}, key{to.Unix() - 1, lastID}, func(k key) bool {
-		if r := t.rows[k.id]; !r.deleted() && c.view.reads(r) {
-			ids = append(ids, k.id)
+	t.inStamps().walk(key{from.Unix(), firstID}, key{to.Unix() - 1, lastID}, func(r *record) bool {
+		if !r.deleted() && c.view.reads(r) {
+			ids = append(ids, r.id())
 		}
 		return true
 	})

@@ -41,6 +41,10 @@ type reply struct {
 	body   []byte
 	// stream writes a body that is too long to be held, instead of body.
 	stream func(io.Writer) error
+	// plain leaves the body as it is for clients that take gzip too; sent, when set,
+	// is called when the whole body has gone out.
+	plain bool
+	sent  func()
 }
 
 func ok(body []byte) *reply { return &reply{status: http.StatusOK, body: body} }
@@ -244,14 +248,19 @@ func send(w http.ResponseWriter, r *http.Request, rep *reply) {
 	for name, values := range rep.header {
 		h[name] = values
 	}
+	// A recorder has the client behind it; other writers keep the answer to themselves.
+	_, goes := w.(*recorder)
 	if len(rep.body) == 0 && rep.stream == nil {
 		w.WriteHeader(rep.status)
+		if goes && rep.sent != nil {
+			rep.sent()
+		}
 		return
 	}
 	if h.Get("Content-Type") == "" {
 		h.Set("Content-Type", "application/json;charset=UTF-8")
 	}
-	zip := strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
+	zip := strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && !rep.plain
 	if zip {
 		h.Set("Content-Encoding", "gzip")
 	}
@@ -270,7 +279,9 @@ func send(w http.ResponseWriter, r *http.Request, rep *reply) {
 		out = z
 	}
 	if rep.stream != nil {
-		_ = rep.stream(out)
+		if rep.stream(out) == nil && goes && rep.sent != nil {
+			rep.sent()
+		}
 		return
 	}
 	_, _ = out.Write(rep.body)

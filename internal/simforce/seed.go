@@ -147,7 +147,7 @@ func (s *Server) serveIndex(w http.ResponseWriter, _ *http.Request) {
 	for _, o := range s.orgs {
 		e := entry{Name: o.name, ID: o.id}
 		for _, obj := range o.objects() {
-			if n := len(o.table(obj.Name).rows); n > 0 {
+			if n := o.table(obj.Name).size(); n > 0 {
 				e.Counts = append(e.Counts, fmt.Sprintf("%s %d", obj.Name, n))
 			}
 		}

@@ -29,8 +29,8 @@ type Options struct {
 	MailDir string
 	// Generate is how many e-mails to write at the start when MailDir is empty.
 	Generate int
-	// Big is how many e-mails of about 8 KB to have besides, which take little memory: see
-	// big.go. They are not in a state file.
+	// Big is how many e-mails of some 8 KB to have besides, which take little memory: see
+	// Stock.
 	Big int
 	// Rate is how many records per second Run writes; 0 writes none.
 	Rate float64
@@ -39,7 +39,7 @@ type Options struct {
 	// Clock is the time of the org; time.Now when nil.
 	Clock func() time.Time
 	// StateFile keeps data, grants and tokens over restarts; empty keeps nothing.
-	// When it exists, MailDir and Generate are not loaded again.
+	// When it exists, MailDir, Generate and Big are not loaded again.
 	StateFile string
 	// DailyRequests is the org's quota per rolling day; 1,000,000 when 0.
 	DailyRequests int
@@ -107,6 +107,11 @@ func New(o Options) (*Server, error) {
 		if err := s.load(); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
+		if o.Big > 0 {
+			if err := s.AddStock(Stock{Mails: o.Big}); err != nil {
+				return nil, errors.Join(err, s.Close())
+			}
+		}
 	}
 	for _, org := range s.orgs {
 		org.permitted = true
@@ -123,12 +128,6 @@ func (s *Server) load() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seedOthers()
-	if s.opts.Big > 0 {
-		if s.opts.StateFile != "" {
-			return fmt.Errorf("big mails are not kept in a state file: leave one of the two out")
-		}
-		s.loadBig(s.opts.Big)
-	}
 	if s.opts.MailDir == "" {
 		s.generate(s.opts.Generate)
 		return nil

@@ -161,7 +161,7 @@ func (s *Server) Records(orgName, object string) ([]Row, error) {
 	if t == nil {
 		return nil, fmt.Errorf("no object %q in org %s", object, o.name)
 	}
-	out := make([]Row, 0, len(t.rows))
+	out := make([]Row, 0, t.size())
 	t.each(func(r *record) bool {
 		out = append(out, o.all(r))
 		return true
@@ -364,11 +364,14 @@ func (o *org) setObject(obj *Object, changed time.Time) {
 	}
 	t := o.table(obj.Name)
 	t.graves, t.log, t.logFrom = old.graves, old.log, old.logFrom
+	if old.stock != nil {
+		t.stock = old.stock.fitted(obj)
+	}
 	for _, r := range old.rows {
 		moved := &record{obj: obj, v: make([]any, len(obj.Fields)), deletedWith: r.deletedWith}
 		for i, f := range old.obj.Fields {
-			if at := obj.field(f.Name); at >= 0 {
-				moved.v[at] = r.get(i)
+			if at := obj.field(f.Name); at >= 0 && i < len(r.v) {
+				moved.v[at] = r.v[i]
 			}
 		}
 		t.put(moved)

@@ -145,8 +145,8 @@ func (c compiler) semiJoin(f *Field, e *Cond) ([]operand, *soqlError) {
 		return nil, malformed(e.pos, "The selected field '%s' in the semi join sub-select must be of type Id or Reference.", p.columns[0].name)
 	}
 	var out []operand
-	p.scan(false, false, false, func(k key) bool {
-		if r := p.table.rows[k.id]; r != nil && p.where(r) {
+	p.scan(scanning{again: true}, func(r *record) bool {
+		if p.where(r) {
 			if id, ok := p.columns[0].value(r).(string); ok {
 				out = append(out, operand{kind: f.Type, text: id, exact: true})
 			}

@@ -28,6 +28,9 @@ type bounds struct {
 	known bool // stamps is a real restriction
 	// stamps are disjoint ascending ranges of (SystemModstamp, Id).
 	stamps []span
+	// births, when bornKnown, are such ranges of (CreatedDate, Id).
+	bornKnown bool
+	births    []span
 	// ids, when idsKnown, lists all rows that can match.
 	idsKnown bool
 	ids      []string
@@ -62,7 +65,7 @@ func boundsOf(p *boundPath, op string, values []operand) bounds {
 		for _, v := range values {
 			b.ids = append(b.ids, v.text)
 		}
-	case p.obj != nil && p.place == p.obj.clock:
+	case p.obj != nil && (p.place == p.obj.clock || p.place == p.obj.created):
 		var all []span
 		for _, v := range values {
 			s := span{key{minStamp, firstID}, key{maxStamp, lastID}}
@@ -82,7 +85,11 @@ func boundsOf(p *boundPath, op string, values []operand) bounds {
 			}
 			all = append(all, s)
 		}
-		b.known, b.stamps = true, merge(all)
+		if p.place == p.obj.clock {
+			b.known, b.stamps = true, merge(all)
+		} else {
+			b.bornKnown, b.births = true, merge(all)
+		}
 	}
 	return b
 }
@@ -96,6 +103,13 @@ func allOf(in []bounds) bounds {
 				out.stamps = intersect(out.stamps, b.stamps)
 			} else {
 				out.known, out.stamps = true, b.stamps
+			}
+		}
+		if b.bornKnown {
+			if out.bornKnown {
+				out.births = intersect(out.births, b.births)
+			} else {
+				out.bornKnown, out.births = true, b.births
 			}
 		}
 		if b.idsKnown && (!out.idsKnown || len(b.ids) < len(out.ids)) {
@@ -121,8 +135,10 @@ func allOf(in []bounds) bounds {
 
 // anyOf unites; a part that one side does not restrict is unrestricted.
 func anyOf(in []bounds) bounds {
-	out := bounds{known: true, idsKnown: true}
+	out := bounds{known: true, bornKnown: true, idsKnown: true}
 	for i, b := range in {
+		out.bornKnown = out.bornKnown && b.bornKnown
+		out.births = append(out.births, b.births...)
 		out.known = out.known && b.known
 		out.stamps = append(out.stamps, b.stamps...)
 		out.idsKnown = out.idsKnown && b.idsKnown && (i == 0 || b.via == out.via)
@@ -142,6 +158,11 @@ func anyOf(in []bounds) bounds {
 		out.stamps = nil
 	} else {
 		out.stamps = merge(out.stamps)
+	}
+	if out.bornKnown {
+		out.births = merge(out.births)
+	} else {
+		out.births = nil
 	}
 	if !out.idsKnown {
 		out.ids = nil
@@ -215,8 +236,8 @@ func (p *plan) want() int {
 func (p *plan) count() int {
 	n, want := 0, p.want()
 	if want != 0 {
-		p.scan(false, false, false, func(k key) bool {
-			if r := p.table.rows[k.id]; r != nil && p.where(r) {
+		p.scan(scanning{again: true}, func(r *record) bool {
+			if p.where(r) {
 				n++
 			}
 			return n != want
@@ -249,8 +270,8 @@ func (p *plan) inOrder(byStamp, byID, desc bool) []*record {
 	if want == 0 {
 		return out
 	}
-	p.scan(byStamp, byID, desc, func(k key) bool {
-		if r := p.table.rows[k.id]; r != nil && p.where(r) {
+	p.scan(scanning{byStamp: byStamp, byID: byID, desc: desc}, func(r *record) bool {
+		if p.where(r) {
 			out = append(out, r)
 		}
 		return len(out) != want
@@ -264,11 +285,7 @@ func (p *plan) sorted(byStamp, desc bool, seed uint64, text string) []*record {
 	var hits []hit
 	var last int64
 	want := p.want()
-	p.scan(byStamp, false, desc, func(k key) bool {
-		r := p.table.rows[k.id]
-		if r == nil {
-			return true
-		}
+	p.scan(scanning{byStamp: byStamp, desc: desc}, func(r *record) bool {
 		if byStamp && want >= 0 && len(hits) >= want && r.stamp() != last {
 			return false
 		}
@@ -308,100 +325,135 @@ func (p *plan) natural() (byStamp, byID, desc bool) {
 	return false, false, false
 }
 
-// narrow tells that the stamp ranges hold so few rows that reading and sorting
+// narrow tells that the ranges of dates hold so few rows that reading and sorting
 // them beats walking the Id index.
 func (p *plan) narrow() bool {
-	if !p.bounds.known {
+	_, spans := p.dated()
+	if spans == nil {
 		return false
 	}
 	n := 0
-	for _, s := range p.bounds.stamps {
-		n += p.table.stamps.count(s.lo, s.hi)
+	for _, x := range spans {
+		n += x.n
 	}
-	return n < p.table.stamps.n/8
+	return n < p.table.size()/8
 }
 
+// ranged is a range with about how many rows it holds.
+type ranged struct {
+	span
+	n int
+}
+
+// dated is the order by a date in which the condition leaves the fewest rows, and
+// their ranges; nil when the condition leaves every date open.
+func (p *plan) dated() (series, []ranged) {
+	var best series
+	var out []ranged
+	fewest := -1
+	look := func(known bool, x series, spans []span) {
+		if !known {
+			return
+		}
+		all, n := make([]ranged, 0, len(spans)), 0
+		for _, s := range spans {
+			c := ranged{s, x.count(s.lo, s.hi)}
+			all, n = append(all, c), n+c.n
+		}
+		if fewest < 0 || n < fewest {
+			best, out, fewest = x, all, n
+		}
+	}
+	look(p.bounds.known, p.table.inStamps(), p.bounds.stamps)
+	look(p.bounds.bornKnown, p.table.inCreated(), p.bounds.births)
+	return best, out
+}
+
+// scanning says in which order rows are visited, if in any; again lets all rows of a
+// stock come in one record, for visits that keep none.
+type scanning struct{ byStamp, byID, desc, again bool }
+
 // scan feeds visit from the narrowest index that covers the bounds.
-func (p *plan) scan(byStamp, byID, desc bool, visit func(key) bool) {
+func (p *plan) scan(how scanning, visit func(*record) bool) {
 	t, b := p.table, p.bounds
-	walkIDs := func() {
+	if b.idsKnown {
+		p.lookup(how.desc, how.byStamp || how.byID, visit)
+		return
+	}
+	x, ranges := p.dated()
+	var spans []span
+	for _, r := range ranges {
+		spans = append(spans, r.span)
+	}
+	switch {
+	case how.byStamp:
+		x, spans = t.inStamps(), b.stamps
+		if !b.known {
+			spans = []span{{key{minStamp, firstID}, key{maxStamp, lastID}}}
+		}
+	case how.byID, ranges == nil:
 		lo, hi := key{0, b.idLo}, key{0, lastID}
 		if b.idHi != "" {
 			hi.id = b.idHi
 		}
-		if byID && desc {
-			t.ids.walkBack(lo, hi, visit)
-			return
-		}
-		t.ids.walk(lo, hi, visit)
+		x, spans = t.inIDs(), []span{{lo, hi}}
 	}
-	switch {
-	case b.idsKnown:
-		p.lookup(desc, byStamp || byID, visit)
-	case byID, !b.known && !byStamp:
-		walkIDs()
-	default:
-		spans := b.stamps
-		if !b.known {
-			spans = []span{{key{minStamp, firstID}, key{maxStamp, lastID}}}
+	x.again = how.again
+	desc := how.desc && (how.byStamp || how.byID)
+	stop := false
+	through := func(r *record) bool {
+		stop = !visit(r)
+		return !stop
+	}
+	for i := range spans {
+		if desc {
+			s := spans[len(spans)-1-i]
+			x.walkBack(s.lo, s.hi, through)
+		} else {
+			x.walk(spans[i].lo, spans[i].hi, through)
 		}
-		stop := false
-		through := func(k key) bool {
-			stop = !visit(k)
-			return !stop
-		}
-		for i := range spans {
-			s := spans[i]
-			if desc {
-				s = spans[len(spans)-1-i]
-				t.stamps.walkBack(s.lo, s.hi, through)
-			} else {
-				t.stamps.walk(s.lo, s.hi, through)
-			}
-			if stop {
-				return
-			}
+		if stop {
+			return
 		}
 	}
 }
 
 // lookup visits the rows named by id or by a reference, each once. In an index
 // order run the ids go in that order, so that the early stop stays right.
-func (p *plan) lookup(desc, ordered bool, visit func(key) bool) {
-	var keys []key
-	add := func(id string) {
-		if r := p.table.rows[id]; r != nil {
-			keys = append(keys, key{r.stamp(), id})
+func (p *plan) lookup(desc, ordered bool, visit func(*record) bool) {
+	type found struct {
+		key
+		r *record
+	}
+	var rows []found
+	add := func(r *record) {
+		if r != nil {
+			rows = append(rows, found{key{r.stamp(), r.id()}, r})
 		}
 	}
 	for _, id := range p.bounds.ids {
 		if p.bounds.via == placeID {
-			add(id)
+			add(p.table.row(id))
 			continue
 		}
 		for child := range p.table.refs[p.bounds.via][id] {
-			add(child)
+			add(p.table.rows[child])
 		}
+		p.table.stock.children(p.bounds.via, id, add)
 	}
 	byID := len(p.order) > 0 && p.order[0].path.name == "Id"
-	slices.SortFunc(keys, func(x, y key) int {
+	slices.SortFunc(rows, func(x, y found) int {
 		if byID || !ordered {
 			x.stamp, y.stamp = 0, 0
 		}
-		switch {
-		case x.less(y):
-			return -1
-		case y.less(x):
-			return 1
-		}
-		return 0
+		return x.compare(y.key)
 	})
-	keys = slices.CompactFunc(keys, func(x, y key) bool { return x.id == y.id })
+	rows = slices.CompactFunc(rows, func(x, y found) bool { return x.id == y.id })
 	if desc && ordered {
-		slices.Reverse(keys)
+		slices.Reverse(rows)
 	}
-	for _, k := range keys {
-		if !visit(k) {
+	for _, f := range rows {
+		if !visit(f.r) {
 			return
 		}
 	}

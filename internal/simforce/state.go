@@ -35,6 +35,7 @@ type stateLine struct {
 	Schema  *Object             `json:"schema,omitempty"`
 	Changed time.Time           `json:"changed,omitzero"`
 	Hidden  map[string][]string `json:"hidden,omitempty"`
+	Stock   *stockLine          `json:"stock,omitempty"`
 	Grave   *graveLine          `json:"grave,omitempty"`
 	Share   *shareLine          `json:"share,omitempty"`
 	Grant   *grant              `json:"grant,omitempty"`
@@ -225,9 +226,11 @@ func (s *Server) replay(l stateLine) error {
 		o.schemaChanged = l.Changed
 	case l.Share != nil:
 		o.sharing.set(*l.Share)
+	case l.Stock != nil:
+		o.layStock(l.Stock)
 	case l.Grave != nil && len(l.Grave.ID) > 3 && o.byPrefix[l.Grave.ID[:3]] != nil:
 		t := o.byPrefix[l.Grave.ID[:3]]
-		t.dig(l.Grave.ID, grave{l.Grave.At, t.rows[l.Grave.ID]})
+		t.dig(l.Grave.ID, grave{l.Grave.At, t.row(l.Grave.ID)})
 		o.wake(time.Unix(l.Grave.At, 0).Add(binLife))
 	case l.Drop != "":
 		if r := o.find(l.Drop); r != nil {
@@ -362,16 +365,27 @@ func (s *Server) snapshot(put func(any) error) error {
 		if err := put(o.hiddenLine()); err != nil {
 			return err
 		}
+		if o.stock != nil {
+			if err := put(stateLine{Org: o.id, Stock: o.stock}); err != nil {
+				return err
+			}
+		}
 		for _, obj := range o.objects() {
 			var err error
-			o.table(obj.Name).each(func(r *record) bool {
-				err = put(o.rowLine(r))
+			t := o.table(obj.Name)
+			t.ids.walk(key{}, key{0, lastID}, func(k key) bool {
+				err = put(o.rowLine(t.rows[k.id]))
 				return err == nil
+			})
+			t.stock.gone(func(id string) {
+				if err == nil && t.rows[id] == nil {
+					err = put(stateLine{Org: o.id, Drop: id})
+				}
 			})
 			if err != nil {
 				return err
 			}
-			for id, g := range o.table(obj.Name).graves {
+			for id, g := range t.graves {
 				if err := put(stateLine{Org: o.id, Grave: &graveLine{id, g.at}}); err != nil {
 					return err
 				}

@@ -16,34 +16,57 @@ type record struct {
 	v   []any
 	// deletedWith is the parent whose deletion took this row along.
 	deletedWith string
-	// big gives the values that are not in v, of the mail with number n.
-	big *bigMail
-	n   int
+	// stock, when set, makes the values of row n; v is empty then.
+	stock *stock
+	n     uint32
 }
 
 // get returns the value at place i; fields added after the row was written are
 // null, and so is a field that is not there.
 func (r *record) get(i int) any {
-	if i >= 0 && i < len(r.v) {
-		return r.v[i]
+	if r.stock != nil {
+		return r.stock.value(r.n, i)
 	}
-	if r.big != nil && i >= 0 {
-		return r.big.value(r.n, i)
+	if i < 0 || i >= len(r.v) {
+		return nil
 	}
-	return nil
+	if l, ok := r.v[i].(later); ok {
+		return l.s.value(l.n, l.place)
+	}
+	return r.v[i]
 }
 
-func (r *record) id() string { return r.v[placeID].(string) }
+func (r *record) id() string {
+	if r.stock != nil {
+		return r.stock.id(r.n)
+	}
+	return r.v[placeID].(string)
+}
 
-func (r *record) deleted() bool { return r.v[placeDeleted] == true }
+func (r *record) deleted() bool { return r.stock == nil && r.v[placeDeleted] == true }
 
 // stamp is the date the index follows, SystemModstamp for most objects, in
 // whole seconds; 0 where the object has none.
 func (r *record) stamp() int64 {
-	if r.obj.clock < 0 {
+	switch {
+	case r.obj.clock < 0:
 		return 0
+	case r.stock != nil:
+		return int64(r.stock.stamped[r.n])
 	}
 	t, _ := r.get(r.obj.clock).(time.Time)
+	return t.Unix()
+}
+
+// born is CreatedDate in whole seconds; 0 where the object has none.
+func (r *record) born() int64 {
+	switch {
+	case r.obj.created < 0:
+		return 0
+	case r.stock != nil:
+		return int64(r.stock.created[r.n])
+	}
+	t, _ := r.get(r.obj.created).(time.Time)
 	return t.Unix()
 }
 
@@ -59,11 +82,12 @@ func (r *record) text(name string) string {
 // with returns a copy that has room for every field of the object.
 func (r *record) with() *record {
 	c := &record{obj: r.obj, v: make([]any, len(r.obj.Fields)), deletedWith: r.deletedWith}
-	copy(c.v, r.v)
-	if r.big != nil {
-		for i := len(r.v); i < len(r.big.what); i++ {
-			c.v[i] = r.get(i)
-		}
+	if r.stock == nil {
+		copy(c.v, r.v)
+		return c
+	}
+	for i := range c.v {
+		c.v[i] = r.stock.keep(r.n, i)
 	}
 	return c
 }
@@ -83,6 +107,9 @@ type table struct {
 	rows   map[string]*record
 	ids    index
 	stamps index
+	births index // by CreatedDate, unless stamps is
+	// stock holds rows that are not kept in rows; nil for nearly every table.
+	stock *stock
 	// refs: place of a reference field → target id → ids of rows that name it.
 	refs map[int]map[string]map[string]struct{}
 	// graves and log are the delete log: by id, and by second of deletion.
@@ -107,31 +134,31 @@ func (t *table) put(r *record) {
 	if old := t.rows[id]; old != nil {
 		t.stamps.remove(key{old.stamp(), id})
 		t.unlink(old)
+		t.births.remove(key{old.born(), id})
 	} else {
 		t.ids.add(key{0, id})
+		t.leave(id)
 	}
 	t.rows[id] = r
 	t.stamps.add(key{r.stamp(), id})
+	if t.obj.created >= 0 && t.obj.created != t.obj.clock {
+		t.births.add(key{r.born(), id})
+	}
 	for i, f := range t.obj.Fields {
 		target, ok := r.get(i).(string)
 		if !ok || !indexed(f) {
 			continue
 		}
-		t.link(i, target, id)
+		byTarget := t.refs[i]
+		if byTarget == nil {
+			byTarget = map[string]map[string]struct{}{}
+			t.refs[i] = byTarget
+		}
+		if byTarget[target] == nil {
+			byTarget[target] = map[string]struct{}{}
+		}
+		byTarget[target][id] = struct{}{}
 	}
-}
-
-// link notes that the row id names target in the reference at place i.
-func (t *table) link(i int, target, id string) {
-	byTarget := t.refs[i]
-	if byTarget == nil {
-		byTarget = map[string]map[string]struct{}{}
-		t.refs[i] = byTarget
-	}
-	if byTarget[target] == nil {
-		byTarget[target] = map[string]struct{}{}
-	}
-	byTarget[target][id] = struct{}{}
 }
 
 func (t *table) unlink(r *record) {
@@ -145,17 +172,63 @@ func (t *table) unlink(r *record) {
 	}
 }
 
+// leave takes a row out of the stock.
+func (t *table) leave(id string) {
+	if t.stock != nil {
+		if n, ok := t.stock.number(id); ok {
+			t.stock.take(n)
+		}
+	}
+}
+
 // drop removes the row for good, without a trace.
 func (t *table) drop(r *record) {
+	if t.leave(r.id()); r.stock != nil {
+		return
+	}
 	t.unlink(r)
+	t.births.remove(key{r.born(), r.id()})
 	t.stamps.remove(key{r.stamp(), r.id()})
 	t.ids.remove(key{0, r.id()})
 	delete(t.rows, r.id())
 }
 
 // each visits all rows in Id order.
-func (t *table) each(visit func(*record) bool) {
-	t.ids.walk(key{}, key{0, "\x7f"}, func(k key) bool { return visit(t.rows[k.id]) })
+func (t *table) each(visit func(*record) bool) { t.inIDs().walk(key{}, key{0, lastID}, visit) }
+
+// row is the row with an id, nil when there is none.
+func (t *table) row(id string) *record {
+	if r := t.rows[id]; r != nil {
+		return r
+	}
+	return t.stock.find(id)
+}
+
+// size is how many rows there are.
+func (t *table) size() int {
+	if t.stock == nil {
+		return len(t.rows)
+	}
+	return len(t.rows) + t.stock.left
+}
+
+// picks is how many numbers pick takes.
+func (t *table) picks() int {
+	if t.stock == nil {
+		return t.ids.n
+	}
+	return t.ids.n + len(t.stock.created)
+}
+
+// pick returns some row by number; nil when it has left the stock.
+func (t *table) pick(i int) *record {
+	if i < t.ids.n {
+		return t.rows[t.ids.at(i).id]
+	}
+	if n := uint32(i - t.ids.n); t.stock.has(n) {
+		return t.stock.record(n)
+	}
+	return nil
 }
 
 // org is one Salesforce organisation: schema, rows and what each user may see.
@@ -170,6 +243,7 @@ type org struct {
 	sharing       sharing
 	permitted     bool // permission sets are kept in step from now on
 	sim           *Server
+	stock         *stockLine // nil when there is none
 	jobs          []*bulkJob // oldest first
 
 	// open transactions, the rows they have written, and the one whose write is
@@ -209,7 +283,7 @@ func (o *org) find(id string) *record {
 		return nil
 	}
 	if t := o.byPrefix[id[:3]]; t != nil {
-		return t.rows[id]
+		return t.row(id)
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (o *org) drop(r *record) {
 		return
 	}
 	t := o.table(r.obj.Name)
-	if r = t.rows[r.id()]; r != nil {
+	if r = t.row(r.id()); r != nil {
 		t.drop(r)
 		o.journalDrop(r)
 	}
@@ -128,7 +128,7 @@ func (o *org) publish(t *transaction) {
 	for _, id := range t.order {
 		r := t.rows[id]
 		home := o.byPrefix[id[:3]]
-		last := home.rows[id]
+		last := home.row(id)
 		if r != nil {
 			if r.obj != home.obj { // the schema grew in between; places stay
 				n := &record{obj: home.obj, v: make([]any, len(home.obj.Fields)), deletedWith: r.deletedWith}

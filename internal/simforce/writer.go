@@ -97,10 +97,10 @@ func (s *Server) writeOne(a *author) {
 func (o *org) random(object string, rng *rand.Rand) *record {
 	t := o.table(object)
 	for range 8 {
-		if t.ids.n == 0 {
+		if t.size() == 0 {
 			return nil
 		}
-		if r := t.rows[t.ids.at(rng.IntN(t.ids.n)).id]; !r.deleted() {
+		if r := t.pick(rng.IntN(t.picks())); r != nil && !r.deleted() {
 			return r
 		}
 	}

@@ -25,7 +25,8 @@ Start it with your mails, with made-up ones, or go on with what it had:
 
   simforce -mail DIR -callback http://localhost:8080/external/salesforce/oauth2/callback
   simforce -generate 300 -rate 1 -state .dev/simforce.state
-  
+  simforce -generate 0 -big 3000000
+
 Then, for a first look without OAuth (this machine only):
 
   TOKEN=$(curl -s -d '{"username":"sync@acme.example"}' http://127.0.0.1:8090/_sim/login | sed 's/.*access_token":"\([^"]*\).*/\1/')
@@ -61,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&o.BaseURL, "url", "", "outside `URL`; http:// and the address when empty")
 	flags.StringVar(&o.MailDir, "mail", "", "`directory` of .eml files; each becomes one EmailMessage")
 	flags.IntVar(&o.Generate, "generate", 200, "how many e-mails to make up when there is no -mail")
-	flags.IntVar(&o.Big, "big", 0, "how many e-mails of about 8 KB to have besides; millions take little memory")
+	flags.IntVar(&o.Big, "big", 0, "how many e-mails of some 8 KB to have besides; millions take little memory")
 	flags.Float64Var(&o.Rate, "rate", 0, "records to write per second while running")
 	flags.Uint64Var(&o.Seed, "seed", 1, "`seed` of made-up content and of the order inside ties")
 	flags.StringVar(&o.StateFile, "state", "", "`file` that keeps data, grants and tokens over restarts")
