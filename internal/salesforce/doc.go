@@ -1,4 +1,4 @@
-// Package salesforce is the client of the Salesforce REST API, and the owner of
+// Package salesforce is the client of Salesforce's REST API and Bulk API 2.0, and the owner of
 // everything that is Salesforce's spelling: ids, describe results, record values,
 // error bodies, hosts.
 //
@@ -9,14 +9,16 @@
 //	bulk.go        query jobs of Bulk API 2.0 and the pages of their results
 //	describe.go    what objects and fields there are; object.go has the types, path.go walks "Parent.Account.Name"
 //	errors.go      every error body, sorted into package fault by one table
-//	record.go      one record in one canonical form, from JSON or from CSV; digests
+//	record.go      one record in one canonical form; canonical.go spells its values
+//	shape.go       records out of JSON, members.go walks over it; columns.go has those out of CSV
+//	digest.go      whether two records are the same
 //	replication.go what changed and was deleted by the platform's own account
 //	id.go          15 and 18 characters, checksum, hex, order
 //
 // A call is tried once, once more after a session died or the org moved, and again
 // while its text arrives damaged. All other repetition belongs to the activities that
-// call this package. The package never stores a
-// token, never follows a redirect and never puts a token or a body in an error.
+// call this package. A page of a bulk job's results is never asked for again by itself. The
+// package never stores a token, never follows a redirect and never puts a token or a body in an error.
 //
 // It must not know what is polled when, or what a record becomes: read package
 // poll for the first and package transform for the second. Package oauth gets and

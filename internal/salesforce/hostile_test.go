@@ -279,7 +279,7 @@ func TestHostileParts(t *testing.T) {
 	}
 	good := `{"totalSize":0,"done":true,"records":[]}`
 	dead := errorList("INVALID_SESSION_ID", "Session expired or invalid")
-	asks := []Subquery{{SOQL: "SELECT Id FROM Case"}, {SOQL: "SELECT Id FROM Task"}}
+	asks := []Ask{Subquery{SOQL: "SELECT Id FROM Case"}, Subquery{SOQL: "SELECT Id FROM Task"}}
 	call := func(first, second string) http.HandlerFunc {
 		return say(200, "application/json", `{"compositeResponse":[`+first+`,`+second+`]}`)
 	}
@@ -313,7 +313,7 @@ func TestHostileParts(t *testing.T) {
 				i := int(n.Add(1)) - 1
 				c.answers[min(i, len(c.answers)-1)](w, r)
 			})
-			results, err := client.QueryMany(t.Context(), asks)
+			results, err := client.Together(t.Context(), asks)
 			require.Len(t, *seen, c.exchanges)
 			require.Equal(t, c.refreshes, g.refreshes)
 			if c.kind != "" {

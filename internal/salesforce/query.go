@@ -41,12 +41,6 @@ type Subquery struct {
 	QueryOptions
 }
 
-// Result is the answer to one Subquery: a page or an error.
-type Result struct {
-	Page Page
-	Err  error
-}
-
 // Query runs q and returns its first page. A long query travels in the body of a
 // composite call. Errors are those of the table in errors.go.
 func (c *Client) Query(ctx context.Context, q string, o QueryOptions) (Page, error) {
@@ -90,24 +84,6 @@ func (c *Client) Count(ctx context.Context, q string) (int, error) {
 		return 0, err
 	}
 	return page.TotalSize, nil
-}
-
-// QueryMany runs several queries, five to a call, and returns their answers in
-// order. The error is that of a whole call; a query's own error is in its Result.
-func (c *Client) QueryMany(ctx context.Context, queries []Subquery) ([]Result, error) {
-	asks := make([]Ask, len(queries))
-	for i, q := range queries {
-		asks[i] = q
-	}
-	answers, err := c.Together(ctx, asks)
-	if err != nil {
-		return nil, err
-	}
-	results := make([]Result, len(answers))
-	for i, a := range answers {
-		results[i] = Result{Page: a.Page, Err: a.Err}
-	}
-	return results, nil
 }
 
 func (c *Client) queryPath(q string, o QueryOptions) string {

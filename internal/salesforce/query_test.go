@@ -75,7 +75,7 @@ func compositeOrg(t *testing.T, handle func(q string, part compositePart) (int, 
 	return c, seen
 }
 
-func TestQueryMany(t *testing.T) {
+func TestTogetherMatchesAnswersByReference(t *testing.T) {
 	t.Parallel()
 	c, seen := compositeOrg(t, func(q string, part compositePart) (int, string) {
 		if strings.Contains(q, "Bad") {
@@ -87,15 +87,15 @@ func TestQueryMany(t *testing.T) {
 		}
 		return 200, fmt.Sprintf(`{"totalSize":%d,"done":true,"records":[]}`, len(q))
 	})
-	queries := []Subquery{{SOQL: "SELECT Id FROM O1"}, {"SELECT Id FROM O2 ", QueryOptions{All: true, BatchSize: 1}}, {SOQL: "SELECT Id FROM Bad"}}
+	asks := []Ask{Subquery{SOQL: "SELECT Id FROM O1"}, Subquery{"SELECT Id FROM O2 ", QueryOptions{All: true, BatchSize: 1}}, Subquery{SOQL: "SELECT Id FROM Bad"}}
 	for range 4 {
-		queries = append(queries, Subquery{SOQL: "SELECT Id FROM O3  "})
+		asks = append(asks, Subquery{SOQL: "SELECT Id FROM O3  "})
 	}
-	results, err := c.QueryMany(t.Context(), queries)
+	answers, err := c.Together(t.Context(), asks)
 	require.NoError(t, err)
 	require.Len(t, *seen, 2, "seven queries are two calls")
-	require.Len(t, results, 7)
-	for i, r := range results {
+	require.Len(t, answers, 7)
+	for i, r := range answers {
 		if i == 2 {
 			require.Equal(t, fault.Config, fault.KindOf(r.Err))
 			require.ErrorContains(t, r.Err, "query Bad")
@@ -103,11 +103,11 @@ func TestQueryMany(t *testing.T) {
 			continue
 		}
 		require.NoError(t, r.Err)
-		require.Equal(t, len(queries[i].SOQL), r.Page.TotalSize, "answers are matched by reference, not by place")
+		require.Equal(t, len(asks[i].(Subquery).SOQL), r.Page.TotalSize, "answers are matched by reference, not by place")
 	}
-	results, err = c.QueryMany(t.Context(), nil)
+	answers, err = c.Together(t.Context(), nil)
 	require.NoError(t, err)
-	require.Empty(t, results)
+	require.Empty(t, answers)
 }
 
 func TestLongQueryTravelsInTheBody(t *testing.T) {
@@ -134,7 +134,7 @@ func TestCompositeOddAnswers(t *testing.T) {
 		`{"compositeResponse":`, `[]`, ``,
 	} {
 		c, _, _ := org(t, nil, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })
-		_, err := c.QueryMany(t.Context(), []Subquery{{SOQL: "SELECT Id FROM A"}})
+		_, err := c.Together(t.Context(), []Ask{Subquery{SOQL: "SELECT Id FROM A"}})
 		require.Equal(t, fault.Transient, fault.KindOf(err), body)
 	}
 }

@@ -1,10 +1,14 @@
 package salesforce
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"salesforcesync/internal/csv"
 	"salesforcesync/internal/fault"
 )
 
@@ -271,23 +276,261 @@ func TestRESTAndCSVSpellingsMeet(t *testing.T) {
 		}
 		a, err := Decode(json.RawMessage(object(rest)), f)
 		require.NoError(t, err)
-		b, err := NewRecord(cells, f)
+		b, err := fromCSV(t, cells, f)
 		require.NoError(t, err)
 		require.Equal(t, a, b)
 		require.Len(t, a.Paths(), len(f))
 		require.Equal(t, a.Digest(a.Paths()), b.Digest(b.Paths()))
+		require.Equal(t, referenceDigest(a, a.Paths()), b.Digest(a.Paths()))
 	}
 }
 
-func TestNewRecordKeepsMissingApart(t *testing.T) {
+// fromCSV reads a record out of a CSV text with one row.
+func fromCSV(t *testing.T, cells map[string]string, f Fields) (Record, error) {
+	t.Helper()
+	var header, row []byte
+	for name, text := range cells { // in any order
+		header = append(csv.AppendCell(header, name), ',')
+		row = append(csv.AppendCell(row, text), ',')
+	}
+	page := append(append(header, "Other\n"...), append(row, "\"x\"\n"...)...)
+	r := csv.NewBytesReader(page)
+	names, err := r.Header()
+	require.NoError(t, err)
+	columns, err := NewColumns(names, f)
+	require.NoError(t, err)
+	next, err := r.Next()
+	require.NoError(t, err)
+	return columns.Record(next)
+}
+
+func TestColumnsKeepMissingApart(t *testing.T) {
 	t.Parallel()
 	id := To18(someID[:15])
-	rec, err := NewRecord(map[string]string{"Id": id, "A": "", "T": "x\xffy\x00"}, Fields{"A": TypeString, "B": TypeString, "T": TypeString})
+	rec, err := fromCSV(t, map[string]string{"Id": id, "A": "", "T": "x\xffy\x00"}, Fields{"A": TypeString, "B": TypeString, "T": TypeString})
 	require.NoError(t, err)
 	require.True(t, rec.Has("A"))
 	require.False(t, rec.Has("B"))
+	require.False(t, rec.Has("Id"), "nobody asked for it")
+	require.Equal(t, id, rec.ID)
 	text, _ := rec.Text("T")
 	require.Equal(t, "x\uFFFDy", text)
-	_, err = NewRecord(map[string]string{"Id": id, "N": "n/a"}, Fields{"N": TypeInt})
-	require.Equal(t, fault.Record, fault.KindOf(err))
+	for cells, message := range map[string]string{"n/a": "read N of record " + id, "": ""} {
+		_, err = fromCSV(t, map[string]string{"Id": id, "N": cells}, Fields{"N": TypeInt})
+		if message == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.Equal(t, fault.Record, fault.KindOf(err))
+		require.ErrorContains(t, err, message)
+	}
+	_, err = fromCSV(t, map[string]string{"Id": strings.ToLower(id)}, Fields{})
+	require.ErrorContains(t, err, "is not a Salesforce id")
+	rec, err = fromCSV(t, map[string]string{"Id": id[:15]}, Fields{"Id": TypeID})
+	require.NoError(t, err)
+	require.Equal(t, id, rec.ID)
+}
+
+func TestColumnsReadRowAfterRow(t *testing.T) {
+	t.Parallel()
+	r := csv.NewBytesReader([]byte("Extra,A,Id,_more\n,\"a \"\"b\"\"\",02sdM00000abcdE,m1\n,,02sdM00000abcdF,\n"))
+	header, err := r.Header()
+	require.NoError(t, err)
+	columns, err := NewColumns(header, Fields{"A": TypeString, "Other": TypeString})
+	require.NoError(t, err)
+	more, ok := columns.Extra("_more")
+	require.True(t, ok)
+	require.Equal(t, 3, more)
+	_, ok = columns.Extra("_less")
+	require.False(t, ok)
+	row, err := r.Next()
+	require.NoError(t, err)
+	first, err := columns.Record(row)
+	require.NoError(t, err)
+	require.Equal(t, "m1", row.Text(more))
+	row, err = r.Next()
+	require.NoError(t, err)
+	second, err := columns.Record(row)
+	require.NoError(t, err)
+	text, ok := first.Text("A")
+	require.True(t, ok, "the first record stays what it is")
+	require.Equal(t, `a "b"`, text)
+	require.True(t, second.Has("A"))
+	_, ok = second.Text("A")
+	require.False(t, ok)
+	require.NotEqual(t, first.ID, second.ID)
+	require.Equal(t, []string{"A"}, second.Paths())
+
+	for _, bad := range [][]string{{"A"}, {"Id", "Id"}, {"id"}, nil} {
+		_, err := NewColumns(bad, Fields{})
+		require.Equal(t, fault.Transient, fault.KindOf(err), bad)
+	}
+}
+
+func TestZeroRecord(t *testing.T) {
+	t.Parallel()
+	var r Record
+	require.False(t, r.Has("A"))
+	_, ok := r.Text("A")
+	require.False(t, ok)
+	require.Empty(t, r.Paths())
+	require.Equal(t, referenceDigest(r, []string{"A"}), r.Digest([]string{"A"}))
+}
+
+// referenceDigest is the encoding of digests written down once more, in full: they are
+// stored, and no way of making them faster may change them.
+func referenceDigest(r Record, paths []string) [32]byte {
+	sorted := slices.Clone(paths)
+	slices.Sort(sorted)
+	sorted = slices.Compact(sorted)
+	var b bytes.Buffer
+	part := func(s string) {
+		var n [binary.MaxVarintLen64]byte
+		b.Write(n[:binary.PutUvarint(n[:], uint64(len(s)))])
+		b.WriteString(s)
+	}
+	for _, p := range sorted {
+		part(p)
+		text, there := r.Text(p)
+		switch {
+		case !r.Has(p):
+			b.WriteByte('-')
+		case !there:
+			b.WriteByte('0')
+		default:
+			b.WriteByte('=')
+			part(text)
+		}
+	}
+	return sha256.Sum256(b.Bytes())
+}
+
+func TestDigestsStayWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(3, 4))
+	names := []string{"A", "B", "C", "Parent.A", "Parent.Owner.Name", "Long", "Id"}
+	digesters := map[string]*Digester{}
+	for range 500 {
+		f, cells := Fields{}, map[string]string{"Id": randomID(rnd)}
+		for _, name := range names[:6] {
+			if rnd.IntN(4) > 0 {
+				f[name] = TypeString
+			}
+			if rnd.IntN(4) > 0 {
+				cells[name] = strings.Repeat("text ", rnd.IntN(4))
+			}
+		}
+		if rnd.IntN(3) == 0 {
+			cells["Long"] = strings.Repeat("x", []int{127, 128, 4000, 4096, 4097, 16_383, 16_384, 100_000}[rnd.IntN(8)])
+		}
+		rec, err := fromCSV(t, cells, f)
+		require.NoError(t, err)
+		paths := make([]string, rnd.IntN(8))
+		for i := range paths {
+			paths[i] = names[rnd.IntN(len(names))]
+		}
+		want := referenceDigest(rec, paths)
+		require.Equal(t, want, rec.Digest(paths))
+		key := strings.Join(paths, " ")
+		if digesters[key] == nil {
+			digesters[key] = NewDigester(paths)
+		}
+		require.Equal(t, want, digesters[key].Sum(rec), "used again for records of other shapes")
+		require.Equal(t, want, digesters[key].Sum(rec))
+	}
+}
+
+// The short ways lead where the long one does.
+func TestShortWaysToCanonicalValues(t *testing.T) {
+	t.Parallel()
+	types := []FieldType{TypeString, TypeTextArea, TypeBoolean, TypeInt, TypeDouble, TypeDate, TypeDateTime, TypeTime, TypeAny, TypeReference, TypeAddress}
+	check := func(s string) {
+		for _, typ := range types {
+			want, ok, wantErr := canonical(typ, s)
+			got, err := appendCanonical([]byte("before"), typ, []byte(s))
+			require.Equal(t, wantErr == nil, err == nil, "%s %q: %v %v", typ, s, wantErr, err)
+			if err == nil {
+				require.Equal(t, "before"+want, string(got), "%s %q", typ, s)
+				require.Equal(t, ok, len(got) > len("before"))
+			}
+		}
+	}
+	for _, s := range []string{
+		"", " ", "true", "TRUE", " false", "0", "-0", "-0.0", "0.0", "00", "1.", ".5", "-", "-.5", "007", "3.0", "10.00", "100", "0.50", "1e3", "+1", "1.2.3", "12345678901234567890",
+		"123456789012345678", "12345678.901234567800", "2026-05-01", "2026-13-01", "2026-02-29T00:00:00.000Z", "2024-02-29T00:00:00.000Z", "2026-04-31T00:00:00.000Z", "2026-12-31T23:59:59.999+0000",
+		"2026-12-31T24:00:00.000Z", "2026-12-31T23:60:00.000Z", "2026-12-31T23:59:60.000Z", "2026-00-10T00:00:00.000Z", "2026-01-00T00:00:00.000Z", "0000-01-01T00:00:00.000Z", "9999-12-31T23:59:59.000Z",
+		"2026-12-31T23:59:59.000+0100", "2026-12-31T23:59:59Z", "2026-12-31T23:59:59.00Z", "2026-12-31T23:59:59.0000Z", "2026-12-31T23:59:59.000z", "2026-12-31 23:59:59.000Z", "2026-12-31T23:59:59.000Zx",
+		"\r", "\n", "\r\n", "\r\r\n\n", "a\rb\r\nc\n", "\r\x00\n", "x\xff\r\ny", "\x00", "é\r", "\xc3",
+	} {
+		check(s)
+	}
+	rnd := rand.New(rand.NewPCG(7, 8))
+	for range 20_000 {
+		pieces := []string{"0", "1", "9", "00", ".", "-", "e", "+", "T", "Z", ":", "2026-05-01", "T07:25:37", ".000", "+0000", "\r", "\n", "\x00", "ü", "\xff", " ", "true"}
+		var s string
+		for range rnd.IntN(7) {
+			s += pieces[rnd.IntN(len(pieces))]
+		}
+		check(s)
+	}
+}
+
+func TestRecordTime(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(9, 9))
+	for range 2000 {
+		at := time.Unix(rnd.Int64N(250e9)-60e9, 0).UTC()
+		rec, err := fromCSV(t, map[string]string{"Id": someGoodID, "D": at.Format("2006-01-02T15:04:05.000Z")}, Fields{"D": TypeDateTime})
+		require.NoError(t, err)
+		got, ok := rec.Time("D")
+		require.True(t, ok)
+		require.Equal(t, at, got)
+	}
+}
+
+var someGoodID = To18(someID[:15])
+
+// What encoding/json says a record is, this package's walk over it says too.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{
+		`{"Id":"` + someGoodID + `","A":"x\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00\ud83d\udc00\ude00\ud83dx","Parent":{"A":"y","Owner":null}}`,
+		` { "Id" : "` + someGoodID + `" , "A" : 1.50 , "Parent" : null } `, `{"Id":"` + someGoodID + `","\u0041":{"z":[1,{"a":"}"}],"b":"\""},"Parent":{"Owner":{"A":true}}}`,
+		`{"Id":"` + someGoodID + `","A":1,"A":"2","Parent":{"A":"1"},"Parent":{"B":"2"}}`, `{"Id":7}`, `[]`, `null`, `{}`, `{"Id":"` + someGoodID + `","Parent":[1]}`, "{\"Id\":\"\xff\"}",
+	} {
+		f.Add([]byte(seed))
+	}
+	fields := Fields{"A": TypeString, "Parent.A": TypeAny, "Parent.Owner.A": TypeBoolean, "B": TypeAddress}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		rec, err := Decode(raw, fields)
+		var top map[string]any
+		if json.Unmarshal(raw, &top) != nil || top == nil {
+			require.Error(t, err)
+			return
+		}
+		if err != nil {
+			require.Equal(t, fault.Record, fault.KindOf(err))
+			return
+		}
+		if id, ok := top["Id"].(string); ok {
+			require.Equal(t, To18(id), rec.ID)
+		}
+		parent, _ := top["Parent"].(map[string]any)
+		owner, _ := parent["Owner"].(map[string]any)
+		for path, level := range map[string]map[string]any{"A": top, "Parent.A": parent, "Parent.Owner.A": owner} {
+			want, there := level["A"]
+			text, isText := want.(string)
+			switch got, has := rec.Text(path); {
+			case there:
+				require.True(t, rec.Has(path), path)
+				require.Equal(t, want != nil && (!isText || strings.ReplaceAll(text, "\x00", "") != ""), has, path)
+				if isText && path == "A" {
+					require.Equal(t, canonicalText(text), got)
+				}
+			case level != nil:
+				require.False(t, rec.Has(path), path)
+			default:
+				require.False(t, has, path)
+			}
+		}
+	})
 }

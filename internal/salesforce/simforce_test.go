@@ -169,8 +169,8 @@ func TestSimulatedLocatorDiesWithItsSession(t *testing.T) {
 func TestSimulatedComposite(t *testing.T) {
 	t.Parallel()
 	s := simulate(t, simforce.Options{Generate: 12})
-	one := func(q string) salesforce.Subquery { return salesforce.Subquery{SOQL: q} }
-	results, err := s.QueryMany(t.Context(), []salesforce.Subquery{
+	one := func(q string) salesforce.Ask { return salesforce.Subquery{SOQL: q} }
+	results, err := s.Together(t.Context(), []salesforce.Ask{
 		one("SELECT Id FROM EmailMessage LIMIT 3"), one("SELECT Id, Bogus__c FROM Case"), one("SELECT Id FROM Nonsense"),
 		one("SELECT COUNT() FROM EmailMessage"), one("SELECT Id FROM Case WHERE Subject LIKE '%zzz%'"),
 	})
@@ -187,7 +187,7 @@ func TestSimulatedComposite(t *testing.T) {
 	require.Empty(t, results[4].Page.Rows)
 	require.Equal(t, map[string]int{"composite": 1}, s.kinds())
 
-	results, err = s.QueryMany(t.Context(), make7())
+	results, err = s.Together(t.Context(), make7())
 	require.NoError(t, err)
 	require.Len(t, results, 7)
 	for _, r := range results {
@@ -197,8 +197,8 @@ func TestSimulatedComposite(t *testing.T) {
 	require.Equal(t, map[string]int{"composite": 3}, s.kinds(), "five queries fit into a call")
 }
 
-func make7() []salesforce.Subquery {
-	out := make([]salesforce.Subquery, 7)
+func make7() []salesforce.Ask {
+	out := make([]salesforce.Ask, 7)
 	for i := range out {
 		out[i] = salesforce.Subquery{SOQL: "SELECT Id FROM EmailMessage LIMIT 1", QueryOptions: salesforce.QueryOptions{All: true, BatchSize: 200}}
 	}

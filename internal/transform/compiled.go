@@ -9,8 +9,8 @@ import (
 )
 
 type Compiled struct {
-	r      Recipe
-	header []string
+	r       Recipe
+	columns *salesforce.Columns
 }
 type Identity struct {
 	ID                       string
@@ -19,21 +19,20 @@ type Identity struct {
 	Deleted                  bool
 }
 
-func (r Recipe) Compile(header []string) (*Compiled, error) { return &Compiled{r, header}, nil }
+func (r Recipe) Compile(header []string) (*Compiled, error) {
+	columns, err := salesforce.NewColumns(header, r.Types)
+	return &Compiled{r, columns}, err
+}
 
 func (c *Compiled) read(row csv.Row) (Reading, error) {
-	cells := map[string]string{}
-	for i, h := range c.header {
-		cells[h] = row.Text(i)
-	}
-	rec, err := salesforce.NewRecord(cells, c.r.Types)
+	rec, err := c.columns.Record(row)
 	if err != nil {
 		return Reading{}, err
 	}
 	x := Reading{rec: rec}
 	x.row.RecordID, x.row.Stamp = rec.ID, c.r.stampOf(rec)
-	if v := cells[PathRecipients]; v != "" {
-		if err := json.Unmarshal([]byte(v), &x.recipients); err != nil {
+	if i, ok := c.columns.Extra(PathRecipients); ok && len(row.Bytes(i)) > 0 {
+		if err := json.Unmarshal(row.Bytes(i), &x.recipients); err != nil {
 			return x, err
 		}
 	}
