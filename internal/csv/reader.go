@@ -3,6 +3,7 @@ package csv
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -250,6 +251,9 @@ func (r *Reader) more() ([]byte, error) {
 	for range 100 {
 		n, err := r.from.Read(r.buf[r.end:])
 		r.end += n
+		if err != io.EOF && errors.Is(err, io.EOF) { //nolint:errorlint // the end is io.EOF itself; an error about an end is none
+			err = fmt.Errorf("%w: %v", io.ErrUnexpectedEOF, err) //nolint:errorlint // who looks for io.EOF must not find it
+		}
 		r.ended = err
 		if n > 0 {
 			return r.buf[r.start:r.end], nil

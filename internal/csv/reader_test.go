@@ -187,6 +187,11 @@ func TestErrorsOfTheStreamPass(t *testing.T) {
 		var e *csv.Error
 		require.ErrorAs(t, err, &e)
 	}
+	for _, text := range []string{"", "A\n", "A\n\"1", "A\n1\n"} { // an error about an end is not the end
+		_, err := all(csv.NewReader(io.MultiReader(strings.NewReader(text), iotest.ErrReader(fmt.Errorf("read: %w", io.EOF))), csv.Options{}))
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF, text)
+		require.NotErrorIs(t, err, io.EOF, text)
+	}
 	_, err := all(csv.NewReader(idle{}, csv.Options{}))
 	require.ErrorIs(t, err, io.ErrNoProgress)
 }
