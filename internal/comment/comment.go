@@ -3,7 +3,6 @@ package comment
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -129,11 +128,15 @@ func Join(envelope []Message, texts []Texts) ([]Message, error) {
 // lists of texts are the same bytes. Equal hashes cost nothing.
 func HashTexts(texts []Texts) []byte {
 	h := sha256.New()
-	var size [8]byte
+	var part [512]byte // texts go through it: a copy of each would cost more than its hash
 	write := func(s string) {
-		binary.BigEndian.PutUint64(size[:], uint64(len(s)))
-		h.Write(size[:])
-		h.Write([]byte(s))
+		binary.BigEndian.PutUint64(part[:8], uint64(len(s)))
+		h.Write(part[:8])
+		for len(s) > 0 {
+			n := copy(part[:], s)
+			h.Write(part[:n])
+			s = s[n:]
+		}
 	}
 	for _, t := range texts {
 		write(t.Subject)
@@ -146,17 +149,8 @@ func HashTexts(texts []Texts) []byte {
 // HashContent is the SHA-256 of everything but the texts: what may change
 // without costing a unit.
 func (c *Comment) HashContent() ([]byte, error) {
-	bare := Comment{ID: c.ID, Timestamp: c.Timestamp.UTC(), ThreadID: c.ThreadID, Messages: c.Envelope(), Properties: c.Properties}
-	for i, m := range bare.Messages {
-		if m.SentAt != nil {
-			at := m.SentAt.UTC()
-			bare.Messages[i].SentAt = &at
-		}
-	}
-	if bare.Properties == nil {
-		bare.Properties = Properties{}
-	}
-	raw, err := json.Marshal(bare) // map keys are sorted, so equal comments give equal bytes
+	var room [2 << 10]byte // enough for most
+	raw, err := c.appendContent(room[:0])
 	if err != nil {
 		return nil, fmt.Errorf("hash comment %s: %w", c.ID, err)
 	}

@@ -60,10 +60,13 @@ type KnownRecord struct {
 // one index. Ids that nothing is known of are not in the answer.
 func (s *Store) Known(ctx context.Context, sourceID, object string, ids []string) (map[string]KnownRecord, error) {
 	const op = "look up records"
+	// One by one, by the primary key: a planner that has not seen the table's statistics yet
+	// takes a list of Ids for a filter over all of the object's records.
 	rows, err := s.pool.Query(ctx, `
-		select r.record_id, r.stamp, r.record_digest, r.text_digest, r.state
-		from records r
-		where r.source_id = $1 and r.object = $2 and r.record_id = any($3)`, sourceID, object, ids)
+		select r.* from unnest($3::text[]) as wanted (id)
+		cross join lateral (
+			select record_id, stamp, record_digest, text_digest, state from records
+			where source_id = $1 and object = $2 and record_id = wanted.id limit 1) r`, sourceID, object, ids)
 	if err != nil {
 		return nil, translate(op, err)
 	}
