@@ -47,9 +47,13 @@ func (s *Store) AddChunk(ctx context.Context, b *Batch, c Chunk) error {
 
 // ReadChunk returns one chunk of a sealed batch, without its Ids.
 func (s *Store) ReadChunk(ctx context.Context, b *Batch, number int) (Chunk, error) {
+	return readChunk(ctx, s.pool, b, number)
+}
+
+func readChunk(ctx context.Context, q querier, b *Batch, number int) (Chunk, error) {
 	c := Chunk{Number: number}
 	var payload []byte
-	err := s.pool.QueryRow(ctx, `
+	err := q.QueryRow(ctx, `
 		select payload, format from raw_chunks where (stream_id, epoch, seq, attempt, chunk) = ($1, $2, $3, $4, $5)`,
 		b.Stream, b.Epoch, b.Seq, b.Attempt, number).Scan(&payload, &c.Format)
 	if err != nil {

@@ -56,11 +56,9 @@ const eraseGone = `,
 // older versions that came late, brought their text once more.
 const eraseRows = `
 	with gone as (
-		select r.record_id, r.comment_id, b.read_end
-		from staged s
-		join batches b on (b.stream_id, b.epoch, b.seq) = (s.stream_id, s.epoch, s.seq)
-		join records r on r.source_id = @source and r.object = @object and r.record_id = s.record_id
-		where` + thisBatch + `and (s.is_deleted or s.outcome = 'stale') and r.state = 'erased'
+		select o.record_id, o.comment_id, b.read_end
+		from outcomes o cross join batches b
+		where (b.stream_id, b.epoch, b.seq) = (@stream, @epoch, @seq) and o.gone
 	)` + eraseGone
 
 // eraseDeleted erases records that were deleted before their object's policy was erase.

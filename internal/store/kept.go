@@ -18,8 +18,14 @@ type Kept struct {
 // Kept reads the comments of an object's records, by record Id. Records that never became
 // one, and those whose comment was erased, have none.
 func (s *Store) Kept(ctx context.Context, sourceID, object string, recordIDs []string) (map[string]*Kept, error) {
+	return kept(ctx, s.pool, sourceID, object, recordIDs)
+}
+
+func kept(ctx context.Context, q interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}, sourceID, object string, recordIDs []string) (map[string]*Kept, error) {
 	const op = "read what is stored of records"
-	rows, err := s.pool.Query(ctx, `
+	rows, err := q.Query(ctx, `
 		select r.record_id, c.id, c.ts, coalesce(c.thread_id, ''), c.envelope, c.properties, v.texts
 		from records r
 		join comments c on c.source_id = r.source_id and c.id = r.comment_id and not c.erased
@@ -28,7 +34,7 @@ func (s *Store) Kept(ctx context.Context, sourceID, object string, recordIDs []s
 	if err != nil {
 		return nil, translate(op, err)
 	}
-	kept := map[string]*Kept{}
+	found := map[string]*Kept{}
 	var id string
 	var c comment.Comment
 	var envelope []comment.Message
@@ -39,11 +45,11 @@ func (s *Store) Kept(ctx context.Context, sourceID, object string, recordIDs []s
 			return fault.Wrap(fault.Internal, err, "read comment %s", c.ID)
 		}
 		c.Messages = messages
-		kept[id] = &Kept{Comment: c}
+		found[id] = &Kept{Comment: c}
 		c, envelope, texts = comment.Comment{}, nil, nil
 		return nil
 	})
-	return kept, translate(op, err)
+	return found, translate(op, err)
 }
 
 // KnownRecord is what is stored of a record, as far as a reader needs it to tell whether the
@@ -60,13 +66,11 @@ type KnownRecord struct {
 // one index. Ids that nothing is known of are not in the answer.
 func (s *Store) Known(ctx context.Context, sourceID, object string, ids []string) (map[string]KnownRecord, error) {
 	const op = "look up records"
-	// One by one, by the primary key: a planner that has not seen the table's statistics yet
-	// takes a list of Ids for a filter over all of the object's records.
 	rows, err := s.pool.Query(ctx, `
 		select r.* from unnest($3::text[]) as wanted (id)
 		cross join lateral (
 			select record_id, stamp, record_digest, text_digest, state from records
-			where source_id = $1 and object = $2 and record_id = wanted.id limit 1) r`, sourceID, object, ids)
+			where source_id = $1 and object = $2 and`+byKey("record_id", "wanted.id")+`) r`, sourceID, object, ids)
 	if err != nil {
 		return nil, translate(op, err)
 	}
@@ -81,15 +85,3 @@ func (s *Store) Known(ctx context.Context, sourceID, object string, ids []string
 	})
 	return known, translate(op, err)
 }
-
-// keepTexts lets rows with a kept text have the text that is in force now, when records
-// are locked: another lane may have written one since the row was made. One whose comment
-// was erased meanwhile has nothing to keep.
-const keepTexts = `
-	update staged s set
-		text_digest = r.text_digest,
-		reason = case when c.id is null or c.erased then 'its text was erased while it was being read' end
-	from records r
-	left join comments c on c.source_id = @source and c.id = r.comment_id
-	where` + thisBatch + `and s.text_kept
-	  and r.source_id = @source and r.object = @object and r.record_id = s.record_id`

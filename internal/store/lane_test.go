@@ -129,9 +129,9 @@ func (l *lane) stage(ref flow.BatchRef, version int, mails ...mail) error {
 	l.t.Helper()
 	b, err := l.db.LoadBatch(l.t.Context(), ref)
 	require.NoError(l.t, err)
-	return l.db.StageRows(l.t.Context(), b, version, func(add func(store.StagedRow) error) error {
+	return l.db.StageRows(l.t.Context(), b, version, func(st *store.Staging) error {
 		for _, m := range mails {
-			if err := add(m.row()); err != nil {
+			if err := st.Add(m.row()); err != nil {
 				return err
 			}
 		}

@@ -77,7 +77,7 @@ func (l *lane) prepareRow(row store.StagedRow) flow.BatchRef {
 	ref := l.prepare(mail{id: row.RecordID, stamp: row.Stamp, raw: "replaced"})
 	b, err := l.db.LoadBatch(l.t.Context(), ref)
 	require.NoError(l.t, err)
-	require.NoError(l.t, l.db.StageRows(l.t.Context(), b, 1, func(add func(store.StagedRow) error) error { return add(row) }))
+	require.NoError(l.t, l.db.StageRows(l.t.Context(), b, 1, func(st *store.Staging) error { return st.Add(row) }))
 	return ref
 }
 

@@ -154,9 +154,9 @@ func (l *lane) load(rows []store.StagedRow) flow.Counts {
 	require.NoError(l.t, l.db.SealBatch(l.t.Context(), b, store.Seal{Rows: int64(len(rows)), Checksum: []byte("sum"), ServerTime: l.clock}))
 	b, err := l.db.LoadBatch(l.t.Context(), l.ref)
 	require.NoError(l.t, err)
-	require.NoError(l.t, l.db.StageRows(l.t.Context(), b, 1, func(add func(store.StagedRow) error) error {
+	require.NoError(l.t, l.db.StageRows(l.t.Context(), b, 1, func(st *store.Staging) error {
 		for _, r := range rows {
-			if err := add(r); err != nil {
+			if err := st.Add(r); err != nil {
 				return err
 			}
 		}
@@ -193,11 +193,6 @@ func BenchmarkBatch(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			l := newLane(b, config.DeletedTombstone)
-			if sql := os.Getenv("ZZ"); sql != "" {
-				for _, q := range strings.Split(sql, ";") {
-					l.seed.Exec(q)
-				}
-			}
 			trace := &steps{took: map[string]time.Duration{}}
 			require.NoError(b, l.db.Trace(b.Context(), trace))
 			const before = 5 // so that the tables are not empty

@@ -141,7 +141,7 @@ func TestTwoLanesMeetAtANewRecord(t *testing.T) {
 				older, newer := l.prepare(c.older), other.prepare(c.newer)
 				// Both are held up at the same place, where each has decided what its row is
 				// if nothing keeps them apart.
-				commit := l.holding(`lock table revisions, comments, ledger in share mode`)
+				commit := l.holding(`lock table records, revisions, comments, ledger in share mode`)
 				errs := make(chan error, 2)
 				start := func(ref flow.BatchRef) {
 					_, err := l.db.Upsert(t.Context(), ref)

@@ -198,7 +198,7 @@ func TestUpsertFollowsAChangedMapping(t *testing.T) {
 	l.seal(l.begin(), 1)
 	b, err := l.db.LoadBatch(t.Context(), l.ref)
 	require.NoError(t, err)
-	require.NoError(t, l.db.StageRows(t.Context(), b, 1, func(add func(store.StagedRow) error) error { return add(renamed) }))
+	require.NoError(t, l.db.StageRows(t.Context(), b, 1, func(st *store.Staging) error { return st.Add(renamed) }))
 	require.Equal(t, flow.Counts{Rows: 1, MetadataChanged: 1}, l.upsert(l.ref))
 	require.Equal(t, `{"string:Case Priority": "Low"}`, l.one(`select properties::text from comments`))
 }

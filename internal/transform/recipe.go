@@ -253,15 +253,15 @@ func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.Transfo
 		return result, fault.Wrap(fault.Internal, err, "read the plan of %s", object.Name)
 	}
 	sum := sha256.New()
-	err = t.Store.StageRows(ctx, b, clean.Version, func(add func(store.StagedRow) error) error {
+	err = t.Store.StageRows(ctx, b, clean.Version, func(st *store.Staging) error {
 		result.Comments, result.SetAside = 0, 0
 		for chunk := range b.Chunks {
-			raw, err := t.Store.ReadChunk(ctx, b, chunk)
+			raw, err := st.Chunk(chunk)
 			if err != nil {
 				return err
 			}
 			sum.Write(raw.Data)
-			if err := t.chunk(ctx, b, plan.Recipe, raw.Data, func(row store.StagedRow) error {
+			if err := t.chunk(st, plan.Recipe, raw.Data, func(row store.StagedRow) error {
 				row.Chunk = chunk
 				switch {
 				case row.Comment != nil:
@@ -269,7 +269,7 @@ func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.Transfo
 				case row.Reason != "":
 					result.SetAside++
 				}
-				return add(row)
+				return st.Add(row)
 			}); err != nil {
 				return err
 			}
@@ -284,7 +284,7 @@ func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.Transfo
 
 // chunk makes the rows of one chunk. Records that miss something wait for the end, so
 // that what is stored of them is read at once.
-func (t Batches) chunk(ctx context.Context, b *store.Batch, r Recipe, lines []byte, add func(store.StagedRow) error) error {
+func (t Batches) chunk(st *store.Staging, r Recipe, lines []byte, add func(store.StagedRow) error) error {
 	var waiting []Reading
 	var ids []string
 	if len(lines) > 0 && lines[0] == '"' {
@@ -327,7 +327,7 @@ func (t Batches) chunk(ctx context.Context, b *store.Batch, r Recipe, lines []by
 	if len(waiting) == 0 {
 		return nil
 	}
-	before, err := t.Store.Kept(ctx, b.SourceID, b.Object, ids)
+	before, err := st.Kept(ids)
 	if err != nil {
 		return err
 	}
