@@ -6,12 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"io"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"salesforcesync/internal/csv"
 	"salesforcesync/internal/fault"
 )
 
@@ -240,6 +242,7 @@ func (e erasing) finish(ctx context.Context) error {
 // rawChunk is one chunk of a batch on its way to being rewritten.
 type rawChunk struct {
 	attempt, chunk int
+	format         string
 	payload        []byte
 	ids            []string
 }
@@ -260,14 +263,14 @@ func (e erasing) rewrite(ctx context.Context, stream, epoch, seq int64) error {
 			return err
 		}
 		rows, err := tx.Query(ctx, `
-			select attempt, chunk, payload, ids from raw_chunks where (stream_id, epoch, seq) = (@stream, @epoch, @seq)
+			select attempt, chunk, format, payload, ids from raw_chunks where (stream_id, epoch, seq) = (@stream, @epoch, @seq)
 			order by attempt, chunk`, args)
 		if err != nil {
 			return err
 		}
 		chunks, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (rawChunk, error) {
 			var c rawChunk
-			err := row.Scan(&c.attempt, &c.chunk, &c.payload, &c.ids)
+			err := row.Scan(&c.attempt, &c.chunk, &c.format, &c.payload, &c.ids)
 			return c, err
 		})
 		if err != nil {
@@ -280,21 +283,20 @@ func (e erasing) rewrite(ctx context.Context, stream, epoch, seq int64) error {
 		erased := 0
 		sum := sha256.New()
 		for _, c := range chunks {
-			lines, n, err := c.without(gone)
+			data, ids, n, err := c.without(gone)
 			if err != nil {
 				return err
 			}
 			if c.attempt == attempt {
-				sum.Write(lines)
+				sum.Write(data)
 				erased += n
 			}
 			args["changed"] = n > 0
 			args["attempt"], args["chunk"], args["ids"] = c.attempt, c.chunk, c.ids
 			sql := `update raw_chunks set ids = @ids`
 			if n > 0 {
-				kept := idsOf(lines)
 				sql += `, payload = @payload, rows = @rows, bytes = @bytes`
-				args["payload"], args["ids"], args["rows"], args["bytes"] = encodeChunk(lines), kept, len(kept), len(lines)
+				args["payload"], args["ids"], args["rows"], args["bytes"] = encodeChunk(data), ids, len(ids), len(data)
 			}
 			if _, err := tx.Exec(ctx, sql+` where (stream_id, epoch, seq, attempt, chunk) = (@stream, @epoch, @seq, @attempt, @chunk)
 				and (@changed or ids is null)`, args); err != nil {
@@ -318,11 +320,13 @@ func (e erasing) gone(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, chunks
 	for i := range chunks {
 		c := &chunks[i]
 		if c.ids == nil {
-			lines, err := decodeChunk(c.payload)
+			data, err := decodeChunk(c.payload)
 			if err != nil {
 				return nil, err
 			}
-			c.ids = idsOf(lines)
+			if c.ids, err = idsOf(c.format, data); err != nil {
+				return nil, err
+			}
 		}
 		all = append(all, c.ids...)
 	}
@@ -345,37 +349,80 @@ func (e erasing) gone(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, chunks
 	return gone, err
 }
 
-// without gives the chunk's lines except those of the records in gone, and how many
-// those were.
-func (c rawChunk) without(gone map[string]bool) (kept []byte, n int, err error) {
-	lines, err := decodeChunk(c.payload)
+// without gives the chunk's bytes except those of the records in gone, which Ids it still
+// holds, and how many records were taken out. What stays, stays byte for byte.
+func (c rawChunk) without(gone map[string]bool) (kept []byte, ids []string, n int, err error) {
+	data, err := decodeChunk(c.payload)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	if !slices.ContainsFunc(c.ids, func(id string) bool { return gone[key(id)] }) {
-		return lines, 0, nil
+		return data, c.ids, 0, nil
 	}
-	kept = make([]byte, 0, len(lines))
-	for line := range bytes.Lines(lines) {
-		if gone[key(idOf(line))] {
+	kept, ids = make([]byte, 0, len(data)), []string{}
+	err = eachRecord(c.format, data, func(id string, raw []byte) {
+		switch {
+		case id != noRecord && gone[key(id)]:
 			n++
-			continue
+		default:
+			kept = append(kept, raw...)
+			if id != noRecord {
+				ids = append(ids, id)
+			}
 		}
-		kept = append(kept, line...)
-	}
-	return kept, n, nil
+	})
+	return kept, ids, n, err
 }
 
 // key is what the two spellings of a Salesforce Id, of 15 and of 18 characters, share.
 func key(id string) string { return id[:min(len(id), 15)] }
 
-// idsOf lists the Ids of JSON lines, in order.
-func idsOf(lines []byte) []string {
+// idsOf lists the Ids of a chunk's records, in order.
+func idsOf(format string, data []byte) ([]string, error) {
 	ids := []string{}
-	for line := range bytes.Lines(lines) {
-		ids = append(ids, idOf(line))
+	err := eachRecord(format, data, func(id string, _ []byte) {
+		if id != noRecord {
+			ids = append(ids, id)
+		}
+	})
+	return ids, err
+}
+
+// noRecord stands for the Id of a chunk's part that is no record: the header of CSV.
+const noRecord = "\x00"
+
+// eachRecord gives the parts of a chunk one after the other, each with its line end: together they
+// are the chunk.
+func eachRecord(format string, data []byte, part func(id string, raw []byte)) error {
+	if format != FormatCSV {
+		for line := range bytes.Lines(data) {
+			part(idOf(line), line)
+		}
+		return nil
 	}
-	return ids
+	r := csv.NewBytesReader(data)
+	header, err := r.Header()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	column := slices.Index(header, "Id")
+	if err == nil && column < 0 {
+		err = errors.New("it has no column Id")
+	}
+	id, begin := noRecord, int64(0)
+	for err == nil {
+		var row csv.Row
+		if row, err = r.Next(); err != nil {
+			break
+		}
+		part(id, data[begin:row.Offset()])
+		id, begin = row.Text(column), row.Offset()
+	}
+	if !errors.Is(err, io.EOF) {
+		return fault.Wrap(fault.Internal, err, "read a raw chunk")
+	}
+	part(id, data[begin:])
+	return nil
 }
 
 // idOf is the Id of a staged line. Lines are written by Poll, which reads the Id of each
