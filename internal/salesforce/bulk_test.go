@@ -315,7 +315,7 @@ func TestBulkPagesAreDamaged(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, want, 100)
 	for class, code := range map[string]string{
-		"cut_csv": salesforce.CodeBrokenBody, "cut_csv_rows": "", "cut_gzip": salesforce.CodeBrokenBody, "cut_connection": salesforce.CodeBrokenBody,
+		"cut_csv": salesforce.CodeBrokenBody, "cut_csv_rows": "", "cut_connection": salesforce.CodeBrokenBody,
 		"wrong_charset": salesforce.CodeNotUTF8, "html_200": salesforce.CodeNotJSON, "html_503": salesforce.CodeNotJSON, "empty_200": salesforce.CodeBrokenBody,
 		"empty_503": salesforce.CodeBrokenBody, "server_unavailable": "SERVER_UNAVAILABLE", "results_early": salesforce.CodeJobNotComplete, "no_answer": "",
 	} {
