@@ -338,8 +338,8 @@ func TestStockIsLikeMail(t *testing.T) {
 	require.InDelta(t, 4.2, float64(csv.Len())/float64(packed), 0.7, "zstd, a megabyte at a time")
 }
 
-func TestStockOfMillions(t *testing.T) {
-	t.Parallel()
+// It measures the heap, so it runs beside no other test.
+func TestStockOfMillions(t *testing.T) { //nolint:paralleltest // see above
 	heap := func() int {
 		runtime.GC()
 		var m runtime.MemStats
