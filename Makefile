@@ -47,6 +47,12 @@ record-replay: ## record workflow histories of a release for the replay test (RE
 cursor-rules: ## play a simulated day to other tools' cursor rules and to ours (ARGS='-seed 2 -hours 10')
 	@go run -buildvcs=false ./internal/cmd/cursorrules $(ARGS)
 
+# Some minutes, and 10 GB below .dev/bench that are removed afterwards. See docs/performance.md.
+.PHONY: bench
+bench: ## load the same mails into the product and into what people use instead (ARGS='-rows 20000 -runs 1')
+	@go build -buildvcs=false -o .dev/bin/bench ./internal/cmd/bench
+	@.dev/bin/bench $(ARGS)
+
 .PHONY: fmt
 fmt: ## format all Go files
 	gofmt -w $$(go list -f '{{.Dir}}' ./...)

@@ -32,6 +32,8 @@ type PostgresOptions struct {
 	// does. Without it the server is several times faster, may lose the last commits when
 	// it is killed, and all data when the machine is: for tests that kill nothing.
 	Durable bool
+	// Settings of the server, as name=value; they win over what is set otherwise.
+	Settings []string
 	// Database is made together with the cluster; "" = only "postgres".
 	Database string
 	// Log gets the server's output; nil = only the last lines are kept for errors.
@@ -175,7 +177,7 @@ func (p *Postgres) args(port int) []string {
 			"wal_level=minimal", "max_wal_senders=0", "checkpoint_timeout=30min", "max_wal_size=2GB")
 	}
 	args := []string{"-D", p.cl.data}
-	for _, s := range settings {
+	for _, s := range append(settings, p.opts.Settings...) { // of two of one name the last wins
 		args = append(args, "-c", s)
 	}
 	return args
@@ -198,6 +200,9 @@ func (p *Postgres) Port() int { return p.port }
 
 // DataDir returns the server's data folder.
 func (p *Postgres) DataDir() string { return p.cl.data }
+
+// Install returns the server's programs.
+func (p *Postgres) Install() PostgresInstall { return p.opts.Install }
 
 // Process returns the running server's process; after Restart it is another one.
 func (p *Postgres) Process() *Process {

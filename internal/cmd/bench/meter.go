@@ -1,0 +1,141 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Who uses CPU time. Clients are the programs that a row starts and that end with it:
+// psql, curl, node, starter.
+const (
+	ofWorker    = "worker"
+	ofPostgres  = "PostgreSQL"
+	ofSimulator = "simulator"
+	ofTemporal  = "Temporal"
+	ofAuthsvc   = "authsvc"
+	ofClients   = "clients"
+	ofBench     = "bench"
+)
+
+// cpu is CPU seconds by who used them. Who cannot be measured is not in it.
+type cpu map[string]float64
+
+// since returns what was used after earlier.
+func (c cpu) since(earlier cpu) cpu {
+	used := cpu{}
+	for who, seconds := range c {
+		used[who] = seconds - earlier[who]
+	}
+	return used
+}
+
+// meter measures processes by their ids.
+type meter struct {
+	pids map[string]int
+}
+
+// read returns what everybody has used so far.
+func (m *meter) read() cpu {
+	c := cpu{ofBench: rusage(syscall.RUSAGE_SELF), ofClients: rusage(syscall.RUSAGE_CHILDREN)}
+	processes := readProcesses()
+	for who, pid := range m.pids {
+		if seconds, ok := processes.tree(pid); ok {
+			c[who] = seconds
+		}
+	}
+	return c
+}
+
+func rusage(who int) float64 {
+	var u syscall.Rusage
+	if syscall.Getrusage(who, &u) != nil {
+		return 0
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}
+
+// processes is one look at /proc; empty where there is none.
+type processes map[int]process
+
+type process struct {
+	parent int
+	own    float64 // CPU seconds
+	ended  float64 // of children that have ended and were waited for
+}
+
+func readProcesses() processes {
+	all := processes{}
+	paths, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			continue
+		}
+		if p, ok := parseStat(string(b)); ok {
+			all[pid] = p
+		}
+	}
+	return all
+}
+
+// ticks is how many of the kernel's units of CPU time a second has, on every Linux there is.
+const ticks = 100
+
+// parseStat reads a line of /proc/PID/stat; the name in it is in brackets and may hold anything.
+func parseStat(s string) (process, bool) {
+	f := strings.Fields(s[strings.LastIndexByte(s, ')')+1:])
+	if len(f) < 15 {
+		return process{}, false
+	}
+	number := func(i int) float64 {
+		n, _ := strconv.ParseFloat(f[i], 64)
+		return n / ticks
+	}
+	parent, err := strconv.Atoi(f[1])
+	// Behind the name: state, parent, …; utime is the twelfth, then stime, cutime, cstime.
+	return process{parent: parent, own: number(11) + number(12), ended: number(13) + number(14)}, err == nil
+}
+
+// tree adds up a process and everything below it.
+func (all processes) tree(pid int) (float64, bool) {
+	p, ok := all[pid]
+	if !ok {
+		return 0, false
+	}
+	sum := p.own + p.ended
+	for child, c := range all {
+		if c.parent == pid && child != pid {
+			below, _ := all.tree(child)
+			sum += below
+		}
+	}
+	return sum, true
+}
+
+// peakMemory is the most memory, in bytes, that a process has had at once since it started
+// or since forgetPeak; 0 where nobody can tell.
+func peakMemory(pid int) int64 {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+			return kb << 10
+		}
+	}
+	return 0
+}
+
+// forgetPeak begins a new peak; where it cannot, the old one goes on.
+func forgetPeak(pid int) {
+	_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/clear_refs", []byte("5"), 0)
+}
