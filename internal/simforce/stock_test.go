@@ -339,7 +339,7 @@ func TestStockIsLikeMail(t *testing.T) {
 }
 
 // It measures the heap, so it runs beside no other test.
-func TestStockOfMillions(t *testing.T) { //nolint:paralleltest // see above
+func TestStockOfMillions(t *testing.T) {
 	heap := func() int {
 		runtime.GC()
 		var m runtime.MemStats
