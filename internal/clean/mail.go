@@ -1,0 +1,410 @@
+package clean
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MailVersion names the behaviour of [Split], as [Version] names that of the
+// texts it begins with. A change of either can alter a reply.
+const MailVersion = 1
+
+// Mail is what is known of a mail. Any of it may be missing.
+type Mail struct {
+	Text string // the body as plain text
+	HTML string // the body as HTML
+	// The sender: a signature begins with their name.
+	FromName, FromAddress string
+	// Subject says whether a mail is passed on rather than answered.
+	Subject string
+}
+
+// Kind is what a stretch of a mail is, where it is not what its sender says in it.
+type Kind string
+
+// The kinds of spans.
+const (
+	Quote      Kind = "quote"      // somebody else's mail, and the lines that say whose
+	Signature  Kind = "signature"  // the sender's, or a mail program's
+	Disclaimer Kind = "disclaimer" // what an organization or a list adds to each mail
+	Token      Kind = "token"      // what Salesforce finds the case by
+)
+
+// Span is a stretch that was set apart, from Start to before End in Result.Text,
+// and the rule that did it.
+type Span struct {
+	Kind  Kind   `json:"kind"`
+	Rule  string `json:"rule"`
+	Start int    `json:"start"`
+	End   int    `json:"end"`
+}
+
+// Result is a mail taken apart.
+type Result struct {
+	Text      string // the whole of it, clean: what Spans point into
+	Reply     string // what its sender says in it
+	Quoted    string // the history below or above
+	Signature string
+	Spans     []Span // in the order of the text, none in another
+	Version   int    // MailVersion
+}
+
+// What a row of a mail turned out to be.
+type class uint8
+
+const (
+	own class = iota
+	quoted
+	signed
+	disclaimed
+	token
+)
+
+var kinds = [...]Kind{quoted: Quote, signed: Signature, disclaimed: Disclaimer, token: Token}
+
+// row is a line of a mail.
+type row struct {
+	start, end int // in the text
+	body       int // behind the marks of quotation
+	from, to   int // what is said in it, without white space around it
+	depth      int
+	marks      marks
+	empty      bool // nothing to see is in it
+	turned     bool // it has marks of direction
+	introduces bool // it ends as the line above a quotation may
+	class      class
+	fixed      bool   // nothing may set it apart any more: it is in a mail that is passed on
+	rule       string // that set it apart
+}
+
+// mail is a mail that is being taken apart.
+type mail struct {
+	Mail
+	text  string
+	rows  []row
+	html  bool
+	names map[string]bool // of the sender, word by word in lower case
+	cuts  []Span          // tokens
+	said  int             // no row before it is the sender's own and says something
+
+	before bool // something is said above the stretch that is looked at
+}
+
+// Split tells what the sender of a mail says from what a mail repeats: the history it
+// answers, its signature, disclaimers, tokens. What it is not sure of stays in the
+// reply: a quotation that is kept is repeated, a sentence that is dropped is lost.
+func Split(in Mail) Result {
+	m := &mail{Mail: in}
+	m.read()
+	m.names = nameWords(in.FromName, in.FromAddress)
+	m.tokens()
+	m.quotations()
+	m.endings()
+	return m.result()
+}
+
+// read chooses the better witness of the two bodies and takes it line by line. HTML
+// says what is a quotation and has its lines unbroken; it is taken unless it says
+// much less than the text does.
+func (m *mail) read() {
+	if m.HTML != "" {
+		r := readers.Get().(*reader)
+		defer r.release()
+		r.read(m.HTML)
+		text := ""
+		if m.Text != "" {
+			text = Text(m.Text)
+		}
+		if said := letters(string(r.page.buf)); said > 0 && 2*said >= letters(text) {
+			m.html = true
+			m.text = string(r.page.buf)
+			m.rows = make([]row, 0, len(r.page.lines))
+			for _, l := range r.page.lines {
+				m.add(row{start: l.start, end: l.end, body: l.body, depth: l.quote, marks: l.marks})
+			}
+			return
+		}
+		m.text = text
+	} else {
+		m.text = Text(m.Text)
+	}
+	m.rows = make([]row, 0, strings.Count(m.text, "\n")+1)
+	for at := 0; at < len(m.text); {
+		end := strings.IndexByte(m.text[at:], '\n')
+		if end < 0 {
+			end = len(m.text) - at
+		}
+		m.add(row{start: at, end: at + end, body: at})
+		at += end + 1
+	}
+}
+
+// letters counts what is neither blank nor a mark of quotation.
+func letters(s string) (n int) {
+	for i := range len(s) {
+		if s[i] > ' ' && s[i] != '>' {
+			n++
+		}
+	}
+	return n
+}
+
+// add appends a row and reads the marks of quotation in its text.
+func (m *mail) add(r row) {
+	at, depth := r.body, 0
+	if !m.html {
+		at += initials(m.text[at:r.end])
+	}
+	for at < r.end {
+		switch c := m.text[at]; {
+		case c == '>':
+			depth++
+			r.body = at + 1
+		case c == ' ' && at-r.body < 2:
+		default:
+			at = r.end
+		}
+		at++
+	}
+	if r.body < r.end && depth > 0 && m.text[r.body] == ' ' {
+		r.body++
+	}
+	r.depth += depth
+	said := strings.TrimSpace(m.text[r.body:r.end])
+	r.from = r.body + strings.Index(m.text[r.body:r.end], said)
+	r.to = r.from + len(said)
+	r.empty = strings.IndexFunc(said, func(c rune) bool { return !unicode.IsSpace(c) && !unseenRune(c) }) < 0
+	r.turned = strings.Contains(said, "\u200e"[:2]) && strings.ContainsFunc(said, isDirection)
+	if said != "" {
+		last := said[len(said)-1]
+		r.introduces = last == ':' || last == '>' || last == '*' || last == '_' || last == '"' || last == '\'' || last >= utf8.RuneSelf
+	}
+	m.rows = append(m.rows, r)
+}
+
+// initials is how long the initials are that some programs put before ">", as in "AE> ".
+func initials(line string) int {
+	for i := 0; i < len(line) && i < 5; i++ {
+		if c := line[i]; c == '>' && (i+1 == len(line) || line[i+1] == ' ' || line[i+1] == '>') {
+			return i
+		} else if c < 'A' || c > 'Z' {
+			break
+		}
+	}
+	return 0
+}
+
+// say is the text of a row without marks of quotation and of direction, trimmed.
+func (m *mail) say(i int) string {
+	r := &m.rows[i]
+	text := m.text[r.from:r.to]
+	if r.turned {
+		text = strings.TrimSpace(strings.Map(func(c rune) rune {
+			if isDirection(c) {
+				return -1
+			}
+			return c
+		}, text))
+	}
+	return text
+}
+
+// isDirection reports whether a character says which way text runs.
+func isDirection(c rune) bool {
+	return c == 0x200E || c == 0x200F || c >= 0x202A && c <= 0x202E || c >= 0x2066 && c <= 0x2069
+}
+
+func (m *mail) blank(i int) bool { return m.rows[i].empty }
+
+// unseenRune reports whether a character draws nothing.
+func unseenRune(c rune) bool {
+	return c == 0xAD || c == 0x34F || c >= 0x200B && c <= 0x200F || c >= 0x202A && c <= 0x202E || c >= 0x2060 && c <= 0x2069 || c == 0xFEFF
+}
+
+// set makes rows of what they turned out to be, but for what is decided already.
+func (m *mail) set(from, to int, c class, rule string) {
+	for i := from; i < to; i++ {
+		if r := &m.rows[i]; !r.fixed && (r.class == own || c == own) {
+			r.class, r.rule = c, rule
+		}
+	}
+}
+
+// result writes down what the rows turned out to be.
+func (m *mail) result() Result {
+	out := Result{Text: m.text, Version: MailVersion}
+	// A blank row belongs to what is on both sides of it.
+	for i := 0; i < len(m.rows); {
+		if !m.blank(i) {
+			i++
+			continue
+		}
+		end := i
+		for end < len(m.rows) && m.blank(end) {
+			end++
+		}
+		if i > 0 && end < len(m.rows) && m.rows[i-1].class != own && m.rows[i-1].class == m.rows[end].class {
+			for j := i; j < end; j++ {
+				m.rows[j].class, m.rows[j].rule = m.rows[i-1].class, m.rows[i-1].rule
+			}
+		} else {
+			near := i > 0 && m.rows[i-1].class == quoted || end < len(m.rows) && m.rows[end].class == quoted
+			for j := i; j < end; j++ {
+				if r := &m.rows[j]; r.depth == 0 || r.class != quoted || !near {
+					r.class, r.rule = own, ""
+				}
+			}
+		}
+		i = end
+	}
+	var reply, quote, sign []byte
+	cuts := m.cuts
+	for i := range m.rows {
+		r := &m.rows[i]
+		n := 0
+		for n < len(cuts) && cuts[n].Start < r.end {
+			n++
+		}
+		line := without(m.text, r.start, r.end, cuts[:n])
+		switch r.class {
+		case own:
+			reply = write(reply, line, n > 0)
+			out.Spans = append(out.Spans, cuts[:n]...)
+		case quoted:
+			quote = write(quote, line, n > 0)
+		case signed:
+			sign = write(sign, line, n > 0)
+		case disclaimed, token:
+		}
+		cuts = cuts[n:]
+		if r.class == own {
+			continue
+		}
+		if n := len(out.Spans); n > 0 && out.Spans[n-1].End == r.start-1 && out.Spans[n-1].Kind == kinds[r.class] && out.Spans[n-1].Rule == r.rule {
+			out.Spans[n-1].End = r.end
+		} else {
+			out.Spans = append(out.Spans, Span{Kind: kinds[r.class], Rule: r.rule, Start: r.start, End: r.end})
+		}
+	}
+	out.Reply, out.Quoted, out.Signature = string(bytes.TrimSpace(reply)), string(bytes.TrimSpace(quote)), string(bytes.TrimSpace(sign))
+	return out
+}
+
+// without is a line without the tokens in it.
+func without(text string, start, end int, cuts []Span) string {
+	if len(cuts) == 0 {
+		return text[start:end]
+	}
+	var b strings.Builder
+	for _, c := range cuts {
+		b.WriteString(strings.TrimRight(text[start:max(start, c.Start)], " "))
+		if start = c.End; start < end && b.Len() > 0 && text[start] != ' ' {
+			b.WriteByte(' ')
+		}
+	}
+	b.WriteString(text[min(start, end):end])
+	return b.String()
+}
+
+// write appends a line. What was set apart leaves one blank line at most, and no
+// line that had nothing else.
+func write(to []byte, line string, cut bool) []byte {
+	line = strings.TrimRightFunc(line, unicode.IsSpace)
+	if line == "" && (cut || len(to) == 0 || bytes.HasSuffix(to, []byte("\n\n"))) {
+		return to
+	}
+	return append(append(to, line...), '\n')
+}
+
+// tokens finds what Salesforce puts into a mail to find its case by: ref:_00D…:ref
+// and thread::…::, which are neither text nor the same twice.
+func (m *mail) tokens() {
+	for at := 0; ; {
+		n := strings.Index(m.text[at:], "ref:")
+		if n < 0 {
+			break
+		}
+		start := at + n
+		at = start + 4
+		end := at
+		for end < len(m.text) && end-at < 80 && (isLetter(m.text[end]) || isDigit(m.text[end]) || m.text[end] == '_' || m.text[end] == '!' || m.text[end] == '.') {
+			end++
+		}
+		if id := m.text[at:end]; strings.HasPrefix(m.text[end:], ":ref") && len(id) > 10 && strings.Contains(id, "00D") {
+			m.cut(start, end+len(":ref"), "ref")
+			at = end + len(":ref")
+		}
+	}
+	for at := 0; ; {
+		n := strings.Index(m.text[at:], "thread::")
+		if n < 0 {
+			break
+		}
+		start := at + n
+		at = start + len("thread::")
+		end := at
+		for end < len(m.text) && end-at < 80 && (isLetter(m.text[end]) || isDigit(m.text[end]) || m.text[end] == '_' || m.text[end] == '-') {
+			end++
+		}
+		if end-at >= 10 && strings.HasPrefix(m.text[end:], "::") {
+			m.cut(start, end+2, "thread")
+			at = end + 2
+		}
+	}
+	slices.SortFunc(m.cuts, func(a, b Span) int { return a.Start - b.Start })
+	// Rows of nothing else go whole.
+	for i, c := 0, 0; i < len(m.rows) && c < len(m.cuts); i++ {
+		r, left, from := &m.rows[i], 0, m.rows[i].body
+		found := false
+		for c < len(m.cuts) && m.cuts[c].Start < r.end {
+			left += letters(m.text[from:m.cuts[c].Start])
+			from, found = m.cuts[c].End, true
+			c++
+		}
+		if found && left+letters(m.text[min(from, r.end):r.end]) == 0 {
+			m.set(i, i+1, token, m.cuts[c-1].Rule)
+		}
+	}
+}
+
+// cut takes a token out together with the brackets around it.
+func (m *mail) cut(start, end int, rule string) {
+	for _, pair := range []string{"[]", "()"} {
+		a, b := start, end
+		for a > 0 && m.text[a-1] == ' ' {
+			a--
+		}
+		for b < len(m.text) && m.text[b] == ' ' {
+			b++
+		}
+		if a > 0 && b < len(m.text) && m.text[a-1] == pair[0] && m.text[b] == pair[1] {
+			start, end = a-1, b+1
+		}
+	}
+	m.cuts = append(m.cuts, Span{Kind: Token, Rule: rule, Start: start, End: end})
+}
+
+// nameWords are the words of a sender's name, and of their address where it has a name.
+func nameWords(name, address string) map[string]bool {
+	out := map[string]bool{}
+	local, _, _ := strings.Cut(address, "@")
+	for _, s := range []string{name, local} {
+		if strings.Contains(s, "@") {
+			continue
+		}
+		for _, w := range strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && r != '\'' && r != '’' }) {
+			if utf8.RuneCountInString(w) > 1 {
+				out[strings.ToLower(w)] = true
+			}
+		}
+	}
+	for _, role := range []string{"info", "support", "sales", "service", "office", "contact", "mail", "admin", "no", "reply", "noreply", "help", "desk", "team", "the", "of", "and", "und", "de", "via"} {
+		if address != "" && !strings.Contains(strings.ToLower(name), role) {
+			delete(out, role)
+		}
+	}
+	return out
+}

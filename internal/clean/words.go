@@ -1,0 +1,200 @@
+package clean
+
+import "strings"
+
+// What mail programs write around other people's words, by language. Everything is
+// in lower case; order does not matter. A language is added by adding its words.
+
+// wrote ends (or, in Germanic languages, stands in the middle of) the line above a
+// quotation: "On …, Ann wrote:".
+var wrote = words(`
+	wrote|writes|wrote on|said|has written
+	schrieb|hat geschrieben|schreibt|geschrieben
+	a écrit|écrit|a ecrit|ecrivait|écrivait
+	escribió|escribio|ha escrito|va escriure|escribiu|escribe
+	ha scritto|scrive|scriveva
+	escreveu|escreve
+	schreef|heeft geschreven|het volgende geschreven
+	skrev|skreiv|skriver|skrifaði|har skrivit|har skrevet
+	kirjoitti|kirjutas|rakstīja|rašė|parašė
+	napisał|napisał(a)|napisała|napisal|pisze
+	napsal|napsal(a)|napsala|napísal|napísal(a)|napísala|píše
+	je napisao|je napisala|napisao|napisala|napisal/a|je napisao/la|je napisao(la)|napisao je|napisala je|piše|je napisal|je napisal/a|je napisala
+	пишет|писал|писал(а)|писала|написал|написал(а)|написала|пише|написав|написав(ла)|написала|написа|пиша|је написао|је написао/ла|је написала
+	έγραψε|έγραψαν|εγραψε
+	ezt írta|írta|a következőt írta|következőt írta
+	şunu yazdı|yazdı|şunları yazdı|yazmış
+	a scris
+	כתב|כתבה|כתב/ה|כתבת
+	كتب|كتبت|نوشت|لکھا
+	đã viết|viết
+	menulis|telah menulis|berkata
+	เขียน|เขียนว่า
+	さんは書きました|書きました|のメール|のメッセージ|wrote
+	写道|寫道|写到|写了
+	작성|님이 작성|님이 씀|씀
+	ने लिखा
+	idatzi du|ysgrifennodd
+`)
+
+// on begins such a line.
+var on = words(`
+	on|at|in message|in article|in|quoting|citat|le|el|il|il giorno|am|den|em|no dia|op|en date|dana|dne|dňa|w dniu|dnia|od|kl|a|în data|în|pe data|
+	på|ons|tor|fre|lør|søn|man|tir|lör|sön|mån|tis|в|от|на|у|στις|την|στο|ב|בתאריך|ביום|في|vào|vào lúc|pada|tanggal|เมื่อ|el dia|op datum|
+	az|2|ke|ti|to|pe|la|su|ma|dia|egun|ar
+`)
+
+// Labels of the block of headers above a mail that is answered or forwarded.
+type label uint8
+
+const (
+	labelFrom label = 1 << iota
+	labelDate
+	labelTo
+	labelCopy
+	labelSubject
+	labelOther
+)
+
+var labels = func() map[string]label {
+	m := map[string]label{}
+	for _, one := range []struct {
+		label label
+		list  string
+	}{
+		{labelFrom, `from|von|de|da|van|från|fra|lähettäjä|od|от|від|от кого|від кого|feladó|gönderen|kimden|από|nadawca|expéditeur|remitente|mittente|
+			afzender|odesílatel|odosielateľ|pošiljatelj|šalje|de la|saatja|kellelt|no|nuo|frá|差出人|发件人|寄件者|寄件人|보낸 사람|보낸사람|מאת|من|từ|dari|จาก|nork|
+			sender|absender|sent by|reply-to|antwort an`},
+		{labelDate, `sent|date|sent on|sent at|gesendet|gesendet am|datum|envoyé|envoyé le|enviado|enviado el|enviada em|enviado em|enviada|fecha|data|inviato|data invio|
+			verzonden|skickat|sendt|dato|lähetetty|päivämäärä|päiväys|wysłano|wysłane|odesláno|odoslané|отправлено|дата|дата и время|надіслано|изпратено|
+			elküldve|dátum|küldve|gönderildi|gönderme tarihi|gönderim tarihi|tarih|εστάλη|στάλθηκε|αποστολή|ημερομηνία|poslano|poslato|trimis|dată|data trimiterii|送信日時|日時|日付|
+			发送时间|时间|日期|寄件日期|傳送時間|보낸 날짜|날짜|보낸날짜|נשלח|תאריך|تاريخ الإرسال|التاريخ|تم الإرسال|ngày gửi|đã gửi|ngày|dikirim|tanggal|terkirim|ส่ง|วันที่|saadetud|kuupäev|
+			nosūtīts|datums|išsiųsta|sent date|date sent|sendt dato|dagsetning`},
+		{labelTo, `to|an|à|a|para|aan|till|til|vastaanottaja|vastaanottajat|do|komu|кому|címzett|kime|alıcı|προς|za|prima|către|catre|destinataire|destinatario|
+			宛先|收件人|收件者|받는 사람|받는사람|אל|إلى|tới|đến|kepada|ถึง|saaja|kellele|kam|iki|per a|recipients|empfänger`},
+		{labelCopy, `cc|bcc|kopie|kopie (cc)|copie|copie à|copia|kopia|kopi|kopio|dw|udw|копия|копія|másolatot kap|másolat|bilgi|κοιν.|κοιν|kk|kópia|抄送|副本|参照|참조|עותק|نسخة|con copia`},
+		{labelSubject, `subject|betreff|objet|asunto|oggetto|assunto|onderwerp|ämne|emne|aihe|temat|předmět|predmet|тема|относно|tárgy|konu|θέμα|zadeva|subiect|assumpte|
+			件名|主题|主旨|제목|נושא|الموضوع|chủ đề|subjek|perihal|เรื่อง|teema|tēma|tema|efni|gaia|re`},
+		{labelOther, `attachments|anlagen|anhang|pièces jointes|importance|wichtigkeit|priority|archivos adjuntos|allegati|anexos|bijlagen|when|where|organization|newsgroups|sensitivity|
+			message-id|delivery date|phone|company|folder`},
+	} {
+		for word := range words(one.list) {
+			if m[word] == 0 { // a word of two languages means what it was listed for first
+				m[word] = one.label
+			}
+		}
+	}
+	return m
+}()
+
+// original stands between dashes above a mail that is answered.
+var original = []string{
+	"original message", "original msg", "original email", "original mail", "original appointment", "reply message", "ursprüngliche nachricht", "ursprungliche nachricht", "originalnachricht",
+	"ursprünglicher termin", "originalmail", "message d'origine", "message d’origine", "message original", "message initial", "mensaje original", "missatge original", "mensaxe orixinal", "messaggio originale", "mensagem original", "mensagem original",
+	"oorspronkelijk bericht", "oorspronkelijke bericht", "origineel bericht", "ursprungligt meddelande", "originalmeddelande", "opprinnelig melding", "oprindelig meddelelse", "original meddelelse", "originalbesked",
+	"alkuperäinen viesti", "oryginalna wiadomość", "wiadomość oryginalna", "původní zpráva", "originální zpráva", "pôvodná správa", "исходное сообщение", "оригинальное сообщение", "первоначальное сообщение",
+	"вихідне повідомлення", "оригінальне повідомлення", "оригинално съобщение", "eredeti üzenet", "özgün ileti", "orijinal mesaj", "orjinal mesaj", "αρχικό μήνυμα", "izvorna poruka", "originalna poruka", "izvorno sporočilo",
+	"mesaj original", "mesajul original", "mesaj inițial", "元のメッセージ", "原始邮件", "原始郵件", "原始信件", "原邮件", "원본 메시지", "원본 메일", "הודעה מקורית", "ההודעה המקורית", "الرسالة الأصلية", "رسالة أصلية", "thư gốc", "tin nhắn gốc",
+	"pesan asli", "algne kiri", "algsõnum", "sākotnējais ziņojums", "originalus laiškas", "pirminis laiškas", "upprunaleg skilaboð", "ข้อความต้นฉบับ", "mensagem anterior",
+}
+
+// forwarded stands between dashes, or before a colon, above a mail that is passed on.
+var forwarded = []string{
+	"forwarded message", "forwarded by", "forwarded mail", "forwarded text", "forwarded e-mail", "forwarded email", "begin forwarded message", "begin forwarded text", "begin forwarded mail", "start of forwarded message", "weitergeleitete nachricht", "anfang der weitergeleiteten nachricht", "anfang der weitergeleiteten e-mail", "weitergeleitet von",
+	"message transféré", "message transmis", "message réexpédié", "début du message réexpédié", "début du message transféré", "transféré par", "mensaje reenviado", "inicio del mensaje reenviado", "reenviado por", "missatge reenviat",
+	"messaggio inoltrato", "inizio messaggio inoltrato", "inizio del messaggio inoltrato", "mensagem encaminhada", "mensagem reencaminhada", "início da mensagem encaminhada", "início da mensagem reencaminhada", "encaminhado por",
+	"doorgestuurd bericht", "begin doorgestuurd bericht", "begin van doorgestuurd bericht", "vidarebefordrat meddelande", "vidarebefordrat brev", "vidarebefordrat mejl", "videresendt melding", "videresendt meddelelse",
+	"start på videresendt besked", "videresendt besked", "välitetty viesti", "edelleenlähetetty viesti", "välitetty viesti alkaa", "przekazana wiadomość", "wiadomość przekazana", "początek przekazanej wiadomości", "przesłana wiadomość", "wiadomość przesłana dalej", "treść przekazanej wiadomości",
+	"přeposlaná zpráva", "přeposlaný e-mail", "preposlaná správa", "пересылаемое сообщение", "пересланное сообщение", "пересылаемое письмо", "переадресованное сообщение", "перенаправленное сообщение", "начало переадресованного сообщения",
+	"переслане повідомлення", "переадресоване повідомлення", "препратено съобщение", "továbbított üzenet", "továbbított levél", "yönlendirilen ileti", "yönlendirilen mesaj", "iletilen mesaj", "iletilmiş mesaj", "iletilen ileti", "προωθημένο μήνυμα",
+	"proslijeđena poruka", "prosleđena poruka", "posredovano sporočilo", "mesaj redirecționat", "mesaj transmis", "転送されたメッセージ", "転送メッセージ", "转发的邮件", "转发邮件", "轉寄郵件", "转发邮件信息", "전달된 메시지", "전달된 메일", "הודעה שהועברה", "رسالة معاد توجيهها", "الرسالة المحولة",
+	"tin nhắn đã chuyển tiếp", "thư chuyển tiếp", "pesan terusan", "pesan yang diteruskan", "edastatud kiri", "edastatud sõnum", "pārsūtīts ziņojums", "persiųstas laiškas", "áframsent skeyti", "ข้อความที่ส่งต่อ",
+}
+
+// forwards begins the subject of a mail that is passed on.
+var forwards = words(`fw|fwd|wg|tr|rv|i|enc|vs|vb|doorst|pd|přep|továbbítás|ynt|ilt|пересл|προωθ|转发|轉寄|転送|전달|fwd.|vl|trs|vidarebefordrat`)
+
+// closings end what is said: the name, or nothing, follows.
+var closings = words(`
+	regards|best regards|kind regards|warm regards|warmest regards|kindest regards|with kind regards|with best regards|with regards|best|all the best|best wishes|with best wishes|
+	sincerely|yours sincerely|sincerely yours|yours truly|yours faithfully|yours|truly yours|respectfully|respectfully yours|cordially|cheers|rgds|br|kr|brgds|many thanks and best regards|thanks and regards|thanks & regards|thanks and best regards|
+	thanks and kind regards|thank you and best regards|thank you and regards|thanks with regards|warmly|take care|love|xoxo|ciao|best regards and thanks|regards and thanks|good day|have a nice day|have a great day|
+	mit freundlichen grüßen|mit freundlichen grüssen|mit freundlichem gruß|mit freundlichem gruss|freundliche grüße|freundliche grüsse|viele grüße|viele grüsse|beste grüße|beste grüsse|liebe grüße|liebe grüsse|herzliche grüße|herzliche grüsse|schöne grüße|mit besten grüßen|mit besten grüssen|
+	mit vielen grüßen|mfg|vg|lg|gruß|gruss|grüße|grüsse|hochachtungsvoll|besten gruß|viele liebe grüße|freundlicher gruss|besten dank und freundliche grüsse|mit lieben grüßen|
+	cordialement|bien cordialement|très cordialement|salutations|sincères salutations|meilleures salutations|bien à vous|amicalement|cdlt|bonne journée|respectueusement|salutations distinguées|bises|
+	saludos|un saludo|saludos cordiales|un cordial saludo|cordialmente|atentamente|atte|un abrazo|abrazos|muy atentamente|reciba un cordial saludo|salutacions|salutacións|
+	cordiali saluti|distinti saluti|saluti|un saluto|cordialità|tanti saluti|un caro saluto|a presto|
+	atenciosamente|cumprimentos|com os melhores cumprimentos|melhores cumprimentos|abraços|abraço|att|att.|obrigado e cumprimentos|
+	met vriendelijke groet|met vriendelijke groeten|vriendelijke groet|vriendelijke groeten|groet|groeten|groetjes|mvg|hartelijke groet|hartelijke groeten|met hartelijke groet|
+	med vänliga hälsningar|med vänlig hälsning|vänliga hälsningar|vänlig hälsning|hälsningar|mvh|bästa hälsningar|med venlig hilsen|venlig hilsen|hilsen|de bedste hilsner|med vennlig hilsen|vennlig hilsen|beste hilsen|hilsner|kveðja|
+	ystävällisin terveisin|terveisin|parhain terveisin|terv|yt|t|lugupidamisega|parimate soovidega|tervitades|ar cieņu|pagarbiai|su pagarba|
+	pozdrawiam|z poważaniem|pozdrowienia|z wyrazami szacunku|serdecznie pozdrawiam|łączę pozdrowienia|serdeczne pozdrowienia|
+	s pozdravem|s pozdravom|s přátelským pozdravem|pozdrav|zdraví|hezký den|s úctou|srdačan pozdrav|lijep pozdrav|lep pozdrav|pozdravi|s poštovanjem|s spoštovanjem|
+	с уважением|с наилучшими пожеланиями|всего доброго|всего хорошего|з повагою|з найкращими побажаннями|поздрави|с уважение|с поздравом|срдачан поздрав|
+	με εκτίμηση|με φιλικούς χαιρετισμούς|φιλικά|χαιρετισμούς|
+	üdvözlettel|tisztelettel|üdv|köszönettel|saygılarımla|saygılar|iyi çalışmalar|sevgiler|selamlar|cu stimă|cu respect|toate cele bune|
+	בברכה|בכבוד רב|تحياتي|مع التحية|مع أطيب التحيات|با احترام|trân trọng|thân mến|kính thư|salam|hormat kami|hormat saya|terima kasih dan salam|ขอแสดงความนับถือ|ด้วยความเคารพ|
+	よろしくお願いします|よろしくお願いいたします|よろしくお願い致します|敬具|以上|此致|敬礼|祝好|顺祝商祺|감사합니다|드림|सादर|धन्यवाद
+`)
+
+// greetings begin what is said.
+var greetings = words(`
+	hi|hello|hey|dear|greetings|good|hallo|guten|lieber|liebe|sehr|moin|servus|bonjour|salut|bonsoir|cher|chère|hola|buenos|buenas|estimado|estimada|querido|ciao|salve|buongiorno|gentile|olá|ola|oi|bom|boa|caro|prezado|prezada|beste|
+	geachte|hoi|hej|hei|hi.|kära|kære|kjære|moi|hyvä|terve|cześć|witam|dzień|szanowni|szanowny|ahoj|dobrý|vážený|vážená|zdravím|привет|здравствуйте|добрый|уважаемый|уважаемая|вітаю|добрий|шановний|здравейте|pozdrav|poštovani|zdravo|bok|dragi|
+	bună|salutare|szia|kedves|tisztelt|jó|merhaba|selam|sayın|γεια|αγαπητέ|αγαπητή|καλημέρα|שלום|היי|مرحبا|السلام|xin|kính|chào|halo|selamat|สวัสดี|こんにちは|你好|您好|안녕하세요|नमस्ते
+`)
+
+// thanks end what is said as well, and say something: without a name behind them
+// they are part of it.
+var thanks = words(`
+	thanks|thank you|many thanks|thanks a lot|thank you very much|thanks so much|thanks in advance|thank you in advance|thx|tks|ta|thanks again|thank you so much|thank you again|thanks for your help|thank you for your help|
+	danke|vielen dank|besten dank|danke schön|danke im voraus|vielen dank im voraus|herzlichen dank|merci|merci beaucoup|merci d'avance|merci d’avance|gracias|muchas gracias|gracias de antemano|grazie|grazie mille|
+	obrigado|obrigada|muito obrigado|muito obrigada|bedankt|dank u|dank je|alvast bedankt|hartelijk dank|tack|tack på förhand|tak|på forhånd tak|takk|mange takk|kiitos|kiitos etukäteen|aitäh|paldies|ačiū|dziękuję|dziękuję z góry|z góry dziękuję|
+	děkuji|děkuji předem|ďakujem|спасибо|заранее спасибо|дякую|благодаря|hvala|hvala unaprijed|hvala vnaprej|ευχαριστώ|köszönöm|előre is köszönöm|teşekkürler|teşekkür ederim|mulțumesc|multumesc|תודה|תודה רבה|شكرا|شكراً|cảm ơn|terima kasih|ありがとうございます|谢谢|謝謝
+`)
+
+// devices begins the line that a mail program adds on its own: "Sent from my phone".
+var devices = []string{
+	"sent from my ", "sent from a ", "sent from mail for ", "sent from outlook", "sent from yahoo", "sent from samsung", "sent from android", "sent from iphone", "sent from ipad", "sent from blackberry", "sent from windows", "sent from the all new", "sent from proton", "sent from gmail", "sent from mobile", "sent from mail.ru", "sent from typeapp", "sent from nine", "sent from cloud", "sent from spark", "sent from aquamail",
+	"sent via ", "sent using ", "sent with ", "sent on the go", "get outlook for ", "sent by ", "sent wirelessly from", "envoyé de mon", "envoyé depuis", "envoyé à partir de", "envoyé avec", "obtenir outlook pour", "télécharger outlook pour", "provenance : courrier pour",
+	"von meinem ", "von meiner ", "gesendet von meinem", "gesendet von ", "gesendet mit ", "gesendet aus ", "diese nachricht wurde von meinem", "holen sie sich outlook", "outlook für ios", "outlook für android", "laden sie outlook", "enviado desde ", "enviado do ", "enviado de ", "enviado a partir do ", "enviado con ", "enviado pelo ", "enviado via ", "obtener outlook para", "obter o outlook para", "obter outlook para",
+	"inviato da ", "inviato dal ", "inviato con ", "ottieni outlook per", "scarica outlook per", "verzonden vanaf ", "verstuurd vanaf ", "verzonden met ", "verzonden via ", "verstuurd met ", "outlook voor ", "skickat från ", "skickad från ", "hämta outlook för", "sendt fra ", "sendt med ", "hent outlook til", "få outlook for", "lähetetty ", "hanki outlook",
+	"wysłane z ", "wysłano z ", "wysłane przez ", "pobierz program outlook", "pobierz aplikację outlook", "odesláno z ", "odesláno ze ", "odoslané z ", "získat outlook", "отправлено с ", "отправлено из ", "отправлено со ", "получить outlook", "надіслано з ", "відправлено з ", "изпратено от ", "küldve ", "elküldve ", "az iphone-omról", "iphone'umdan gönderildi", "iphone'dan gönderildi", "ipad'imden gönderildi", "samsung mobile cihazımdan", "στάλθηκε από", "εστάλη από", "trimis de pe", "trimis din", "poslano s ", "poslano z ", "poslano iz ", "poslato sa ",
+	"saadetud minu ", "saadetud ", "nosūtīts no ", "išsiųsta iš ", "gửi từ ", "được gửi từ", "dikirim dari ", "発信元：", "iphoneから送信", "ipadから送信", "发自我的", "从我的", "來自我的", "寄自我的", "傳送自我的", "나의 iphone에서 보냄", "내 iphone에서 보냄", "נשלח מה", "نשלח ", "أرسلت من", "مرسل من", "ส่งจาก",
+}
+
+// above is written over the place where an answer is wanted.
+var above = []string{
+	"reply above this line", "reply above this text", "type your reply above", "please reply above", "write above this line", "respond above this line", "antworten sie oberhalb dieser zeile", "répondre au-dessus de cette ligne", "responda por encima de esta línea", "reply all to above this line", "replies below this line will be ignored",
+}
+
+// aboveHints is in each of these lines, however it begins.
+var aboveHints = []string{"bove", "berhalb", "dessus", "encima", "elow this", "BOVE"}
+
+// legal is found in disclaimers. Two of them make one, or one in bold words.
+var legal = []string{
+	"confidential", "intended recipient", "intended only for", "intended solely for", "solely for the use", "solely for the addressee", "named addressee", "received this email in error", "received this e-mail in error", "received this message in error", "received this communication in error", "in error, please", "privileged", "unauthorized", "unauthorised", "strictly prohibited", "notify the sender", "delete this", "disclosure, copying", "disseminat", "do not necessarily represent", "do not necessarily reflect", "views expressed", "opinions expressed", "viruses", "liability", "registered in england", "registered office", "disclaimer",
+	"vertraulich", "unbefugt", "irrtümlich", "bestimmungsgemäße", "richtige adressat", "vorgesehene empfänger", "vorgesehenen empfänger", "nicht gestattet", "vernichten sie", "absender informieren", "informieren sie bitte sofort", "informieren sie bitte den absender", "handelsregister", "geschäftsführer:", "amtsgericht",
+	"confidentiel", "destinataire", "par erreur", "expéditeur", "diffusion", "confidencial", "destinatario", "por error", "prohibid", "remitente", "privilegiad", "riservat", "per errore", "mittente", "destinatári", "por engano", "sigilos", "vertrouwelijk", "geadresseerde", "abusievelijk", "bestemd voor", "konfidentiell", "fortrolig", "konfidenti", "adressaten", "luottamuksel", "poufn", "adresat", "omyłkowo", "důvěrn", "конфиденциальн", "адресат", "по ошибке", "конфіденційн", "bizalmas", "címzett", "gizli", "εμπιστευτικ", "機密", "保密", "סודי", "محتويات سرية",
+}
+
+// footers say each by itself that a paragraph is no part of what was said.
+var footers = []string{
+	"consider the environment before printing", "think before you print", "think green", "please consider the environment", "denken sie an die umwelt", "pensez à l'environnement", "pensez à l’environnement", "piense en el medio ambiente", "antes de imprimir", "prima di stampare", "virus-free.", "virenfrei.", "sans virus.", "libre de virus", "this email has been checked for viruses", "this e-mail has been scanned", "this email has been scanned", "this message has been scanned", "checked by avg", "diese e-mail wurde von avast", "this email was scanned by", "if you are not the intended recipient", "if you are not the addressee", "if you have received this email in error", "if you have received this e-mail in error", "if you received this email in error", "if you received this e-mail in error", "this e-mail and any attachments are confidential", "this email and any attachments are confidential", "this e-mail may contain confidential", "this email may contain confidential", "this message is confidential", "diese e-mail enthält vertrauliche", "ce message et toutes les pièces jointes", "este mensaje y sus archivos adjuntos", "este mensaje se dirige exclusivamente", "le informazioni contenute in questo messaggio", "esta mensagem pode conter", "dit bericht is uitsluitend bestemd", "you received this message because you are subscribed", "to unsubscribe from this", "to unsubscribe, ", "this sf.net email is sponsored by", "to unsubscribe send", "to unsubscribe e-mail",
+}
+
+// banners stand above what is said in mails that came from outside of an organization.
+var banners = []string{
+	"originated from outside", "originates from outside", "this email is from outside", "this message is from outside", "from an external sender", "this is an external email", "external email:", "do not click links or open attachments unless", "do not click on links or open attachments unless", "stammt von einem externen absender", "you don't often get email from", "you don’t often get email from", "some people who received this message don't often get email from", "sie erhalten nicht häufig e-mails von", "sie erhalten nicht oft e-mails von", "vous n'obtenez pas souvent d'e-mail à partir de", "vous n’obtenez pas souvent d’e-mail à partir de", "no suele recibir correos electrónicos de", "non si ricevono spesso messaggi di posta elettronica da", "u ontvangt niet vaak e-mail van", "je ontvangt niet vaak e-mail van",
+}
+
+// words makes a set of a list.
+func words(list string) map[string]bool {
+	m := map[string]bool{}
+	for word := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == '|' || r == '\n' }) {
+		if word = strings.TrimSpace(word); word != "" {
+			m[word] = true
+		}
+	}
+	return m
+}
