@@ -212,13 +212,23 @@ func (m *mail) nothingLeft() {
 	}
 }
 
-// signature sets the signature of a stretch apart.
+// signature sets the signature of a stretch apart. A postscript or a slogan below it
+// stays: it is said.
 func (m *mail) signature(from, to int) {
 	to = m.lastText(from, to)
 	to = m.device(from, to)
-	if start, rule := m.findSignature(from, to); rule != "" && m.words(from, start) {
-		m.set(start, to, signed, rule)
-	} else if rule != "" && m.before {
+	start, rule := m.findSignature(from, to)
+	if rule == "" {
+		last := to
+		for last > from && !m.blank(last-1) {
+			last--
+		}
+		to = m.lastText(from, last)
+		if start, rule = m.findSignature(from, to); rule == "delimiter" || rule != "" && !m.sender(start, to) {
+			return
+		}
+	}
+	if rule != "" && (m.before || m.words(from, start)) {
 		m.set(start, to, signed, rule)
 	}
 }

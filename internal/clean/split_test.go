@@ -224,7 +224,9 @@ func TestSplit(t *testing.T) {
 		"from a phone, named":             {"It works.\nAnn\n\nVon meinem iPhone gesendet", "It works.", "Ann\n\nVon meinem iPhone gesendet"},
 		"get the program":                 {"It works.\n\nGet Outlook for iOS<https://aka.ms/o0ukef>\n________________________________\nFrom: Bob <bob@desk.example>\nSent: Monday, March 3, 2025 10:12 AM\nTo: Ann\nSubject: Invoice\n\nOld words.", "It works.", "Get Outlook for iOS<https://aka.ms/o0ukef>"},
 		"sent from, said":                 {"The boxes were sent from our office, and two of them arrived.\n\nSent from where, you ask? From the new warehouse.", "The boxes were sent from our office, and two of them arrived.\n\nSent from where, you ask? From the new warehouse.", ""},
-		"a postscript":                    {"It works.\n\nRegards,\nAnn\n\nP.S. Call me tomorrow, please.", "It works.\n\nRegards,\nAnn\n\nP.S. Call me tomorrow, please.", ""},
+		"a postscript":                    {"It works.\n\nRegards,\nAnn\n\nP.S. Call me tomorrow, please.", "It works.\n\nP.S. Call me tomorrow, please.", "Regards,\nAnn"},
+		"a slogan":                        {"It works.\n\nBest,\nAnn\n\nAnn Example | Acme\n+49 30 5550 100 | ann.example@acme.example\n\nVisit our new office in Springfield this summer!", "It works.\n\nVisit our new office in Springfield this summer!", "Best,\nAnn\n\nAnn Example | Acme\n+49 30 5550 100 | ann.example@acme.example"},
+		"text below a name":               {"Two questions.\n\nThanks,\nBob\n\nHe wrote that above. I do not know what he means by it.", "Two questions.\n\nThanks,\nBob\n\nHe wrote that above. I do not know what he means by it.", ""},
 		"nothing but a name":              {"Regards,\nAnn" + old, "Regards,\nAnn", ""},
 
 		// Disclaimers, lists and tokens.
