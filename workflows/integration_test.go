@@ -706,6 +706,62 @@ func (s *IntegrationSuite) TestDrainsBeforeContinueAsNew() {
 	s.EqualValues(2, s.status().Totals.Units)
 }
 
+// A backfill goes on whatever becomes of the integration's workflow, is started once for
+// each time that Watch names it, and one that runs already is fine.
+func (s *IntegrationSuite) TestStartsABackfillForEachThatNobodyLooksAfter() {
+	type started struct {
+		id string
+		in flow.BackfillParams
+	}
+	var loads []started
+	running := map[string]bool{}
+	s.env.RegisterWorkflowWithOptions(func(ctx workflow.Context, in flow.BackfillParams) error {
+		loads = append(loads, started{workflow.GetInfo(ctx).WorkflowExecution.ID, in})
+		running[in.Object] = true
+		defer delete(running, in.Object)
+		return workflow.Sleep(ctx, time.Hour)
+	}, workflow.RegisterOptions{Name: flow.WorkflowBackfill, DisableAlreadyRegisteredCheck: true})
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		r, err := quiet()
+		switch n {
+		case 1:
+			r.Outcome, r.Backfills = flow.OutcomeNews, []string{"EmailMessage", "Case"}
+		case 5:
+			r, err = news("EmailMessage", 1)
+			r.Backfills = []string{"Case"} // it runs already
+		case 10:
+			s.Len(running, 2, "nobody waits for its end")
+			return deleted()
+		}
+		return r, err
+	}
+	s.Require().NoError(s.run())
+	s.Equal([]started{
+		{"backfill/support/prod/EmailMessage", flow.BackfillParams{Project: "support", Integration: "prod", Object: "EmailMessage"}},
+		{"backfill/support/prod/Case", flow.BackfillParams{Project: "support", Integration: "prod", Object: "Case"}},
+	}, loads)
+	s.EqualValues(1, s.do.upserts.Load())
+}
+
+// Watch names a backfill once: the end of a run must not lose its start.
+func (s *IntegrationSuite) TestContinueAsNewDoesNotLoseABackfill() {
+	begun := 0
+	s.env.OnWorkflow(flow.WorkflowBackfill, mock.Anything, mock.Anything).Return(func(workflow.Context, flow.BackfillParams) error {
+		begun++
+		return nil
+	})
+	s.do.watch = func(int, flow.WatchParams) (flow.WatchResult, error) {
+		s.env.SetContinueAsNewSuggested(true)
+		r, err := quiet()
+		r.Outcome, r.Backfills = flow.OutcomeNews, []string{"EmailMessage"}
+		return r, err
+	}
+	err := s.run()
+	var again *workflow.ContinueAsNewError
+	s.Require().True(errors.As(err, &again), "%v", err)
+	s.Equal(1, begun)
+}
+
 func (s *IntegrationSuite) TestElevenHoursOfQuietCostFewEvents() {
 	s.do.watch = func(n int, p flow.WatchParams) (flow.WatchResult, error) {
 		s.False(p.Once)
