@@ -321,6 +321,8 @@ func (s *BackfillSuite) TestPauseStopsAfterThePageUnderWayAndResumeGoesOn() {
 	s.at(20*time.Second, func() {
 		s.Equal(flow.StatePaused, s.status().State)
 		s.Zero(s.status().Reading)
+		s.Equal(2, s.status().Parts, "what is known stays")
+		s.EqualValues(20_000, s.status().Expected)
 		polled = len(s.do.order)
 	})
 	s.at(5*time.Hour, func() {
@@ -409,6 +411,12 @@ func (s *BackfillSuite) TestAFailingPartBacksOffAndTheOthersGoOn() {
 		}
 		return flow.PollResult{Rows: 4000, Sealed: true}, nil
 	}
+	s.do.step = func(_ int, in flow.BackfillStepParams) (flow.BackfillStepResult, error) {
+		if in.Fault != nil {
+			s.LessOrEqual(in.Wait, max(time.Second, in.Until.Sub(s.env.Now())+time.Second), "it is back when the part may be given out again")
+		}
+		return flow.BackfillStepResult{}, nil
+	}
 	s.slow(flow.BackfillStep.Name, 100*time.Millisecond)
 	s.env.OnActivity(flow.Transform.Name, mock.Anything, mock.Anything).Return(flow.TransformResult{}, nil).After(time.Second)
 	s.at(time.Second, func() {
@@ -477,6 +485,61 @@ func (s *BackfillSuite) TestWhenEverythingWaitsTheStateSaysWhatFor() {
 		s.Less(s.env.Now().Sub(began), c.wait+3*time.Minute)
 		s.EqualValues(2, polls.Load())
 	}
+}
+
+// Of several that wait, people are told of the one that waits longest.
+func (s *BackfillSuite) TestTheLongestWaitIsTold() {
+	s.begin(&loading{pages: map[int64]int64{11: 1, 12: 1, 13: 1}, atOnce: 3})
+	s.do.poll = func(ref flow.BatchRef) (flow.PollResult, error) {
+		switch ref.Stream {
+		case 11:
+			return flow.PollResult{}, refused("Transient", "server too busy", 0)
+		case 12:
+			return flow.PollResult{}, refused("Quota", "limit exceeded", 0)
+		}
+		return flow.PollResult{}, refused("Permission", "may not", 0)
+	}
+	s.slow(flow.BackfillStep.Name, time.Second)
+	s.at(time.Minute, func() {
+		s.Equal("limit exceeded", s.status().Reason)
+		s.Equal(flow.StateQuotaWait, s.status().State)
+		s.Equal("Quota", s.lastStep().Fault.Kind)
+		s.do.desired = flow.SignalCancel
+	})
+	s.Require().NoError(s.run())
+}
+
+// What a part waited for is over with its next page, not with its last.
+func (s *BackfillSuite) TestAPartThatGoesOnHasItsTroubleBehindIt() {
+	s.begin(&loading{pages: map[int64]int64{11: 2}, atOnce: 1})
+	failed := false
+	s.do.poll = func(ref flow.BatchRef) (flow.PollResult, error) {
+		if !failed {
+			failed = true
+			return flow.PollResult{}, refused("Transient", "server too busy", 0)
+		}
+		if ref.Seq == 2 {
+			s.Empty(s.status().Reason)
+			s.Zero(s.status().Failures)
+		}
+		return flow.PollResult{Rows: 4000, Sealed: true}, nil
+	}
+	s.Require().NoError(s.run())
+	s.Len(s.do.order, 3)
+}
+
+// A step that was given up and tried again may name a part that is under way.
+func (s *BackfillSuite) TestAPartHasOnePageUnderWay() {
+	s.begin(&loading{pages: map[int64]int64{11: 1}, atOnce: 1})
+	s.do.step = func(int, flow.BackfillStepParams) (flow.BackfillStepResult, error) {
+		if s.do.applied[11] == 1 {
+			return flow.BackfillStepResult{}, nil
+		}
+		return flow.BackfillStepResult{Outcome: flow.OutcomeOpen, Ready: []flow.BatchRef{{Stream: 11, Epoch: 1, Seq: 1}}}, nil
+	}
+	s.slow(flow.Poll.Name, 10*time.Second)
+	s.Require().NoError(s.run())
+	s.Len(s.do.order, 1)
 }
 
 // Somebody who signals has done something about it: nothing waits for its hour.
