@@ -18,7 +18,21 @@ import (
 )
 
 // sealed makes a live lane whose first batch holds the chunks, each a list of records.
-func sealed(t *testing.T, checksum []byte, chunks ...[][]byte) (*store.Store, *storetest.Seed, flow.BatchRef) {
+func sealed(t testing.TB, checksum []byte, chunks ...[][]byte) (*store.Store, *storetest.Seed, flow.BatchRef) {
+	t.Helper()
+	var out []store.Chunk
+	for _, records := range chunks {
+		c := store.Chunk{Format: store.FormatJSON, IDs: make([]string, len(records))}
+		for _, raw := range records {
+			c.Data = append(append(c.Data, raw...), '\n')
+		}
+		out = append(out, c)
+	}
+	return sealedChunks(t, checksum, out...)
+}
+
+// sealedChunks is sealed for chunks of any format.
+func sealedChunks(t testing.TB, checksum []byte, chunks ...store.Chunk) (*store.Store, *storetest.Seed, flow.BatchRef) {
 	t.Helper()
 	db, seed := storetest.NewSeed(t)
 	applied, err := db.ApplyIntegration(t.Context(), config.Integration{
@@ -39,15 +53,12 @@ func sealed(t *testing.T, checksum []byte, chunks ...[][]byte) (*store.Store, *s
 	require.NoError(t, err)
 	sum := sha256.New()
 	seal := store.Seal{Chunks: len(chunks), ServerTime: time.Date(2026, 3, 1, 13, 0, 0, 0, time.UTC)}
-	for i, records := range chunks {
-		var lines []byte
-		for _, raw := range records {
-			lines = append(append(lines, raw...), '\n')
-		}
-		sum.Write(lines)
-		seal.Rows += int64(len(records))
-		seal.Bytes += int64(len(lines))
-		require.NoError(t, db.AddChunk(t.Context(), b, store.Chunk{Number: i, Format: store.FormatJSON, IDs: make([]string, len(records)), Data: lines}))
+	for i, c := range chunks {
+		c.Number = i
+		sum.Write(c.Data)
+		seal.Rows += int64(len(c.IDs))
+		seal.Bytes += int64(len(c.Data))
+		require.NoError(t, db.AddChunk(t.Context(), b, c))
 	}
 	if seal.Checksum = checksum; checksum == nil {
 		seal.Checksum = sum.Sum(nil)

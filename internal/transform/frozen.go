@@ -16,11 +16,11 @@ import (
 // A record that is no comment yet has no last value. It goes without an address or a
 // property until the path can be read again; but without a text or a timestamp it would
 // be created now and changed, and billed twice, then: it is set aside.
-func (r Recipe) keep(x Reading, before *store.Kept) (c *comment.Comment, textKept bool, err error) {
+func (r *Reader) keep(x Reading, before *store.Kept) (c *comment.Comment, textKept bool, err error) {
 	missing := func(paths ...string) bool {
 		return slices.ContainsFunc(paths, func(p string) bool { return slices.Contains(x.Missing, p) })
 	}
-	m := r.Mapping
+	m := r.recipe.Mapping
 	text := x.firstMissing(m.TextPaths())
 	stamp := x.undecided(m.Timestamp)
 	if before == nil && text+stamp != "" {
@@ -34,9 +34,9 @@ func (r Recipe) keep(x Reading, before *store.Kept) (c *comment.Comment, textKep
 		m.Subject, m.Body, m.Signature = "", nil, nil
 	}
 	if stamp != "" {
-		c, err = commentAt(before.Comment.Timestamp, x.rec, m, r.Types)
+		c, err = commentAt(before.Comment.Timestamp, x.rec, m, r.recipe.Types)
 	} else {
-		c, err = Comment(x.rec, m, r.Types)
+		c, err = Comment(x.rec, m, r.recipe.Types)
 	}
 	if err != nil || before == nil {
 		return c, false, err

@@ -39,12 +39,12 @@ func without(t *testing.T, raw []byte, paths []string) []byte {
 
 func finish(t *testing.T, raw []byte, before *comment.Comment) store.StagedRow {
 	t.Helper()
-	x, err := recipe.Read(raw)
+	x, err := recipe.Reader().Read(raw)
 	require.NoError(t, err)
 	if before == nil {
-		return recipe.Finish(x, nil)
+		return recipe.Reader().Finish(x, nil)
 	}
-	return recipe.Finish(x, &store.Kept{Comment: *before})
+	return recipe.Reader().Finish(x, &store.Kept{Comment: *before})
 }
 
 // Whatever is hidden, a part of the comment is either what the record says or what it was,
@@ -158,7 +158,7 @@ func TestHiddenIsNotNull(t *testing.T) {
 	require.NotEqual(t, row(t, recipe, raw).RecordDigest, hidden.RecordDigest)
 	require.Equal(t, row(t, recipe, raw).TextDigest, hidden.TextDigest)
 	// Behind a parent that is null everything is null.
-	x, err := recipe.Read(record(map[string]any{"Parent": nil}))
+	x, err := recipe.Reader().Read(record(map[string]any{"Parent": nil}))
 	require.NoError(t, err)
 	require.Empty(t, x.Missing)
 	// A delete needs nothing.
