@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/klauspost/compress/zstd"
 
 	"salesforcesync/internal/fault"
@@ -47,20 +48,28 @@ func (s *Store) AddChunk(ctx context.Context, b *Batch, c Chunk) error {
 
 // ReadChunk returns one chunk of a sealed batch, without its Ids.
 func (s *Store) ReadChunk(ctx context.Context, b *Batch, number int) (Chunk, error) {
-	return readChunk(ctx, s.pool, b, number)
+	return new(chunkReader).read(ctx, s.pool, b, number)
 }
 
-func readChunk(ctx context.Context, q querier, b *Batch, number int) (Chunk, error) {
+// chunkReader reads chunks one after the other into the same memory.
+type chunkReader struct {
+	payload, data []byte
+}
+
+// read returns a chunk, which is valid until the next one is read.
+func (r *chunkReader) read(ctx context.Context, q querier, b *Batch, number int) (Chunk, error) {
 	c := Chunk{Number: number}
-	var payload []byte
+	payload := pgtype.PreallocBytes(r.payload[:cap(r.payload)])
 	err := q.QueryRow(ctx, `
 		select payload, format from raw_chunks where (stream_id, epoch, seq, attempt, chunk) = ($1, $2, $3, $4, $5)`,
 		b.Stream, b.Epoch, b.Seq, b.Attempt, number).Scan(&payload, &c.Format)
 	if err != nil {
 		return c, translate("read a chunk", err)
 	}
-	if c.Data, err = chunkDecoder.DecodeAll(payload, nil); err != nil {
+	r.payload = payload
+	if r.data, err = chunkDecoder.DecodeAll(payload, r.data[:0]); err != nil {
 		return c, fault.Wrap(fault.Internal, err, "chunk %d of batch %d of stream %d does not decompress", number, b.Seq, b.Stream)
 	}
+	c.Data = r.data
 	return c, nil
 }

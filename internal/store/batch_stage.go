@@ -31,10 +31,11 @@ type StagedRow struct {
 // Staging is a batch whose rows are being staged. It has one connection, and whatever it
 // does goes over it: many batches at once cannot wait for each other's connections.
 type Staging struct {
-	ctx   context.Context
-	tx    pgx.Tx
-	batch *Batch
-	copy  copyBuffer
+	ctx    context.Context
+	tx     pgx.Tx
+	batch  *Batch
+	copy   copyBuffer
+	chunks chunkReader
 }
 
 // StageRows replaces the cleaned rows of the batch with those that rows adds, and
@@ -65,9 +66,9 @@ func (s *Store) StageRows(ctx context.Context, b *Batch, cleaningVersion int, ro
 	})
 }
 
-// Chunk reads one chunk of the batch.
+// Chunk reads one chunk of the batch. It is valid until the next one is read.
 func (st *Staging) Chunk(number int) (Chunk, error) {
-	return readChunk(st.ctx, st.tx, st.batch, number)
+	return st.chunks.read(st.ctx, st.tx, st.batch, number)
 }
 
 // Kept is [Store.Kept] for records of the batch.

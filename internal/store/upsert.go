@@ -128,9 +128,11 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (c flow.Counts, erased bool
 	if _, err := tx.Exec(ctx, lockObject, args); err != nil {
 		return c, false, translate("wait for the object's other lanes", err)
 	}
+	// The source is locked as a reference to it would be, once for all rows.
 	var policy string
 	if err := tx.QueryRow(ctx, `
-		select coalesce((select spec->>'deleted' from objects where integration_id = @integration and name = @object), 'tombstone')`,
+		select coalesce((select spec->>'deleted' from objects where integration_id = @integration and name = @object), 'tombstone')
+		from sources where id = @source for key share`,
 		args).Scan(&policy); err != nil {
 		return c, false, translate("read the policy", err)
 	}

@@ -280,6 +280,31 @@ func TestUpsertOfNothing(t *testing.T) {
 	require.Empty(t, l.rechecks(), "an Id that does not come back was asked for all the same")
 }
 
+// Rows do not reference their source each by itself; what it has goes with it all the same.
+func TestASourceTakesWhatItHasWithIt(t *testing.T) {
+	t.Parallel()
+	db, seed := storetest.NewSeed(t)
+	l, other := laneOf(t, db, seed, "one", config.DeletedTombstone), laneOf(t, db, seed, "other", config.DeletedTombstone)
+	for _, lane := range []*lane{l, other} {
+		require.Equal(t, flow.Counts{Rows: 2, Created: 1, SetAside: 1, Units: 1}, lane.apply(
+			mail{id: idA, stamp: at(0), raw: "one"}, mail{id: idB, stamp: at(0), reason: "no timestamp"}))
+	}
+	require.NoError(t, db.DeleteIntegration(t.Context(), l.id, false))
+	commit := l.holding(`select from sources where id = $1 for key share`, l.source) // as a batch that is being applied does
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		seed.Exec(`delete from sources where id = $1`, l.source)
+	}()
+	l.waiting(1)
+	commit()
+	<-gone
+	for _, table := range []string{"comments", "revisions", "ledger", "records", "set_aside"} {
+		left := l.strings(`select distinct source_id from ` + table)
+		require.Equal(t, []string{other.source}, left, table)
+	}
+}
+
 func TestUpsertAfterEraseIsACreation(t *testing.T) {
 	t.Parallel()
 	l := newLane(t, config.DeletedErase)

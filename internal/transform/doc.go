@@ -7,4 +7,10 @@
 // A [Mapping] is made once per object from the integration file and describe (package
 // poll does that) and is stored, so that a batch is transformed by what was true when
 // it was planned. Package clean makes the texts; package store keeps the result.
+//
+//	recipe.go    what is stored of the plan: paths, types, mapping
+//	reader.go    a recipe made ready for many records in JSON; digests, what is set aside
+//	compiled.go  the same for rows of CSV
+//	frozen.go    records that miss a field
+//	batches.go   whole batches: sealed chunks in, staged rows out
 package transform
