@@ -74,10 +74,20 @@ func (s *Store) Upsert(ctx context.Context, ref flow.BatchRef) (result flow.Upse
 		crashpoint.Hit(crashpoint.BeforeCommit)
 		return nil
 	})
+	if err == nil && !result.Again && result.Counts.Rows > manyRows {
+		s.vacuumStaged(ctx)
+	}
 	if err == nil && erased {
 		s.eraseSoon(ctx, integration)
 	}
 	return result, err
+}
+
+// vacuumStaged gives the room of rows that were applied to those of the next batch. A load would
+// fill gigabytes before autovacuum comes by, and write them to the disk for nothing. It takes a few
+// milliseconds; if it cannot be done now, the next batch does it.
+func (s *Store) vacuumStaged(ctx context.Context) {
+	_, _ = s.pool.Exec(ctx, `vacuum (skip_locked, truncate off) staged`)
 }
 
 // manyRows is where comparing each row of a batch with each other row costs more than

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -246,6 +247,20 @@ func TestStageRowsInPortions(t *testing.T) {
 	}
 	require.Equal(t, flow.Counts{Rows: 150, Created: 150, Units: 150}, l.apply(rows...))
 	require.Equal(t, string(long), l.text(rows[77].id))
+}
+
+// Large batches one after the other stage their rows where those before them were.
+func TestStagedDoesNotGrow(t *testing.T) {
+	t.Parallel()
+	l := newLane(t, config.DeletedTombstone)
+	var sizes []int
+	for i := range 6 {
+		l.load(cleanedMails(i*1000, 1000))
+		size, err := strconv.Atoi(l.one(`select pg_relation_size('staged')::text`))
+		require.NoError(t, err)
+		sizes = append(sizes, size)
+	}
+	require.Less(t, sizes[5], 3*sizes[0], "%v", sizes) // what was still seen by another transaction goes a batch later
 }
 
 func TestGateFollowsTheOperator(t *testing.T) {
