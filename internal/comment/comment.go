@@ -5,9 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -158,11 +156,16 @@ func (c *Comment) HashContent() ([]byte, error) {
 	return sum[:], nil
 }
 
-// idPattern is the path pattern of GET …/comments/{id}.
-var idPattern = regexp.MustCompile(`^[\w\x21-\x2e\x3a-\x40\x5b-\x60\x7b-\x7e]+$`)
-
-// ValidID reports whether id can be a comment's id in the API's paths.
-func ValidID(id string) bool { return len(id) <= 1024 && idPattern.MatchString(id) }
+// ValidID reports whether id can be a comment's id in the API's paths: printable ASCII
+// without blanks and slashes.
+func ValidID(id string) bool {
+	for i := range len(id) {
+		if c := id[i]; c <= ' ' || c >= 0x7f || c == '/' {
+			return false
+		}
+	}
+	return 0 < len(id) && len(id) <= 1024
+}
 
 // Validate reports everything about c that the Comments API would refuse, or that
 // cannot be stored.
@@ -175,7 +178,7 @@ func (c *Comment) Validate() error {
 	if c.Timestamp.IsZero() {
 		add("timestamp is missing")
 	}
-	if n := utf8.RuneCountInString(c.ThreadID); n > MaxThreadID {
+	if n := charsOver(c.ThreadID, MaxThreadID); n > 0 {
 		add("thread_id has %d characters, at most %d", n, MaxThreadID)
 	}
 	if len(c.Messages) == 0 || len(c.Messages) > MaxMessages {
@@ -183,7 +186,7 @@ func (c *Comment) Validate() error {
 	}
 	for i, m := range c.Messages {
 		checkText := func(what, text string) {
-			if n := utf8.RuneCountInString(text); n > MaxTextChars {
+			if n := charsOver(text, MaxTextChars); n > 0 {
 				add("message %d: %s has %d characters, at most %d", i, what, n, MaxTextChars)
 			}
 			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
@@ -197,7 +200,7 @@ func (c *Comment) Validate() error {
 		if m.Signature != nil {
 			checkText("signature", m.Signature.Text)
 		}
-		if n := utf8.RuneCountInString(m.From); n > MaxAddressSize {
+		if n := charsOver(m.From, MaxAddressSize); n > 0 {
 			add("message %d: from has %d characters, at most %d", i, n, MaxAddressSize)
 		}
 		for _, list := range []struct {
@@ -214,20 +217,43 @@ func (c *Comment) Validate() error {
 			}
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(c.Properties)) { // sorted: the same comment has the same problems
-		value := c.Properties[key]
-		switch {
-		case strings.HasPrefix(key, "string:"):
-			if _, ok := value.(string); !ok {
-				add("property %q must be a string", key)
-			}
-		case strings.HasPrefix(key, "number:"):
-			if _, ok := value.(float64); !ok {
-				add("property %q must be a number", key)
-			}
-		default:
-			add("property %q must begin with string: or number:", key)
+	var wrong []string
+	for key, value := range c.Properties {
+		if propertyProblem(key, value) != "" {
+			wrong = append(wrong, key)
 		}
 	}
+	slices.Sort(wrong) // the same comment has the same problems
+	for _, key := range wrong {
+		add("property %q %s", key, propertyProblem(key, c.Properties[key]))
+	}
 	return errors.Join(problems...)
+}
+
+// charsOver counts the characters of a text that has more than most; 0 for any other. Few
+// texts have to be counted: none has more characters than bytes.
+func charsOver(text string, most int) int {
+	if len(text) <= most {
+		return 0
+	}
+	if n := utf8.RuneCountInString(text); n > most {
+		return n
+	}
+	return 0
+}
+
+func propertyProblem(key string, value any) string {
+	switch {
+	case strings.HasPrefix(key, "string:"):
+		if _, ok := value.(string); !ok {
+			return "must be a string"
+		}
+	case strings.HasPrefix(key, "number:"):
+		if _, ok := value.(float64); !ok {
+			return "must be a number"
+		}
+	default:
+		return "must begin with string: or number:"
+	}
+	return ""
 }

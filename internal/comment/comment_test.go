@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -239,5 +240,10 @@ func TestValidID(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]bool{"a": true, "0123abcDEF_": true, "a.b-c": true, "a:b@c": true, "": false, "a b": false, "a/b": false, "ä": false, "a\n": false, "a\x00": false} {
 		require.Equal(t, want, comment.ValidID(id), "%q", id)
+	}
+	path := regexp.MustCompile(`^[\w\x21-\x2e\x3a-\x40\x5b-\x60\x7b-\x7e]+$`) // as the API's schema has it
+	for c := range 256 {
+		id := string([]byte{'a', byte(c)})
+		require.Equal(t, path.MatchString(id), comment.ValidID(id), "%q", id)
 	}
 }
