@@ -357,7 +357,11 @@ func (g *ground) measured(ctx context.Context, do func() error) (result, error) 
 		return result{}, err
 	}
 	wall := time.Since(begun)
-	return result{wall: wall, rows: g.total, bytes: g.csvSize, used: g.meter.read().since(before)}, nil
+	r := result{wall: wall, rows: g.total, bytes: g.csvSize, used: g.meter.read().since(before)}
+	if f := r.used.foreign(); f > 0.1*wall.Seconds() {
+		r.notes = append(r.notes, fmt.Sprintf("disturbed: programs that do not belong here used %.1f CPU s meanwhile", f))
+	}
+	return r, nil
 }
 
 // table runs all rows, several times, and prints them.

@@ -102,7 +102,11 @@ func (g *ground) crossed(ctx context.Context, way string) (r result, err error) 
 	if r, err = i.load(ctx); err != nil {
 		return r, i.explain(ctx, err)
 	}
-	r.notes[0] = strings.TrimPrefix(r.notes[0], callsNote)
+	for _, note := range r.notes {
+		if calls, ok := strings.CutPrefix(note, callsNote); ok {
+			r.notes = []string{calls}
+		}
+	}
 	return r, nil
 }
 

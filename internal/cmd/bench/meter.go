@@ -18,6 +18,7 @@ const (
 	ofAuthsvc   = "authsvc"
 	ofClients   = "clients"
 	ofBench     = "bench"
+	ofMachine   = "machine" // everything on it, these included
 )
 
 // cpu is CPU seconds by who used them. Who cannot be measured is not in it.
@@ -40,6 +41,9 @@ type meter struct {
 // read returns what everybody has used so far.
 func (m *meter) read() cpu {
 	c := cpu{ofBench: rusage(syscall.RUSAGE_SELF), ofClients: rusage(syscall.RUSAGE_CHILDREN)}
+	if seconds, ok := machineCPU(); ok {
+		c[ofMachine] = seconds
+	}
 	processes := readProcesses()
 	for who, pid := range m.pids {
 		if seconds, ok := processes.tree(pid); ok {
@@ -47,6 +51,45 @@ func (m *meter) read() cpu {
 		}
 	}
 	return c
+}
+
+// foreign is what programs used that no row started.
+func (c cpu) foreign() float64 {
+	all, ok := c[ofMachine]
+	if !ok {
+		return 0
+	}
+	return max(all-c.sum(), 0)
+}
+
+// sum is what everybody used.
+func (c cpu) sum() float64 {
+	var sum float64
+	for who, seconds := range c {
+		if who != ofMachine {
+			sum += seconds
+		}
+	}
+	return sum
+}
+
+// machineCPU is how long the machine's processors have been at work.
+func machineCPU() (float64, bool) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, false
+	}
+	first, _, _ := strings.Cut(string(b), "\n")
+	f := strings.Fields(first) // cpu user nice system idle iowait irq softirq steal …
+	if len(f) < 9 {
+		return 0, false
+	}
+	var sum float64
+	for _, i := range []int{1, 2, 3, 6, 7, 8} {
+		n, _ := strconv.ParseFloat(f[i], 64)
+		sum += n / ticks
+	}
+	return sum, true
 }
 
 func rusage(who int) float64 {

@@ -80,15 +80,12 @@ var resultHead = []string{"row", "wall s", "all runs", "rows/s", "MB/s", "CPU s"
 func line(title string, runs []result) []string {
 	r := middle(runs)
 	named := []string{ofWorker, ofPostgres, ofSimulator}
-	var sum, others float64
-	for who, seconds := range r.used {
-		sum += seconds
-		if !slices.Contains(named, who) {
-			others += seconds
-		}
+	others := r.used.sum()
+	for _, who := range named {
+		others -= r.used[who]
 	}
 	cells := []string{title, fmt.Sprintf("%.1f", r.seconds()), spread(runs),
-		grouped(int64(float64(r.rows) / r.seconds())), fmt.Sprintf("%.1f", float64(r.bytes)/1e6/r.seconds()), fmt.Sprintf("%.1f", sum)}
+		grouped(int64(float64(r.rows) / r.seconds())), fmt.Sprintf("%.1f", float64(r.bytes)/1e6/r.seconds()), fmt.Sprintf("%.1f", r.used.sum())}
 	for _, who := range named {
 		cell := ""
 		if seconds, ok := r.used[who]; ok && seconds >= 0.05 {
