@@ -96,7 +96,7 @@ func (b *backfill) begin(ctx workflow.Context, ref flow.BatchRef) bool {
 func (b *backfill) pages(ctx workflow.Context, p *part, ref flow.BatchRef) (read bool, err error) {
 	for {
 		p.page = ref.Seq
-		b.describe(ctx)
+		b.show(ctx)
 		what := fmt.Sprintf("%s %s, page %d", ref.Object, p.name, ref.Seq)
 		polled, err := flow.Poll.Run(onBackfill(ctx, "poll "+what), ref)
 		if err != nil || !polled.Sealed {

@@ -412,7 +412,7 @@ func (s *BackfillSuite) TestAFailingPartBacksOffAndTheOthersGoOn() {
 		return flow.PollResult{Rows: 4000, Sealed: true}, nil
 	}
 	s.do.step = func(_ int, in flow.BackfillStepParams) (flow.BackfillStepResult, error) {
-		if in.Fault != nil {
+		if in.Until.After(s.env.Now()) {
 			s.LessOrEqual(in.Wait, max(time.Second, in.Until.Sub(s.env.Now())+time.Second), "it is back when the part may be given out again")
 		}
 		return flow.BackfillStepResult{}, nil
