@@ -72,7 +72,7 @@ type ground struct {
 
 // row is one line of the table.
 type row struct {
-	once bool // one run is enough: it takes minutes
+	once       bool // one run is enough: it takes minutes
 	key, title string
 	// run does it once and gives what it measured, by key; a row without it is given by another.
 	run func(g *ground, ctx context.Context, give func(key string, r result)) error
