@@ -211,11 +211,7 @@ func (s *Service) endJobs(ctx context.Context, t *store.Target, object string) e
 	org := s.Orgs.Org(t.IntegrationID)
 	for _, j := range jobs {
 		if j.JobID != "" {
-			err := org.AbortJob(ctx, j.JobID)
-			if err == nil {
-				err = org.DeleteJob(ctx, j.JobID)
-			}
-			if err != nil {
+			if org.DeleteJob(ctx, j.JobID) != nil { // aborts it first if it must be
 				if err := s.Store.EndLater(ctx, j.ID, time.Minute); err != nil {
 					return err
 				}

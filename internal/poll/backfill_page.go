@@ -20,7 +20,8 @@ import (
 const (
 	mostRows   = 50_000
 	guessBytes = 8 << 10 // of a row, while nobody knows
-	groupBytes = 2 << 20 // rows that are looked up together, or whose recipients are
+	groupBytes = 2 << 20 // of rows that are looked up together
+	sentBytes  = 4 << 20 // of mails whose recipients are asked for together
 	groupRows  = 1_000
 	// mostDamaged is how many readings of a page whose text is not UTF-8 are not believed.
 	mostDamaged = 2
@@ -165,6 +166,9 @@ func (g *group) add(id string, raw []byte, more string) {
 
 func (g *group) full() bool { return len(g.raw) >= groupBytes || len(g.ids) >= groupRows }
 
+// plenty is full where a call to Salesforce follows.
+func (g *group) plenty() bool { return len(g.raw) >= sentBytes || len(g.ids) >= groupRows }
+
 func (g *group) reset() { g.raw, g.ids = g.raw[:0], g.ids[:0] }
 
 func newPageStage(r *reading, header []string) (*pageStage, error) {
@@ -214,7 +218,7 @@ func (s *pageStage) row(ctx context.Context, row csv.Row) error {
 	s.seen[id] = true
 	if s.related && s.incoming >= 0 && string(row.Bytes(s.incoming)) == "false" && (s.gone < 0 || string(row.Bytes(s.gone)) != "true") {
 		s.sent.add(id, row.Raw(), "")
-		if s.sent.full() {
+		if s.sent.plenty() {
 			return s.relate(ctx)
 		}
 		return nil

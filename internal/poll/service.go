@@ -20,7 +20,6 @@ type Salesforce interface {
 	CreateQueryJob(ctx context.Context, q string, all bool) (salesforce.Job, error)
 	QueryJob(ctx context.Context, id string) (salesforce.Job, error)
 	QueryJobs(ctx context.Context) ([]salesforce.Job, error)
-	AbortJob(ctx context.Context, id string) error
 	DeleteJob(ctx context.Context, id string) error
 	JobResults(ctx context.Context, id, locator string, maxRecords int, read func(salesforce.Results) error) error
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -114,9 +115,14 @@ const selectObjectStatus = `
 // with the nearest names as a hint, when there is no such integration.
 func (s *Store) IntegrationStatus(ctx context.Context, project, name string) (IntegrationStatus, error) {
 	status := IntegrationStatus{}
-	var err error
-	if status.Integration, err = s.IntegrationByName(ctx, project, name); err != nil {
-		return status, err
+	// By name without the counts, which take their time with millions of comments.
+	err := s.pool.QueryRow(ctx, `
+		select i.id from integrations i join projects p on p.id = i.project_id where p.name = $1 and i.name = $2`, project, name).Scan(&status.ID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return status, s.noIntegration(ctx, project, name)
+	}
+	if err != nil {
+		return status, translate("read the status of "+project+"/"+name, err)
 	}
 	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, selectIntegrations+` where i.id = $1`, status.ID)

@@ -354,7 +354,8 @@ func (i *install) consent(ctx context.Context, link string) error {
 	return err
 }
 
-// waitFor asks a few times a second until it is told yes. It gives up when the number has
+// waitFor asks once a second until it is told yes: what is asked counts comments, and
+// must not be what is measured. It gives up when the number has
 // not moved for two minutes.
 func (i *install) waitFor(ctx context.Context, what string, ask func() (moved int64, done bool, err error)) error {
 	last, at := int64(-1), time.Now()
@@ -374,7 +375,7 @@ func (i *install) waitFor(ctx context.Context, what string, ask func() (moved in
 			return context.Cause(ctx)
 		case <-i.worker.Done():
 			return i.worker.Ended()
-		case <-time.After(250 * time.Millisecond):
+		case <-time.After(time.Second):
 		}
 	}
 }
