@@ -16,7 +16,7 @@ import (
 // Bounds of a backfill.
 const (
 	defaultBulkFrom = 10_000  // rows from which a first load or a resync goes through Bulk; docs/performance.md has what it rests on
-	partsAimed      = 8       // parts of a small load: some are read while others are made ready
+	partsAimed      = 16      // parts of a small load: some are read while others are made ready
 	fewestPartRows  = 5_000   // of a part, unless the object has fewer
 	mostPartRows    = 250_000 // of a part: a job that is too large fails as a whole
 	mostParts       = 400     // jobs count against 10,000 a day

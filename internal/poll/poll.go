@@ -45,6 +45,9 @@ func (s *Service) Poll(ctx context.Context, ref flow.BatchRef) (flow.PollResult,
 	r := &reading{service: s, target: t, object: o, plan: plan, batch: b, ref: ref, org: s.Orgs.Org(t.IntegrationID),
 		sum: sha256.New(), seen: map[string]bool{}}
 	if o.Part != nil {
+		if o.Part.API == store.PartBulk {
+			r.sum = store.Checksum(store.FormatCSV)
+		}
 		ctx = quota.WithClass(ctx, quota.Underway)
 	}
 	if lane := o.Resync; lane != nil && lane.Stream == ref.Stream {

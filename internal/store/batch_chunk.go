@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"hash"
+	"hash/crc32"
 
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/klauspost/compress/zstd"
@@ -22,6 +25,18 @@ const (
 	FormatJSON = "json" // JSON lines, as the REST API writes records
 	FormatCSV  = "csv"  // a header line and rows, as the Bulk API writes them
 )
+
+// Checksum is what a batch's checksum is made with, over the data of its chunks in order:
+// SHA-256 for JSON and, because it must keep up with a flood, CRC-32C for CSV. It finds what was
+// mixed up or cut on our side; what the disk does to it, PostgreSQL sees to.
+func Checksum(format string) hash.Hash {
+	if format == FormatCSV {
+		return crc32.New(castagnoli)
+	}
+	return sha256.New()
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Chunk is some of a batch's records as Salesforce gave them.
 type Chunk struct {

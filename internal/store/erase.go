@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"io"
@@ -281,7 +280,11 @@ func (e erasing) rewrite(ctx context.Context, stream, epoch, seq int64) error {
 			return err
 		}
 		erased := 0
-		sum := sha256.New()
+		format := FormatJSON
+		if len(chunks) > 0 {
+			format = chunks[0].format
+		}
+		sum := Checksum(format)
 		for _, c := range chunks {
 			data, ids, n, err := c.without(gone)
 			if err != nil {

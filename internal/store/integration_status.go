@@ -85,14 +85,13 @@ type LastBatch struct {
 
 const selectObjectStatus = `
 	select o.name, o.state, o.problem, o.hint, o.fault_kind, o.fault_message, o.fault_hint, o.fault_since, o.retry_at,
-	       (select count(*) from records r where r.source_id = i.source_id and r.object = o.name and r.state = 'live'),
+	       rc.live,
 	       (select coalesce(sum(b.units), 0)::bigint from batches b join streams t on t.id = b.stream_id
 	         where t.integration_id = i.id and t.object = o.name and b.state = 'applied'),
 	       coalesce(st.rows_applied, 0), nullif(st.hi_stamp, 'epoch'), coalesce(st.hi_id, ''), ` + verifiedTo + `,
 	       st.salesforce_rows, st.stored_rows, st.counted_to, st.counted_at, st.swept_at, coalesce(st.repaired, 0),
 	       (select count(*) from set_aside a where a.source_id = i.source_id and a.object = o.name),
-	       (select count(*) from records r where r.source_id = i.source_id and r.object = o.name and r.state = 'filtered'),
-	       (select count(*) from records r where r.source_id = i.source_id and r.object = o.name and r.state = 'invisible'),
+	       rc.filtered, rc.invisible,
 	       (select count(*) from rechecks c where c.integration_id = i.id and c.object = o.name),
 	       lb.seq, lb.applied_at, lb.rows, lb.created, lb.text_changed, lb.metadata_changed, lb.unchanged, lb.stale,
 	       lb.set_aside, lb.deleted, lb.filtered, lb.invisible, lb.units,
@@ -106,6 +105,10 @@ const selectObjectStatus = `
 	  join integrations i on i.id = o.integration_id
 	  left join streams st on st.integration_id = i.id and st.object = o.name and st.lane = 'live'
 	  left join streams re on re.integration_id = i.id and re.object = o.name and re.lane = 'resync' and re.finished_at is null
+	  cross join lateral (
+	       select count(*) filter (where r.state = 'live') as live, count(*) filter (where r.state = 'filtered') as filtered,
+	              count(*) filter (where r.state = 'invisible') as invisible
+	         from records r where r.source_id = i.source_id and r.object = o.name) rc
 	  left join lateral (
 	       select * from batches b where b.stream_id = st.id and b.state = 'applied' order by b.epoch desc, b.seq desc limit 1) lb on true
 	 where i.id = $1
