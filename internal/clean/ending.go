@@ -477,7 +477,7 @@ func (m *mail) named(from, to int) int {
 		if isPostscript(text) || m.rows[i].marks&markItem != 0 || text[0] == '-' && m.itemAbove(from, i) {
 			return best
 		}
-		if (isSentence(text) || len(text) > 120) && best < 0 && !(rows < 4 && m.contact(i, i+1)) {
+		if (isSentence(text) || len(text) > 120) && best < 0 && (rows >= 4 || !m.contact(i, i+1)) {
 			return -1
 		} else if best >= 0 && rows > 0 && !m.isName(trimClosing(text)) {
 			// Only a name right above goes with it.

@@ -346,7 +346,7 @@ func (m *mail) attribution(i int) int {
 		if text == "" || r.depth > 0 || r.class == quoted && r.rule != "attribution" || len(joined)+len(text) > longestAttribution {
 			return 0
 		}
-		if n > 1 && !begins && !(n == 2 && (text[0] == '<' || len(text) < 24 && verb(strings.ToLower(text)))) {
+		if n > 1 && !begins && (n != 2 || text[0] != '<' && (len(text) >= 24 || !verb(strings.ToLower(text)))) {
 			return 0
 		}
 		if joined != "" {
@@ -403,7 +403,7 @@ func isAttribution(text string, marked bool) bool {
 	end := strings.TrimRight(text, " *_\"'”»\u200e\u200f\u202c>")
 	colon := strings.HasSuffix(end, ":") || strings.HasSuffix(end, "：")
 	numbers, address := figures(text), strings.Contains(text, "@")
-	if !colon && !(marked && (numbers >= 2 || address)) && !(numbers >= 3 && address && marked) {
+	if !colon && (!marked || numbers < 2 && !address) && (numbers < 3 || !address || !marked) {
 		return false
 	}
 	lower := strings.ToLower(strings.TrimRight(end, ":： "))

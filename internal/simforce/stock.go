@@ -97,7 +97,8 @@ func (s *stock) fit(obj *Object) {
 	s.places = make([]int, len(obj.Fields))
 	made := s.maker.cells()
 	for i, f := range obj.Fields {
-		switch s.places[i] = slices.Index(made, f.Name); {
+		s.places[i] = slices.Index(made, f.Name)
+		switch { //nolint:staticcheck // the places are variables, and some are the same where an object lacks them
 		case i == placeID:
 			s.places[i] = cellID
 		case i == placeDeleted:

@@ -120,7 +120,7 @@ func bench(ctx context.Context, tools *devstack.Tools, o options, out io.Writer)
 	if err := os.RemoveAll(g.folder); err != nil { // of a run that was killed
 		return err
 	}
-	if err := os.MkdirAll(g.folder, 0o755); err != nil { //nolint:gosec // PostgreSQL's user must get through
+	if err := os.MkdirAll(g.folder, 0o755); err != nil {
 		return err
 	}
 	defer func() {
@@ -173,7 +173,7 @@ func (g *ground) prepare(ctx context.Context) error {
 // build builds programs into bin; more are arguments of `go build`.
 func (g *ground) build(ctx context.Context, more []string, packages ...string) error {
 	args := append([]string{"build", "-buildvcs=false", "-o", g.bin + string(filepath.Separator)}, more...)
-	cmd := exec.CommandContext(ctx, "go", append(args, packages...)...) //nolint:gosec // of our own
+	cmd := exec.CommandContext(ctx, "go", append(args, packages...)...)
 	cmd.Dir = g.tools.Root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the programs: %w\n%s", err, strings.TrimSpace(string(out)))
@@ -328,7 +328,7 @@ func (g *ground) sql(ctx context.Context, database string, commands ...string) (
 	for _, c := range commands {
 		args = append(args, "-c", c)
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(g.pg.Install().Bin, "psql"), args...) //nolint:gosec // of our own
+	cmd := exec.CommandContext(ctx, filepath.Join(g.pg.Install().Bin, "psql"), args...)
 	cmd.Env = env
 	var problems strings.Builder
 	cmd.Stderr = &problems

@@ -242,7 +242,7 @@ func (g *ground) jsforce(ctx context.Context, give func(string, result)) error {
 		return err
 	}
 	r, err := g.measured(ctx, func() error {
-		cmd := exec.CommandContext(ctx, "node", script, string(given)) //nolint:gosec // of our own
+		cmd := exec.CommandContext(ctx, "node", script, string(given))
 		cmd.Env = append(bareEnvironment(), "NODE_PATH="+modules)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -274,7 +274,7 @@ func (g *ground) installJsforce(ctx context.Context) (string, error) {
 	if _, err := os.Stat(filepath.Join(modules, "jsforce", "package.json")); err == nil {
 		return modules, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // public packages
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", err
 	}
 	fresh, err := os.MkdirTemp(filepath.Dir(dir), "installing-")
@@ -332,7 +332,7 @@ func (g *ground) curl(ctx context.Context, give func(string, result)) error {
 	var written string
 	for _, key := range []string{"curl", "curl-again"} {
 		r, err := g.measured(ctx, func() error {
-			cmd := exec.CommandContext(ctx, "sh", filepath.Join(folder, "chain.sh"), b.base, filepath.Join(folder, "auth"), folder, filepath.Join(folder, "query.json")) //nolint:gosec // of our own
+			cmd := exec.CommandContext(ctx, "sh", filepath.Join(folder, "chain.sh"), b.base, filepath.Join(folder, "auth"), folder, filepath.Join(folder, "query.json"))
 			cmd.Env = env
 			if out, err := cmd.CombinedOutput(); err != nil {
 				return fmt.Errorf("curl chain: %w\n%s", err, out)

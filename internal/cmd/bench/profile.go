@@ -73,7 +73,7 @@ func (g *ground) buildProfiled(ctx context.Context) error {
 	if g.profile, err = filepath.Abs(g.profile); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(g.profile, 0o755); err != nil { //nolint:gosec // no secret
+	if err := os.MkdirAll(g.profile, 0o755); err != nil {
 		return err
 	}
 	args, err := g.overlay("profiled", map[string]string{"worker/bench_profile.go": profiler})
@@ -109,7 +109,7 @@ func (i *install) profiling(ctx context.Context, begin bool) error {
 	}
 	fmt.Fprintf(i.out, "\nStatements of the first load (calls, seconds):\n%s\n", statements)
 	for _, order := range []string{"-flat", "-cum"} {
-		out, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", order, "-nodecount=45", i.profileFile()).CombinedOutput() //nolint:gosec // of our own
+		out, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", order, "-nodecount=45", i.profileFile()).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("go tool pprof: %w\n%s", err, out)
 		}
