@@ -43,7 +43,8 @@ func addQueues(process *app.App, temporal client.Client, doing *activities.Activ
 		// CPU and database bound: more at once would only wait for each other.
 		queue(flow.QueueLoad, worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: 8},
 			func(w worker.Worker) { doing.RegisterLoad(w) }),
-		queue(flow.QueueBackfill, worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: 6},
+		// Apart from live work, which would else stand behind a load of millions.
+		queue(flow.QueueBackfill, worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: pageSlots()},
 			func(w worker.Worker) { doing.RegisterBackfill(w) }),
 	}
 	process.Add(app.Step{

@@ -18,16 +18,14 @@ import (
 	"salesforcesync/internal/transform"
 )
 
-// maxConns of the pool: the load queue's slots, the waiting watches that look at
-// their row at the same moment, and the listener.
-const maxConns = 24
-
-// maxPolls is how many batches are read at once: some 30 MB each.
-const maxPolls = 8
+// maxConns of the pool: the slots of the load queue and of backfills, the waiting watches
+// that look at their row at the same moment, and the listener.
+const maxConns = 32
 
 // run builds the worker in the order in which its parts depend on each other, and
 // runs it until ctx ends.
 func run(ctx context.Context) error {
+	boundMemory()
 	cfg, err := config.Load(config.Worker)
 	if err != nil {
 		return err
@@ -82,7 +80,7 @@ func run(ctx context.Context) error {
 		Store:   db,
 		Poll:    &poll.Service{Store: db, Orgs: orgs{auth}, Listener: listener, Grants: grants{auth, log}, Quota: governor},
 		Batches: transform.Batches{Store: db},
-		Polls:   make(chan struct{}, maxPolls),
+		Polls:   make(chan struct{}, livePolls()),
 	})
 	process.Monitor(cfg.MetricsAddr)
 	return process.Run(ctx)

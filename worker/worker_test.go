@@ -325,7 +325,14 @@ func TestServesHealthAndStopsDuringAWatch(t *testing.T) {
 // salesforce runs a simulator with a few mails and lets the worker call it.
 func (b *bench) salesforce(mails int) (*simforce.Server, string) {
 	b.t.Helper()
-	sim, err := simforce.New(simforce.Options{ConsumerSecret: "hunter2hunter2", Generate: mails})
+	return b.salesforceWith(simforce.Options{Generate: mails})
+}
+
+// salesforceWith is salesforce with whatever the options say.
+func (b *bench) salesforceWith(o simforce.Options) (*simforce.Server, string) {
+	b.t.Helper()
+	o.ConsumerSecret = "hunter2hunter2"
+	sim, err := simforce.New(o)
 	require.NoError(b.t, err)
 	server := httptest.NewServer(sim)
 	b.t.Cleanup(server.Close)

@@ -124,6 +124,7 @@ func (b *backfill) absorb(ctx workflow.Context) error {
 			b.enter(ctx, flow.StatePaused, "paused by an operator", "resume it with the signal resume, or with `starter backfill`", time.Time{})
 		} else {
 			b.retryNow()
+			b.show(ctx)
 		}
 		if written {
 			continue
@@ -213,8 +214,8 @@ func (b *backfill) stepFor(ctx workflow.Context) time.Duration {
 	if b.out > 0 {
 		wait = stepBusy
 	}
-	if b.trouble.kind != "" {
-		wait = breath // what it shows is over when it goes well
+	if b.trouble.kind != "" || b.parked {
+		wait = breath // what is shown is over when it goes well
 	}
 	now := workflow.Now(ctx)
 	for _, stream := range workflow.DeterministicKeys(b.parts) {

@@ -298,6 +298,7 @@ func (s *BackfillSuite) TestParksUntilPostgreSQLSaysOtherwise() {
 		}
 		s.at(10*time.Minute+time.Second, func() {
 			status := s.status()
+			s.Equal(time.Second, s.lastStep().Wait, "what is shown is soon told to be over")
 			s.Equal(outcome, status.State)
 			s.Equal("because", status.Reason)
 			s.Equal("connect", status.Hint)
@@ -329,6 +330,7 @@ func (s *BackfillSuite) TestPauseStopsAfterThePageUnderWayAndResumeGoesOn() {
 		s.Len(s.do.order, polled)
 		s.env.SignalWorkflow(flow.SignalResume, nil)
 	})
+	s.at(5*time.Hour+time.Millisecond, func() { s.Equal(flow.StateSyncing, s.status().State, "at once") })
 	s.at(5*time.Hour+5*time.Second, func() {
 		s.Equal(flow.StateSyncing, s.status().State)
 		s.Equal(2, s.status().Reading)
