@@ -47,6 +47,7 @@ const (
 type ground struct {
 	options
 	tools   *devstack.Tools
+	server  string // the temporal program; "" = what tools find
 	out     io.Writer
 	begun   time.Time
 	folder  string // of everything that is thrown away
@@ -102,9 +103,9 @@ func rowKeys() []string {
 	return keys
 }
 
-// bench does it all.
-func bench(ctx context.Context, tools *devstack.Tools, o options, out io.Writer) (err error) {
-	g := &ground{options: o, tools: tools, out: out, begun: time.Now(), meter: &meter{pids: map[string]int{}}}
+// bench does it all. temporal is that program; "" = what tools find.
+func bench(ctx context.Context, tools *devstack.Tools, temporal string, o options, out io.Writer) (err error) {
+	g := &ground{options: o, tools: tools, server: temporal, out: out, begun: time.Now(), meter: &meter{pids: map[string]int{}}}
 	tools.Say = g.say
 	if g.folder = o.dir; g.folder == "" {
 		g.folder = tools.Dev("bench")
@@ -112,7 +113,7 @@ func bench(ctx context.Context, tools *devstack.Tools, o options, out io.Writer)
 	if g.folder, err = filepath.Abs(g.folder); err != nil {
 		return err
 	}
-	lock, err := devstack.TryLock(tools.Dev("bench.lock"))
+	lock, err := devstack.TryLock(g.folder + ".lock")
 	if err != nil {
 		return err
 	}

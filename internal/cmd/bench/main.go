@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	tools, err := devstack.Here()
 	if err == nil {
-		err = bench(ctx, tools, o, stdout)
+		err = bench(ctx, tools, "", o, stdout)
 	}
 	if err == nil {
 		return 0

@@ -68,11 +68,14 @@ func (g *ground) install(ctx context.Context) (*install, error) {
 	if _, err := g.sql(ctx, "", "create database "+i.name); err != nil {
 		return i, err
 	}
-	bin, err := g.tools.Temporal(ctx)
-	if err != nil {
-		return i, err
+	if g.server == "" {
+		var err error
+		if g.server, err = g.tools.Temporal(ctx); err != nil {
+			return i, err
+		}
 	}
-	if i.temporal, err = devstack.StartTemporal(ctx, devstack.TemporalOptions{Bin: bin}); err != nil {
+	var err error
+	if i.temporal, err = devstack.StartTemporal(ctx, devstack.TemporalOptions{Bin: g.server}); err != nil {
 		return i, err
 	}
 	key := make([]byte, 32)
