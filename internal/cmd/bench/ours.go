@@ -357,18 +357,26 @@ func (i *install) consent(ctx context.Context, link string) error {
 	return err
 }
 
-// waitFor asks once a second until it is told yes: what is asked counts comments, and
-// must not be what is measured. It gives up when the number has
-// not moved for two minutes.
+// waitFor asks until it is told yes: four times a second when that is near, seldom before,
+// because every answer of the API counts rows in the database that is being measured. It
+// gives up when the number has not moved for two minutes.
 func (i *install) waitFor(ctx context.Context, what string, ask func() (moved int64, done bool, err error)) error {
-	last, at := int64(-1), time.Now()
+	begun, first, last, at := time.Now(), int64(-1), int64(-1), time.Now()
 	for {
 		n, done, err := ask()
 		if err == nil && done {
 			return nil
 		}
+		if err == nil && first < 0 {
+			first = n
+		}
 		if n != last {
 			last, at = n, time.Now()
+		}
+		pause := shortPause
+		if rate := float64(n-first) / time.Since(begun).Seconds(); rate > 0 {
+			rest := time.Duration(float64(int64(i.total)-n) / rate * float64(time.Second))
+			pause = min(max(rest/4, shortPause), longPause)
 		}
 		if time.Since(at) > 2*time.Minute {
 			return errors.Join(fmt.Errorf("wait for %s: nothing has moved for two minutes, at %d", what, n), err)
@@ -378,10 +386,16 @@ func (i *install) waitFor(ctx context.Context, what string, ask func() (moved in
 			return context.Cause(ctx)
 		case <-i.worker.Done():
 			return i.worker.Ended()
-		case <-time.After(time.Second):
+		case <-time.After(pause):
 		}
 	}
 }
+
+// Bounds of the pause between two questions.
+const (
+	shortPause = 250 * time.Millisecond
+	longPause  = 4 * time.Second
+)
 
 // progress is what the API says of the integration.
 type progress struct {
