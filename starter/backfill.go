@@ -88,15 +88,18 @@ type loadEstimate struct {
 
 // What an estimate goes by.
 const (
-	pageBytes    = 24 << 20 // of a result's page, which one request gets
-	rowsPerPart  = 250_000
-	callsPerPart = 10 // to count, to ask for a job, look at it and remove it
+	pageBytes    = 32 << 20 // of a result's page, which one request gets
+	partsAimed   = 16
+	fewestRows   = 5_000 // of a part, and most
+	mostRows     = 250_000
+	callsPerPart = 6 // to count, to ask for a job, look at it and remove it
 )
 
 func estimate(object string, size store.LoadSize) loadEstimate {
 	e := loadEstimate{Object: object, Rows: size.Rows, Bytes: size.Bytes}
 	if size.Rows > 0 && size.Bytes > 0 {
-		e.Calls = (size.Bytes+pageBytes-1)/pageBytes + callsPerPart*((size.Rows+rowsPerPart-1)/rowsPerPart)
+		part := min(max(size.Rows/partsAimed, fewestRows), mostRows)
+		e.Calls = (size.Bytes+pageBytes-1)/pageBytes + callsPerPart*((size.Rows+part-1)/part)
 	}
 	return e
 }

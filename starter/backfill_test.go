@@ -64,7 +64,7 @@ func TestBackfillAsksForAll(t *testing.T) {
 
 	r := b.run("backfill", name, "--object", "case", "--from", "2026-01-01T00:00:00Z").good()
 	require.Contains(t, r.talk, name+" reads again in bulk, beside live sync: Case\nit costs no AI units where no text has changed")
-	require.Contains(t, r.talk, "Case: at most 300,000 records, 2,288 MB; roughly 116 API requests")
+	require.Contains(t, r.talk, "Case: at most 300,000 records, 2,288 MB; roughly 168 API requests")
 	require.Contains(t, r.talk, "next: starter status "+name+" --watch")
 	f := b.backfills(name)["Case"]
 	require.Equal(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), f.From.UTC())

@@ -54,7 +54,7 @@ type Service struct {
 	// cost of a batch's three activities no longer counts.
 	BatchBytes int64
 	// BulkFrom is from how many rows on a first load or a resync goes through Bulk; default
-	// 10,000, and a negative one is never. PartRows is how many rows a part of a backfill has, default an eighth of all within bounds;
+	// 10,000, and a negative one is never. PartRows is how many rows a part of a backfill has, default a sixteenth of all within bounds;
 	// PagesAtOnce how many pages of one backfill are under way, default one more than there are processors.
 	BulkFrom    int64
 	PartRows    int64

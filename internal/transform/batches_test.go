@@ -1,7 +1,6 @@
 package transform_test
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"testing"
 	"time"
@@ -51,7 +50,10 @@ func sealedChunks(t testing.TB, checksum []byte, chunks ...store.Chunk) (*store.
 	ref := flow.BatchRef{Stream: o.Stream, Epoch: o.Epoch, Seq: 1, Object: o.Name}
 	b, err := db.BeginBatch(t.Context(), ref)
 	require.NoError(t, err)
-	sum := sha256.New()
+	sum := store.Checksum(store.FormatJSON)
+	if len(chunks) > 0 {
+		sum = store.Checksum(chunks[0].Format)
+	}
 	seal := store.Seal{Chunks: len(chunks), ServerTime: time.Date(2026, 3, 1, 13, 0, 0, 0, time.UTC)}
 	for i, c := range chunks {
 		c.Number = i
