@@ -175,16 +175,17 @@ func (do *loading) apply(ref flow.BatchRef) flow.UpsertResult {
 
 // slow makes an activity take some time.
 func (s *BackfillSuite) slow(name string, d time.Duration) {
+	do := s.do // one that a cancelled workflow does not wait for may outlive its test
 	switch name {
 	case flow.Poll.Name:
 		s.env.OnActivity(name, mock.Anything, mock.Anything).Return(func(_ context.Context, ref flow.BatchRef) (flow.PollResult, error) {
-			s.do.mu.Lock()
-			s.do.order = append(s.do.order, ref)
-			s.do.mu.Unlock()
+			do.mu.Lock()
+			do.order = append(do.order, ref)
+			do.mu.Unlock()
 			return flow.PollResult{Rows: 4000, Sealed: true}, nil
 		}).After(d)
 	case flow.BackfillStep.Name:
-		s.env.OnActivity(name, mock.Anything, mock.Anything).Return(s.do.look).After(d)
+		s.env.OnActivity(name, mock.Anything, mock.Anything).Return(do.look).After(d)
 	}
 }
 
@@ -673,22 +674,22 @@ func (s *BackfillSuite) TestInputWithoutNamesIsRefused() {
 // after it goes on from there.
 func (s *BackfillSuite) TestDrainsBeforeContinueAsNew() {
 	s.begin(&loading{pages: map[int64]int64{11: 9, 12: 9}, atOnce: 2})
-	polls := 0
+	var polls atomic.Int64
 	s.env.OnActivity(flow.Poll.Name, mock.Anything, mock.Anything).Return(func(_ context.Context, ref flow.BatchRef) (flow.PollResult, error) {
 		s.do.mu.Lock()
 		defer s.do.mu.Unlock()
 		s.do.order = append(s.do.order, ref)
 		return flow.PollResult{Rows: 4000, Sealed: true}, nil
-	}).AfterFn(func() time.Duration { polls++; return time.Duration(10+polls) * time.Second })
-	ending := false
+	}).AfterFn(func() time.Duration { return time.Duration(10+polls.Add(1)) * time.Second })
+	var ending atomic.Bool
 	s.do.upsert = func(ref flow.BatchRef) (flow.UpsertResult, error) {
 		switch {
-		case ending: // the last page that is out
+		case ending.Load(): // the last page that is out
 			// Signals that arrive with the very task that would end the run.
 			s.env.SignalWorkflowSkippingWorkflowTask(flow.SignalPause, nil)
 			s.env.SignalWorkflowSkippingWorkflowTask(flow.SignalResume, nil)
 		case ref.Seq == 2:
-			ending = true
+			ending.Store(true)
 			s.env.SetContinueAsNewSuggested(true)
 		}
 		return s.do.apply(ref), nil
