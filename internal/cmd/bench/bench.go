@@ -134,7 +134,7 @@ func bench(ctx context.Context, tools *devstack.Tools, temporal string, o option
 	if err := g.prepare(ctx); err != nil {
 		return err
 	}
-	if o.crossing {
+	if len(o.crossing) > 0 {
 		return g.crossing(ctx)
 	}
 	return g.table(ctx)
@@ -162,7 +162,7 @@ func (g *ground) prepare(ctx context.Context) error {
 	if err := g.startPostgres(ctx); err != nil {
 		return err
 	}
-	if g.options.crossing {
+	if len(g.options.crossing) > 0 {
 		return nil // sizes of its own
 	}
 	if err := g.startSimulator(ctx, g.rows); err != nil {

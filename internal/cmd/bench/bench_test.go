@@ -22,9 +22,13 @@ func TestFlags(t *testing.T) {
 	o, err := parse([]string{"-rows", "20", "-runs", "1", "-only", "ours,curl", "-live"}, io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, options{rows: 20, runs: 1, only: []string{"ours", "curl"}, live: true}, o)
+	o, err = parse([]string{"-crossing", "1000,5000"}, io.Discard)
+	require.NoError(t, err)
+	require.Equal(t, []int{1000, 5000}, o.crossing)
 	for want, args := range map[string][]string{
 		"-only curly: there is no such row: there are ours, drain": {"-only", "curly"},
 		"unexpected argument \"now\"":                              {"now"},
+		"these are no numbers of mails":                            {"-crossing", "1000,many"},
 		"-rows and -runs must be positive":                         {"-rows", "0"},
 		"flag provided but not defined":                            {"-row", "1"},
 	} {

@@ -9,12 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 )
-
-// crossingSizes are how many mails the loads have that are done both ways.
-var crossingSizes = []int{1_000, 5_000, 20_000, 50_000, 100_000}
 
 // place is how far away Salesforce is.
 type place struct {
@@ -59,7 +57,7 @@ func (g *ground) crossing(ctx context.Context) error {
 	}
 	head := []string{"mails", "Salesforce is", "by", "s", "requests", "of these"}
 	var lines [][]string
-	for _, n := range crossingSizes {
+	for _, n := range g.options.crossing {
 		for _, at := range places {
 			if err := g.startSimulator(ctx, n); err != nil {
 				return err
@@ -82,7 +80,7 @@ func (g *ground) crossing(ctx context.Context) error {
 			}
 		}
 	}
-	fmt.Fprintln(g.out)
+	fmt.Fprintf(g.out, "\nFirst loads; %d processors, everything on this machine; requests from the consent on.\n\n", runtime.NumCPU())
 	printTable(g.out, head, lines)
 	return nil
 }

@@ -24,6 +24,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -38,7 +39,7 @@ servers of its own on this machine, and prints a table. It takes some minutes, a
   make bench
   make bench ARGS='-rows 20000 -runs 1'
   make bench ARGS='-only ours,curl -live'
-  make bench ARGS='-crossing'
+  make bench ARGS='-crossing 1000,5000,20000,50000,100000'
 
 Flags:
 `
@@ -48,7 +49,7 @@ type options struct {
 	rows, runs int
 	only       []string
 	live       bool
-	crossing   bool
+	crossing   []int
 	profile    string // folder; "" = no profile
 	dir        string // folder of everything that is thrown away
 }
@@ -86,14 +87,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
-	var only string
+	var only, crossing string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.rows, "rows", 300_000, "how many `mails` of about 8 KB")
 	flags.IntVar(&o.runs, "runs", 3, "how many `times`; the table has medians")
 	flags.StringVar(&only, "only", "", "`rows` of the table to do, comma-separated: "+strings.Join(rowKeys(), ", "))
 	flags.BoolVar(&o.live, "live", false, "write mail during our first load, and measure when it can be read")
-	flags.BoolVar(&o.crossing, "crossing", false, "instead: first loads of 1,000 to 100,000 mails, over REST and in bulk")
+	flags.StringVar(&crossing, "crossing", "", "instead: first loads of so many `mails`, over REST and in bulk, such as 1000,5000,20000")
 	flags.StringVar(&o.profile, "profile", "", "`folder` for a CPU profile of the worker and the statements of the database; costs a few percent")
 	flags.StringVar(&o.dir, "dir", "", "`folder` for everything that is thrown away (default .dev/bench)")
 	flags.Usage = func() {
@@ -109,6 +110,15 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	for _, key := range o.only {
 		if !slices.Contains(rowKeys(), key) {
 			return o, fmt.Errorf("-only %s: there is no such row: there are %s", key, strings.Join(rowKeys(), ", "))
+		}
+	}
+	if crossing != "" {
+		for text := range strings.SplitSeq(crossing, ",") {
+			n, err := strconv.Atoi(text)
+			if err != nil || n < 1 {
+				return o, fmt.Errorf("-crossing %s: these are no numbers of mails", crossing)
+			}
+			o.crossing = append(o.crossing, n)
 		}
 	}
 	switch {
