@@ -102,8 +102,10 @@ func (i *install) profiling(ctx context.Context, begin bool) error {
 	}
 	time.Sleep(time.Second) // until the profile is written
 	statements, err := i.sql(ctx, i.name, `
-		select format('| %s | %s | %s |', calls, round((total_exec_time / 1000)::numeric, 1), left(regexp_replace(query, '\s+', ' ', 'g'), 110))
-		  from pg_stat_statements where total_exec_time > 200 order by total_exec_time desc limit 14`)
+		-- Statements on a session's temporary tables are others in every session.
+		select format('| %s | %s | %s |', sum(calls), round((sum(total_exec_time) / 1000)::numeric, 1), left(regexp_replace(min(query), '\s+', ' ', 'g'), 110))
+		  from pg_stat_statements group by left(regexp_replace(query, '\s+', ' ', 'g'), 110)
+		having sum(total_exec_time) > 200 order by sum(total_exec_time) desc limit 16`)
 	if err != nil {
 		return err
 	}
