@@ -12,15 +12,15 @@ import (
 // to do. What is below says how much that is; the rest of what it holds are a few buffers
 // per connection.
 
-// softMemory is where the collector begins to work harder. It is above what the stages
-// hold together, so that it costs nothing on a normal day, and below what a small container
-// has. GOMEMLIMIT outranks it.
+// softMemory is where the collector begins to work harder, before the process grows. What
+// the stages hold together is less, so on a normal day it costs nothing; with what the
+// runtime does not count the process stays below 150 MiB. GOMEMLIMIT outranks it.
 const softMemory = 112 << 20
 
-// cachedWorkflows is how many workflows are kept in memory between their tasks. Each takes
-// some 50 KB; one that was dropped is replayed, which an integration that is looked at every
+// cachedWorkflows is how many workflows are kept in memory between their tasks. One takes
+// about 70 KB; one that was dropped is replayed, which an integration that has a task every
 // ten minutes hardly notices.
-const cachedWorkflows = 500
+const cachedWorkflows = 256
 
 func boundMemory() {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // nobody has set another

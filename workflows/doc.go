@@ -3,7 +3,13 @@
 //
 //	timer → Watch → for each object with news: Poll → Transform → Upsert → timer
 //
-// The workflow decides what happens next and waits; it does nothing itself. Waiting
+// and the Backfill workflow: one per large load, beside it, for as long as the load takes.
+//
+//	BackfillStep → for each part with a page that can be read: Poll → Transform → Upsert → its next page
+//	     ▲   at the same time, one at a time                                                    │
+//	     └──────────────────────────── a part came to its end, or failed ───────────────────────┘
+//
+// A workflow decides what happens next and waits; it does nothing itself. Waiting
 // for an administrator, a quota or a broken network is its business, because a
 // workflow waits for nothing and visibly; activities retry only what passes in
 // seconds. What is true is in PostgreSQL: the workflow holds counts and times.
