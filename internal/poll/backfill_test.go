@@ -388,3 +388,18 @@ func TestBackfillIsClaimedAgain(t *testing.T) {
 	require.Equal(t, list[0].Parts, list[0].Done)
 	require.Equal(t, slices.Sorted(maps.Keys(map[string]bool{"EmailMessage": true})), []string{list[0].Object})
 }
+
+// A backfill of a stretch that was asked for before anything was read must not pass for the
+// first load.
+func TestFirstLoadIsOfEverything(t *testing.T) {
+	t.Parallel()
+	b := flooded(t, simforce.Options{Generate: 120, Seed: 14}, mailObject)
+	require.NoError(t, b.db.RequestBackfill(t.Context(), b.id, "EmailMessage", b.clock.now().Add(-time.Hour), time.Time{}, "too early"))
+	b.sync()
+	counts, outcome := b.flood("EmailMessage", nil)
+	require.Equal(t, flow.OutcomeDone, outcome)
+	require.EqualValues(t, 120, counts.Created)
+	b.settle()
+	b.same()
+	require.Zero(t, b.jobs())
+}

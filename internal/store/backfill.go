@@ -174,12 +174,17 @@ func (s *Store) BeginFirstLoad(ctx context.Context, ref flow.BatchRef, integrati
 		if err := lockStream(ctx, tx, ref, &applied); err != nil {
 			return err
 		}
+		// One that somebody asked for before is of a stretch, perhaps, and began before the live lane.
+		if _, err := tx.Exec(ctx, `
+			update backfills set state = 'cancelled', finished_at = now()
+			where integration_id = $1 and object = $2 and state = 'open' and not first`, integrationID, ref.Object); err != nil {
+			return err
+		}
 		if _, err := requestBackfill(ctx, tx, integrationID, ref.Object, true, time.Time{}, time.Time{}, "first load"); err != nil {
 			return err
 		}
 		if err := tx.QueryRow(ctx, `
-			update backfills f set first = true, rows_expected = coalesce(rows_expected, nullif($3, 0)),
-				begun = coalesce(begun, least($4, (select min(p.server_time) from backfill_parts p where p.backfill_id = f.id)))
+			update backfills set rows_expected = coalesce(rows_expected, nullif($3, 0)), begun = coalesce(begun, $4)
 			where integration_id = $1 and object = $2 and state = 'open' returning begun`, integrationID, ref.Object, expected, at).Scan(&begun); err != nil {
 			return err
 		}
