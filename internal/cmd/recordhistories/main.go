@@ -1,4 +1,4 @@
-// Command recordhistories runs the Integration workflow through a set of scenarios
+// Command recordhistories runs the workflows through a set of scenarios
 // on a real Temporal development server, with stand-ins for the activities, and
 // writes the histories as JSON. The replay test of package workflows replays them in
 // every build: a change that breaks a running integration fails there.
@@ -85,7 +85,7 @@ func record(ctx context.Context, s scenario, path string) error {
 	defer c.Close()
 
 	play := &play{script: s}
-	for _, queue := range []string{flow.QueueIntegrations, flow.QueuePoll, flow.QueueLoad} {
+	for _, queue := range []string{flow.QueueIntegrations, flow.QueuePoll, flow.QueueLoad, flow.QueueBackfill} {
 		w := worker.New(c, queue, worker.Options{})
 		workflows.Register(w)
 		play.register(w)
@@ -94,9 +94,13 @@ func record(ctx context.Context, s scenario, path string) error {
 		}
 		defer w.Stop()
 	}
-	params := flow.IntegrationParams{Project: "support", Integration: "salesforce-prod"}
-	id := flow.WorkflowID(params.Project, params.Integration)
-	started, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: flow.QueueIntegrations}, flow.WorkflowIntegration, params)
+	id, kind := flow.WorkflowID("support", "salesforce-prod"), flow.WorkflowIntegration
+	var params any = flow.IntegrationParams{Project: "support", Integration: "salesforce-prod"}
+	if s.watch == nil {
+		id, kind = flow.BackfillID("support", "salesforce-prod", "EmailMessage"), flow.WorkflowBackfill
+		params = flow.BackfillParams{Project: "support", Integration: "salesforce-prod", Object: "EmailMessage"}
+	}
+	started, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: flow.QueueIntegrations}, kind, params)
 	if err != nil {
 		return err
 	}
@@ -104,7 +108,12 @@ func record(ctx context.Context, s scenario, path string) error {
 		if err := play.await(ctx, step.after); err != nil {
 			return err
 		}
-		if err := c.SignalWorkflow(ctx, id, "", step.signal, nil); err != nil {
+		if step.signal == "" {
+			err = c.CancelWorkflow(ctx, id, "")
+		} else {
+			err = c.SignalWorkflow(ctx, id, "", step.signal, nil)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,10 +14,12 @@ import (
 	"salesforcesync/internal/flow"
 )
 
-// scenario is a story that integrations live through. watch answers the nth Watch.
+// scenario is a story that integrations live through, or backfills: those have no watch.
+// watch answers the nth Watch, step the nth BackfillStep.
 type scenario struct {
 	name     string
 	watch    func(n int) (flow.WatchResult, error)
+	step     func(n int) (flow.BackfillStepResult, error)
 	check    func(n int) flow.CheckResult
 	poll     func(n int) (flow.PollResult, error)
 	upsert   func(n int, ref flow.BatchRef) (flow.UpsertResult, error)
@@ -24,7 +28,8 @@ type scenario struct {
 	fails    bool     // the workflow ends in failure
 }
 
-// cue sends a signal when an activity was called so often.
+// cue sends a signal when an activity was called so often; without one it cancels the
+// workflow.
 type cue struct {
 	after  string // "Watch 2"
 	signal string
@@ -154,12 +159,97 @@ var scenarios = []scenario{
 		settings: []string{"limit.historyCount.suggestContinueAsNew=60"},
 	},
 	{
+		name: "starts-a-backfill",
+		watch: sequence(func() (flow.WatchResult, error) {
+			r, err := news("EmailMessage")
+			r.Backfills = []string{"EmailMessage", "Case"}
+			return r, err
+		}, say(flow.OutcomeQuiet), say(flow.OutcomeQuiet)),
+		step: steps(flow.OutcomeDone),
+	},
+	{
+		name:   "backfill-of-two-parts",
+		step:   steps("1 2", "", flow.OutcomeDone),
+		upsert: threePages,
+	},
+	{
+		name:    "backfill-paused-and-resumed",
+		step:    steps("1", flow.OutcomePaused, "1", flow.OutcomeDone),
+		signals: []cue{{"BackfillStep 1", flow.SignalPause}, {"BackfillStep 2", flow.SignalResume}},
+	},
+	{
+		name: "backfill-part-fails",
+		step: steps("1 2", "", "", "1", flow.OutcomeDone),
+		poll: func(n int) (flow.PollResult, error) {
+			if n == 1 {
+				return flow.PollResult{}, failure("Transient", true, 0)
+			}
+			return flow.PollResult{Rows: 1, Sealed: true}, nil
+		},
+	},
+	{
+		name: "backfill-step-fails",
+		step: func(n int) (flow.BackfillStepResult, error) {
+			if n <= 2 {
+				return flow.BackfillStepResult{}, failure("Quota", true, time.Second)
+			}
+			return steps("1", flow.OutcomeDone)(n - 2)
+		},
+	},
+	{
+		name:    "backfill-cancelled-by-signal",
+		step:    steps("1", "", flow.OutcomeCancelled),
+		signals: []cue{{"Poll 1", flow.SignalCancel}},
+	},
+	{
+		name:    "backfill-cancelled",
+		step:    steps("1", "", "", "", "", "", flow.OutcomeCancelled),
+		signals: []cue{{"BackfillStep 3", ""}},
+		fails:   true,
+	},
+	{
+		name: "backfill-continue-as-new",
+		step: steps("1 2", "", "", "", "1 2", "", flow.OutcomeDone),
+		upsert: func(_ int, ref flow.BatchRef) (flow.UpsertResult, error) {
+			next := ref
+			next.Seq++
+			return flow.UpsertResult{Counts: flow.Counts{Rows: 2, Created: 2, Units: 2}, More: true, Next: next}, nil
+		},
+		signals:  []cue{{"Upsert 3", flow.SignalResume}},
+		settings: []string{"limit.historyCount.suggestContinueAsNew=80"},
+	},
+	{
 		name: "never-applied",
 		watch: func(int) (flow.WatchResult, error) {
 			return flow.WatchResult{Outcome: flow.OutcomeDeleted, Reason: "there is no integration support/salesforce-prod"}, nil
 		},
 		fails: true,
 	},
+}
+
+// steps answers with each in turn, and then with the last: the streams whose next page
+// can be read, or an outcome.
+func steps(answers ...string) func(int) (flow.BackfillStepResult, error) {
+	return func(n int) (flow.BackfillStepResult, error) {
+		r := flow.BackfillStepResult{Outcome: flow.OutcomeOpen, Parts: 2, Expected: 1000, Planned: true}
+		answer := answers[min(n, len(answers))-1]
+		for _, stream := range strings.Fields(answer) {
+			id, err := strconv.ParseInt(stream, 10, 64)
+			if err != nil {
+				return flow.BackfillStepResult{Outcome: answer, Reason: answer}, nil
+			}
+			r.Ready = append(r.Ready, flow.BatchRef{Stream: id, Epoch: 1, Seq: int64(n), Object: "EmailMessage", Part: int(id)})
+		}
+		time.Sleep(interval) // as the real one waits for something to be ready
+		return r, nil
+	}
+}
+
+// threePages of a part are there, whichever is asked for first.
+func threePages(n int, ref flow.BatchRef) (flow.UpsertResult, error) {
+	next := ref
+	next.Seq++
+	return flow.UpsertResult{Counts: flow.Counts{Rows: 2, Created: 2, Units: 2}, More: n <= 4, Next: next}, nil
 }
 
 // play stands in for the activities and counts their calls.
@@ -212,6 +302,9 @@ func (p *play) await(ctx context.Context, call string) error {
 func (p *play) register(w worker.Worker) {
 	flow.Watch.Bind(w, func(context.Context, flow.WatchParams) (flow.WatchResult, error) {
 		return p.script.watch(p.called("Watch"))
+	})
+	flow.BackfillStep.Bind(w, func(context.Context, flow.BackfillStepParams) (flow.BackfillStepResult, error) {
+		return p.script.step(p.called("BackfillStep"))
 	})
 	flow.Check.Bind(w, func(context.Context, flow.CheckParams) (flow.CheckResult, error) {
 		n := p.called("Check")
