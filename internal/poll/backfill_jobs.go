@@ -247,7 +247,7 @@ func (r *reading) flood(ctx context.Context) (bool, error) {
 		}
 	}
 	begun, err := r.service.Store.BeginFirstLoad(ctx, r.ref, r.target.IntegrationID, r.seal.ServerTime, max(n, 0))
-	r.seal.To = store.Position{Stamp: begun.Add(-tail)}
+	r.seal.To = store.Position{Stamp: begun.Add(-tail).Truncate(time.Second)} // stamps have whole seconds
 	return true, err
 }
 
