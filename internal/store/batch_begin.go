@@ -16,6 +16,7 @@ type Batch struct {
 	flow.BatchRef
 	IntegrationID string
 	SourceID      string
+	Lane          string // live, backfill, resync, sweep
 	State         string // reading, sealed, transformed, applied
 	Attempt       int    // whose chunks count
 	Chunks        int
@@ -136,13 +137,13 @@ func readBatch(ctx context.Context, q querier, ref flow.BatchRef) (*Batch, error
 	b := &Batch{BatchRef: ref}
 	c := &b.Counts
 	err := q.QueryRow(ctx, `
-		select st.integration_id, i.source_id, st.object, b.state, b.attempt, b.chunks, b.rows, b.bytes, b.more, b.read_begin, b.checksum,
+		select st.integration_id, i.source_id, st.object, st.lane, b.state, b.attempt, b.chunks, b.rows, b.bytes, b.more, b.read_begin, b.checksum,
 		       b.created, b.text_changed, b.metadata_changed, b.unchanged, b.stale, b.set_aside, b.deleted,
 		       b.filtered, b.invisible, b.units, b.skipped
 		from batches b join streams st on st.id = b.stream_id join integrations i on i.id = st.integration_id
 		where (b.stream_id, b.epoch, b.seq) = ($1, $2, $3)`,
 		ref.Stream, ref.Epoch, ref.Seq).Scan(
-		&b.IntegrationID, &b.SourceID, &b.Object, &b.State, &b.Attempt, &b.Chunks, &b.Rows, &b.Bytes, &b.More, &b.ReadBegin, &b.Checksum,
+		&b.IntegrationID, &b.SourceID, &b.Object, &b.Lane, &b.State, &b.Attempt, &b.Chunks, &b.Rows, &b.Bytes, &b.More, &b.ReadBegin, &b.Checksum,
 		&c.Created, &c.TextChanged, &c.MetadataChanged, &c.Unchanged, &c.Stale, &c.SetAside, &c.Deleted,
 		&c.Filtered, &c.Invisible, &c.Units, &b.Skipped)
 	c.Rows = b.Rows

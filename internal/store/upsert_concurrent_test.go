@@ -119,8 +119,8 @@ func TestUpsertWhileTheRowsAreStagedAgain(t *testing.T) {
 	l.sound()
 }
 
-// Two lanes of one object meet at a record that neither knows.
-func TestTwoLanesMeetAtANewRecord(t *testing.T) {
+// Two lanes of one object meet at a record that neither knows, or at one that both know.
+func TestTwoLanesMeetAtARecord(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		older, newer mail
@@ -135,9 +135,15 @@ func TestTwoLanesMeetAtANewRecord(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, newerFirst := range []bool{false, true} {
+			for i := range 4 {
+				known, newerFirst := i&1 != 0, i&2 != 0
 				l := newLane(t, config.DeletedTombstone)
 				other := l.second("backfill")
+				before := 0
+				if known {
+					l.apply(mail{id: idA, stamp: at(-10), raw: "zero"})
+					before = 1
+				}
 				older, newer := l.prepare(c.older), other.prepare(c.newer)
 				// Both are held up at the same place, where each has decided what its row is
 				// if nothing keeps them apart.
@@ -164,7 +170,7 @@ func TestTwoLanesMeetAtANewRecord(t *testing.T) {
 					require.Equal(t, c.text, l.text(idA))
 				}
 				if c.units >= 0 {
-					require.Equal(t, c.units, l.units())
+					require.Equal(t, before+c.units, l.units())
 				}
 			}
 		})
