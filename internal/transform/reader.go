@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"salesforcesync/internal/fault"
@@ -16,8 +17,8 @@ type Reader struct {
 	recipe Recipe
 	shape  *salesforce.Shape
 	paths  []string // of the mapping, sorted
-	whole  *salesforce.Digester
-	texts  *salesforce.Digester
+	texts  *salesforce.Digester // of the paths that feed texts
+	others *salesforce.Digester // of the mapping's other paths
 	// The mapping, and what of it decides about texts, as they go into digests.
 	mapping, roles []byte
 	scratch        []byte
@@ -27,7 +28,9 @@ type Reader struct {
 func (r Recipe) Reader() *Reader {
 	m := r.Mapping
 	out := &Reader{recipe: r, shape: r.Types.Shape(), paths: m.Paths()}
-	out.whole, out.texts = salesforce.NewDigester(out.paths), salesforce.NewDigester(m.TextPaths())
+	texts := m.TextPaths()
+	out.texts = salesforce.NewDigester(texts)
+	out.others = salesforce.NewDigester(slices.DeleteFunc(slices.Clone(out.paths), func(path string) bool { return slices.Contains(texts, path) }))
 	var err error
 	if out.mapping, err = json.Marshal(m); err != nil {
 		panic(err) // strings and bools always encode
@@ -84,7 +87,8 @@ func (r *Reader) reading(raw []byte, read func(Types) (salesforce.Record, error)
 		return r.unreadable(raw, read, fault.New(fault.Record, "it came without its %s", r.recipe.Stamp))
 	}
 	x := Reading{rec: rec, recipients: recipients, row: store.StagedRow{RecordID: rec.ID, Stamp: r.stampOf(rec)}}
-	x.row.RecordDigest, x.row.TextDigest = r.digest(rec, recipients), r.textDigest(rec)
+	texts := r.texts.Sum(rec) // once for both digests: it is most of the record
+	x.row.RecordDigest, x.row.TextDigest = r.digest(texts, rec, recipients), r.textDigest(texts)
 	if deleted, _ := rec.Bool(PathDeleted); deleted {
 		x.row.Deleted, x.done = true, true
 		return x, nil
@@ -150,9 +154,9 @@ func (r *Reader) verdict(raw []byte) (store.StagedRow, error) {
 // digest says whether the record would become the same comment again: it covers the
 // values that the mapping reads and the mapping itself, so that a renamed property is a
 // change. The stamp is not in it: system jobs move stamps and change nothing.
-func (r *Reader) digest(rec salesforce.Record, recipients Recipients) []byte {
-	values := r.whole.Sum(rec)
-	all := append(append(r.scratch[:0], values[:]...), r.mapping...)
+func (r *Reader) digest(texts [32]byte, rec salesforce.Record, recipients Recipients) []byte {
+	others := r.others.Sum(rec)
+	all := append(append(append(r.scratch[:0], texts[:]...), others[:]...), r.mapping...)
 	if !recipients.IsZero() { // else the digest is that of a record that cannot have any
 		more, err := json.Marshal(recipients)
 		if err != nil {
@@ -167,9 +171,8 @@ func (r *Reader) digest(rec salesforce.Record, recipients Recipients) []byte {
 
 // textDigest covers the values that feed subject, body and signature, and which feeds
 // which: a mapping that swaps two of them changes the text.
-func (r *Reader) textDigest(rec salesforce.Record) []byte {
-	values := r.texts.Sum(rec)
-	r.scratch = append(append(r.scratch[:0], values[:]...), r.roles...)
+func (r *Reader) textDigest(texts [32]byte) []byte {
+	r.scratch = append(append(r.scratch[:0], texts[:]...), r.roles...)
 	sum := sha256.Sum256(r.scratch)
 	return sum[:]
 }

@@ -428,9 +428,12 @@ func (g *ground) print(ctx context.Context, results map[string][]result) {
 	}
 }
 
-// readCSV drains the query into a file once: what COPY gets to load.
+// readCSV drains the query once, into a file for the rows that load it or need its head, and notes its size.
 func (g *ground) readCSV(ctx context.Context) error {
 	g.csv = filepath.Join(g.folder, "mails.csv")
+	if !slices.ContainsFunc([]string{"pglz", "lz4", "curl", "curl-again"}, g.wants) {
+		g.csv = os.DevNull
+	}
 	f, err := os.Create(g.csv)
 	if err != nil {
 		return err
@@ -453,7 +456,8 @@ func (g *ground) readCSV(ctx context.Context) error {
 					return err
 				}
 			}
-			_, err := io.Copy(w, r)
+			n, err := io.Copy(w, r)
+			g.csvSize += n
 			return err
 		}); err != nil {
 			return err
@@ -462,11 +466,6 @@ func (g *ground) readCSV(ctx context.Context) error {
 	if err := errors.Join(w.Flush(), b.remove(ctx, job)); err != nil {
 		return err
 	}
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	g.csvSize = info.Size()
 	g.say("Salesforce has %s mails, %.0f MB of CSV", grouped(int64(g.total)), float64(g.csvSize)/1e6)
 	return nil
 }

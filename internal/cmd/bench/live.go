@@ -62,6 +62,9 @@ func (l *liveMail) one(ctx context.Context, n int) (time.Duration, error) {
 		return 0, err
 	}
 	written := time.Now()
+	l.i.mu.Lock()
+	l.i.written = append(l.i.written, row.ID)
+	l.i.mu.Unlock()
 	target := l.i.public + "/api/v1/sources/" + project + "/" + source + "/comments/" + strings.ToLower(hex.EncodeToString([]byte(row.ID)))
 	for {
 		err := callJSON(ctx, http.MethodGet, target, l.i.token, nil, nil)
@@ -110,4 +113,15 @@ func (l *liveMail) more(ctx context.Context, n int) error {
 func (l *liveMail) stop() {
 	l.cancel()
 	l.done.Wait()
+}
+
+// unwrite takes the live mails out of the simulator without a trace, so that all rows of the
+// table read the same mails.
+func (i *install) unwrite(ctx context.Context) error {
+	for _, id := range i.written {
+		if err := callJSON(ctx, http.MethodDelete, i.simURL+"/_sim/records/EmailMessage/"+id+"?hard=true", "", nil, nil); err != nil {
+			return fmt.Errorf("take live mail %s out again: %w", id, err)
+		}
+	}
+	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"salesforcesync/internal/devstack"
@@ -39,12 +40,15 @@ type install struct {
 	worker   *devstack.Process
 	token    string // of the API
 	listed   bool   // also read the whole list
+
+	mu      sync.Mutex
+	written []string // Ids of live mails
 }
 
 // ours is the product through its shipped programs: a first load, and a second pass of the same mails.
 func (g *ground) ours(ctx context.Context, give func(string, result)) (err error) {
 	i, err := g.install(ctx)
-	defer func() { err = errors.Join(err, i.remove()) }()
+	defer func() { err = errors.Join(err, i.remove(), i.unwrite(ctx)) }()
 	if err != nil {
 		return err
 	}
