@@ -6,12 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// Version names the behaviour of Text, Line and HTML. Any change that can alter a
-// text raises it; stored texts keep the version that made them.
+// Version names the behaviour of Text, Line, HTML and [Split]. Any change that can alter
+// a text raises it; stored texts keep the version that made them.
 //
 //   - 1 was a parser's tree turned into Markdown.
 //   - 2 is this package's own reader: plain text, hidden elements out, NFC.
-const Version = 2
+//   - 3 takes mails apart: what is repeated, signatures and disclaimers are no part of the text.
+const Version = 3
 
 // HTML returns the text of an HTML document, as a person would copy it from a
 // mail program: paragraphs and blank lines, lists with their marks, the cells of a

@@ -8,10 +8,6 @@ import (
 	"unicode/utf8"
 )
 
-// MailVersion names the behaviour of [Split], as [Version] names that of the
-// texts it begins with. A change of either can alter a reply.
-const MailVersion = 1
-
 // Mail is what is known of a mail. Any of it may be missing.
 type Mail struct {
 	Text string // the body as plain text
@@ -49,7 +45,7 @@ type Result struct {
 	Quoted    string // the history below or above
 	Signature string
 	Spans     []Span // in the order of the text, none in another
-	Version   int    // MailVersion
+	Version   int    // [Version]
 }
 
 // What a row of a mail turned out to be.
@@ -235,7 +231,7 @@ func (m *mail) set(from, to int, c class, rule string) {
 
 // result writes down what the rows turned out to be.
 func (m *mail) result() Result {
-	out := Result{Text: m.text, Version: MailVersion}
+	out := Result{Text: m.text, Version: Version}
 	// A blank row belongs to what is on both sides of it.
 	for i := 0; i < len(m.rows); {
 		if !m.blank(i) {

@@ -299,7 +299,7 @@ func TestSplitNamesItsRules(t *testing.T) {
 		rules = append(rules, string(s.Kind)+" "+s.Rule)
 	}
 	require.Equal(t, []string{"signature closing", "quote wrote", "quote prefix", "token ref"}, rules)
-	require.Equal(t, clean.MailVersion, got.Version)
+	require.Equal(t, clean.Version, got.Version)
 }
 
 // whole asserts that the parts are made of the text and of nothing else: what no

@@ -254,6 +254,7 @@ var emailPreset = []presetPath{
 
 // email maps the preset. Parts the file sets itself are not asked for.
 func (c *compiler) email(m *transform.Mapping, own config.FieldMap) error {
+	m.Mail = true
 	for _, p := range emailPreset {
 		if _, set := own[p.part]; set {
 			continue

@@ -12,6 +12,7 @@ type Mapping struct {
 	Thread     []string       `json:"thread,omitempty"` // an Id or a text
 	Subject    string         `json:"subject,omitempty"`
 	Body       []TextPath     `json:"body,omitempty"`
+	Mail       bool           `json:"mail,omitempty"` // bodies are mails: the newest message is kept apart
 	Signature  *TextPath      `json:"signature,omitempty"`
 	FromName   string         `json:"from_name,omitempty"`
 	From       string         `json:"from,omitempty"`
@@ -95,7 +96,8 @@ func (m Mapping) Texts() []TextPath {
 }
 
 // TextPaths lists the paths that feed subject, body and signature: as long as their
-// values stay, the text stays and nothing is charged.
+// values stay, the text stays and nothing is charged. Of a mail those are both bodies, whichever
+// is read; the sender's name only helps to find the signature, and is none of them.
 func (m Mapping) TextPaths() []string {
 	var out []string
 	if m.Subject != "" {

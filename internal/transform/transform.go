@@ -45,11 +45,10 @@ func commentAt(at time.Time, rec salesforce.Record, m Mapping, types Types) (*co
 	if subject := cut("subject", line(rec, m.Subject)); subject != "" {
 		msg.Subject = &comment.Text{Text: subject}
 	}
-	msg.Body.Text = cut("body", body(rec, m.Body))
-	if m.Signature != nil {
-		if signature := cut("signature", body(rec, []TextPath{*m.Signature})); signature != "" {
-			msg.Signature = &comment.Text{Text: signature}
-		}
+	text, signature := texts(rec, m)
+	msg.Body.Text = cut("body", text)
+	if signature = cut("signature", signature); signature != "" {
+		msg.Signature = &comment.Text{Text: signature}
 	}
 	msg.From = from(line(rec, m.FromName), line(rec, m.From))
 	msg.To, msg.Cc, msg.Bcc = addresses(rec, m.To), addresses(rec, m.Cc), addresses(rec, m.Bcc)
@@ -111,6 +110,47 @@ func thread(rec salesforce.Record, paths []string, types Types) string {
 func line(rec salesforce.Record, path string) string {
 	text, _ := rec.Text(path)
 	return clean.Line(text)
+}
+
+// texts are the body and the signature of a record. Of a mail the body is what its sender
+// says in it; the history it repeats is comments of its own.
+func texts(rec salesforce.Record, m Mapping) (text, signature string) {
+	if m.Signature != nil {
+		signature = body(rec, []TextPath{*m.Signature})
+	}
+	if !m.Mail {
+		return body(rec, m.Body), signature
+	}
+	split := clean.Split(mailOf(rec, m))
+	switch {
+	case strings.Contains(signature, split.Signature):
+	case signature == "":
+		signature = split.Signature
+	default: // two of them: the field's, and what was written below the mail
+		signature += "\n\n" + split.Signature
+	}
+	return split.Reply, signature
+}
+
+// mailOf is what the mapping says is the mail of a record: of each kind of body the first
+// that is not blank.
+func mailOf(rec salesforce.Record, m Mapping) clean.Mail {
+	var mail clean.Mail
+	for _, p := range m.Body {
+		at := &mail.Text
+		if p.HTML {
+			at = &mail.HTML
+		}
+		if *at == "" {
+			if text, ok := rec.Text(p.Path); ok && strings.TrimSpace(text) != "" {
+				*at = text
+			}
+		}
+	}
+	mail.FromName, _ = rec.Text(m.FromName)
+	mail.FromAddress, _ = rec.Text(m.From)
+	mail.Subject, _ = rec.Text(m.Subject)
+	return mail
 }
 
 // body is the first text that is not blank.

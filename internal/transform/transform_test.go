@@ -315,3 +315,80 @@ func TestMappingPaths(t *testing.T) {
 	}
 	require.Empty(t, transform.Mapping{}.Paths())
 }
+
+// thread is a mail in both bodies, as mail programs send it: what is new, who wrote it, what it answers.
+const (
+	threadText = "Thanks, that works.\n\nKind regards\nAnn Example\n\nOn Mon, 2 Mar 2026 at 10:00, Bob <bob@example.com> wrote:\n> Please try again.\n"
+	threadHTML = `<div>Thanks, that works.</div><br><div>Kind regards<br>Ann Example</div><br>` +
+		`<div class="gmail_quote"><div class="gmail_attr">On Mon, 2 Mar 2026 at 10:00, Bob &lt;bob@example.com&gt; wrote:</div><blockquote>Please try again.</blockquote></div>`
+)
+
+func TestMail(t *testing.T) {
+	t.Parallel()
+	m := mailMapping
+	m.Mail = true
+	signed := &comment.Text{Text: "Kind regards\nAnn Example"}
+	for name, fields := range map[string]map[string]any{
+		"text":      {"TextBody": threadText},
+		"HTML":      {"TextBody": nil, "HtmlBody": threadHTML},
+		"both":      {"TextBody": threadText, "HtmlBody": threadHTML},
+		"poor HTML": {"TextBody": threadText, "HtmlBody": "<img src=x>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, err := make1(t, m, fields)
+			require.NoError(t, err)
+			msg := c.Messages[0]
+			require.Equal(t, "Thanks, that works.", msg.Body.Text)
+			require.Equal(t, signed, msg.Signature)
+			require.Equal(t, "Hello", msg.Subject.Text)
+			plain, err := make1(t, mailMapping, fields)
+			require.NoError(t, err)
+			require.Contains(t, plain.Messages[0].Body.Text, "Please try again.", "a mapping of an older plan goes on as before")
+		})
+	}
+	t.Run("passed on", func(t *testing.T) {
+		t.Parallel()
+		c, err := make1(t, m, map[string]any{"Subject": "Fwd: Hello", "TextBody": "From: Bob <bob@example.com>\nSent: Monday\nTo: Ann\nSubject: Hello\n\nPlease try again."})
+		require.NoError(t, err)
+		require.Contains(t, c.Messages[0].Body.Text, "Please try again.", "the subject is looked at")
+	})
+	t.Run("no signature", func(t *testing.T) {
+		t.Parallel()
+		c, err := make1(t, m, nil)
+		require.NoError(t, err)
+		require.Nil(t, c.Messages[0].Signature)
+	})
+	m.Signature = &transform.TextPath{Path: "Signature__c"}
+	for field, want := range map[string]string{
+		"":             "Kind regards\nAnn Example",
+		"Acme Ltd":     "Acme Ltd\n\nKind regards\nAnn Example",
+		"Ann\nExample": "Ann\nExample\n\nKind regards\nAnn Example",
+		"Kind regards\r\nAnn Example\r\nAcme Ltd": "Kind regards\nAnn Example\nAcme Ltd",
+	} {
+		t.Run("with a field "+field, func(t *testing.T) {
+			t.Parallel()
+			c, err := make1(t, m, map[string]any{"TextBody": threadText, "Signature__c": field})
+			require.NoError(t, err)
+			require.Equal(t, &comment.Text{Text: want}, c.Messages[0].Signature)
+		})
+	}
+	require.Equal(t, []string{"HtmlBody", "Signature__c", "Subject", "TextBody"}, m.TextPaths(), "both bodies decide")
+}
+
+// That mails are taken apart is a matter of the cleaning: it is no other text input, so that
+// what is stored stays until somebody asks for it.
+func TestMailsHaveTheInputsTheyHad(t *testing.T) {
+	t.Parallel()
+	apart := recipe
+	apart.Mapping.Mail = true
+	for name, raw := range map[string][]byte{"text": record(map[string]any{"TextBody": threadText}), "both": record(map[string]any{"TextBody": threadText, "HtmlBody": threadHTML})} {
+		before, err := recipe.Row(raw)
+		require.NoError(t, err, name)
+		after, err := apart.Row(raw)
+		require.NoError(t, err, name)
+		require.Equal(t, before.TextDigest, after.TextDigest, name)
+		require.NotEqual(t, before.RecordDigest, after.RecordDigest, "the mapping is another one")
+		require.NotEqual(t, before.Comment.Texts(), after.Comment.Texts(), name)
+	}
+}
