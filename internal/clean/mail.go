@@ -148,8 +148,11 @@ func letters(s string) (n int) {
 	return n
 }
 
-// add appends a row and reads the marks of quotation in its text.
-func (m *mail) add(r row) {
+// add appends a row.
+func (m *mail) add(r row) { m.rows = append(m.rows, m.measure(r)) }
+
+// measure reads the marks of quotation in the text of a row, and where it says something.
+func (m *mail) measure(r row) row {
 	at, depth := r.body, 0
 	if !m.html {
 		at += initials(m.text[at:r.end])
@@ -168,6 +171,9 @@ func (m *mail) add(r row) {
 	if r.body < r.end && depth > 0 && m.text[r.body] == ' ' {
 		r.body++
 	}
+	if depth >= 3 && isNamed(m.text[r.start:r.end]) {
+		r.body, depth = r.start, 0
+	}
 	r.depth += depth
 	said := strings.TrimSpace(m.text[r.body:r.end])
 	r.from = r.body + strings.Index(m.text[r.body:r.end], said)
@@ -176,9 +182,17 @@ func (m *mail) add(r row) {
 	r.turned = strings.Contains(said, "\u200e"[:2]) && strings.ContainsFunc(said, isDirection)
 	if said != "" {
 		last := said[len(said)-1]
-		r.introduces = last == ':' || last == '>' || last == '*' || last == '_' || last == '"' || last == '\'' || last >= utf8.RuneSelf
+		r.introduces = last == ':' || last == '>' || last == '*' || last == '_' || last == '"' || last == '\'' || last >= utf8.RuneSelf ||
+			last == '-' || last == 'e' && strings.HasSuffix(said, "wrote")
 	}
-	m.rows = append(m.rows, r)
+	return r
+}
+
+// isNamed reports whether a line is how GroupWise names whom it quotes, which marks
+// nothing: ">>> Ann Example <ann@acme.example> 3/3/2025 10:12 AM >>>".
+func isNamed(line string) bool {
+	line = strings.TrimRight(line, " ")
+	return strings.HasPrefix(line, ">>> ") && strings.HasSuffix(line, " >>>") && len(line) < longestAttribution && figures(line) >= 3
 }
 
 // initials is how long the initials are that some programs put before ">", as in "AE> ".

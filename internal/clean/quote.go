@@ -2,6 +2,7 @@ package clean
 
 import (
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,8 +26,8 @@ func (m *mail) prefixed() {
 			continue
 		}
 		alone := (i == 0 || m.rows[i-1].depth == 0) && (i+1 == n || m.rows[i+1].depth == 0)
-		if alone && !m.html && strings.HasPrefix(m.text[r.start:r.end], ">From ") {
-			continue // an mbox's way to write "From "
+		if line := m.text[r.start:r.end]; alone && !m.html && (strings.HasPrefix(line, ">From ") || r.depth > 1 && strings.HasSuffix(line, "<<")) {
+			continue // an mbox's way to write "From ", or somebody's way to draw an arrow
 		}
 		rule := "prefix"
 		if m.html {
@@ -34,18 +35,50 @@ func (m *mail) prefixed() {
 		}
 		m.set(i, i+1, quoted, rule)
 	}
+	if m.html {
+		return
+	}
 	// A line that the sender's program broke leaves its last words without a mark.
-	for i := 1; i+1 < n; i++ {
-		above, r, below := &m.rows[i-1], &m.rows[i], &m.rows[i+1]
-		if m.html || r.depth > 0 || above.depth == 0 || below.depth == 0 || m.blank(i) || m.blank(i-1) || m.blank(i+1) {
+	seen := false
+	for i := 1; i < n; i++ {
+		above, r := &m.rows[i-1], &m.rows[i]
+		if r.depth > 0 || r.empty || above.class != quoted {
 			continue
 		}
-		first, _ := utf8.DecodeRuneInString(m.say(i))
-		long := above.end-above.start >= 60 && r.end-r.start < 40
-		if last := m.text[above.end-1]; long && !strings.ContainsRune(".?!:;", rune(last)) && !unicode.IsUpper(first) {
+		below := i+1 < n && m.rows[i+1].depth > 0
+		if below && m.closesLink(i) || !above.empty && m.goesOn(i, below, seen) {
 			m.set(i, i+1, quoted, "broken line")
+			seen = true
 		}
 	}
+}
+
+// goesOn reports whether an unmarked row below a marked one is its last words. Where
+// no marked row follows it, more is asked: the same happened further up.
+func (m *mail) goesOn(i int, below, seen bool) bool {
+	above, r := &m.rows[i-1], &m.rows[i]
+	if above.depth == 0 && !below {
+		return false // the last words of last words
+	}
+	width, size := above.end-above.start, r.end-r.start
+	if width < 60 || size >= 40 && (size >= width || !seen) || !below && (!seen || size >= 40) {
+		return false
+	}
+	first, _ := utf8.DecodeRuneInString(m.say(i))
+	return !strings.ContainsRune(".?!:;", rune(m.text[above.end-1])) && !unicode.IsUpper(first)
+}
+
+// closesLink reports whether a row goes on with an address that began in the row above, or is one alone.
+func (m *mail) closesLink(i int) bool {
+	text, above := m.say(i), m.say(i-1)
+	if end := strings.IndexAny(text, ")>"); end >= 0 && strings.Trim(text[end:], ")> ") == "" {
+		if strings.HasPrefix(text, "(http") || strings.HasPrefix(text, "<http") {
+			return true
+		}
+		open := strings.LastIndexAny(above, "(<")
+		return open >= 0 && strings.HasPrefix(above[open+1:], "http") && !strings.ContainsAny(above[open:], ")> ")
+	}
+	return false
 }
 
 // contained takes what a mail program says is a quotation for one, where nothing
@@ -104,19 +137,34 @@ func isWord(r rune) bool {
 // introduced finds the lines that say that somebody else's mail follows, and takes
 // what follows for a quotation: as far as its marks go, else to the end.
 func (m *mail) introduced() {
+	splits := 0
 	for i := 0; i < len(m.rows); i++ {
-		if m.rows[i].class == quoted && m.rows[i].depth > 0 || m.rows[i].fixed || m.blank(i) {
-			continue
-		}
-		if m.rows[i].depth > 0 {
+		if m.rows[i].fixed || m.blank(i) {
 			continue
 		}
 		text := m.say(i)
+		if m.rows[i].depth > 0 {
+			// Apple's programs mark a mail that is passed on.
+			if m.rows[i].depth == 1 && isForward(text) && m.heads(i) {
+				m.keep(i)
+				return
+			}
+			continue
+		}
 		if isForward(text) {
 			m.keep(i)
 			return
 		}
+		if start, end := m.bareHeaders(i); end > 0 && m.saidBefore(start) && !m.isForwarding() {
+			m.set(start, len(m.rows), quoted, "headers")
+			return
+		}
 		end, rule := m.opener(i, text)
+		if (rule == "" || rule == "wrote") && splits < mostSplits && m.shares(i) {
+			splits++
+			i-- // it is two rows now
+			continue
+		}
 		if rule == "" {
 			continue
 		}
@@ -157,6 +205,96 @@ func (m *mail) introduced() {
 		m.set(i, len(m.rows), quoted, rule)
 		return
 	}
+}
+
+// heads reports whether a marked row is the first of its quotation, which nothing introduces.
+func (m *mail) heads(i int) bool {
+	for i--; i >= 0 && m.blank(i); i-- {
+	}
+	return i < 0 || m.rows[i].depth == 0 && m.rows[i].class != quoted
+}
+
+// mostSplits bounds how many rows are made two, for each moves all that follow.
+const mostSplits = 8
+
+// shares makes two rows of one where what somebody says and the line above a
+// quotation share it: "It works. On 3 March 2025, Ann wrote:", or where that line
+// and the quotation do: "On 3 March 2025 10:12, Ann <…> wrote:> Old words."
+func (m *mail) shares(i int) bool {
+	text := m.say(i)
+	if len(text) > 2*longestAttribution || m.rows[i].turned || figures(text) < 2 {
+		return false
+	}
+	first, _, _ := strings.Cut(text, " ")
+	if at := glued(text); at > 0 {
+		m.split(i, m.rows[i].from+at)
+		return true
+	}
+	if on[strings.ToLower(strings.Trim(first, "-*_"))] || isDigit(first[0]) || !m.mayIntroduce(i) {
+		return false
+	}
+	for at := 0; at < len(text); {
+		n := strings.IndexByte(text[at:], ' ')
+		if n < 0 {
+			return false
+		}
+		before := strings.TrimRight(text[:at+n], " ")
+		at += n + 1
+		word, rest, _ := strings.Cut(text[at:], " ")
+		first, _ := utf8.DecodeRuneInString(word)
+		if before == "" || !unicode.IsUpper(first) || !on[strings.ToLower(word)] || figures(rest) < 2 {
+			continue
+		}
+		dashes := strings.TrimRight(before, "-")
+		if len(before)-len(dashes) < 2 {
+			dashes = before
+		}
+		kept := slices.Clone(m.rows[i : i+1])
+		m.split(i, m.rows[i].from+len(dashes))
+		if end := m.attribution(i + 1); end > 0 {
+			if next := m.nextText(i + 1 + end); next < len(m.rows) && m.rows[next].depth > 0 {
+				return true
+			}
+		}
+		m.rows = slices.Delete(m.rows, i+1, i+2)
+		m.rows[i] = kept[0]
+		return false
+	}
+	return false
+}
+
+// glued is where the quotation begins in a line that introduces it, 0 if it does not.
+func glued(text string) int {
+	if !beginsAttribution(text) {
+		return 0
+	}
+	for at := 0; ; {
+		n := strings.IndexByte(text[at:], ':')
+		if n < 0 || at+n+1 >= len(text) || at+n > longestAttribution {
+			return 0
+		}
+		at += n + 1
+		if c := text[at-2]; isDigit(c) || c == 'p' || c == 'o' {
+			continue // 10:12, http:, mailto:
+		}
+		head := text[:at]
+		lower := strings.ToLower(head[:len(head)-1])
+		if !strings.Contains(head, "@") || figures(head) < 3 || !verbEnds(lower) || !isAttribution(head, false) {
+			return 0
+		}
+		return at
+	}
+}
+
+// split makes two rows of one.
+func (m *mail) split(i, at int) {
+	whole := m.rows[i]
+	first, second := whole, whole
+	first.end, second.start, second.body = at, at, at
+	second.marks &^= markItem | markRule
+	first.depth, second.depth = whole.depth, whole.depth
+	m.rows = slices.Insert(m.rows, i+1, m.measure(second))
+	m.rows[i] = m.measure(first)
 }
 
 // marksWithin is the first marked row among the next few, where only what stands
@@ -242,8 +380,11 @@ func (m *mail) nextText(i int) int {
 
 // opener reports whether row i opens a quotation, and the row behind its opening.
 func (m *mail) opener(i int, text string) (end int, rule string) {
-	if isOriginal(text) {
+	if isOriginal(text) || m.isTitled(i, text) {
 		return i + 1, "original message"
+	}
+	if isNamed(text) {
+		return i + 1, "wrote"
 	}
 	if i < 100 && len(text) < 200 && len(text) > 20 && containsAny(text, aboveHints) && anyIn(text, above) {
 		return i + 1, "above"
@@ -295,6 +436,9 @@ func isOriginal(text string) bool {
 	if isLetter(text[0]) {
 		return false
 	}
+	if hasFold(text, "[original message processed by ") {
+		return true // Tobit David
+	}
 	inner, dashed := between(text)
 	if !dashed || inner == "" || len(inner) > 80 {
 		return false
@@ -305,6 +449,19 @@ func isOriginal(text string) bool {
 		}
 	}
 	return false
+}
+
+// isTitled reports whether a row is the same without dashes, right above headers.
+func (m *mail) isTitled(i int, text string) bool {
+	if len(text) > 60 || !strings.HasSuffix(text, ":") {
+		return false
+	}
+	title := strings.ToLower(strings.Trim(text, "*_: "))
+	if !slices.Contains(original, title) {
+		return false
+	}
+	next := m.nextText(i + 1)
+	return next < len(m.rows) && (m.rows[next].depth > 0 || m.headers(next) > 0)
 }
 
 func isForward(text string) bool {
@@ -403,16 +560,26 @@ func isAttribution(text string, marked bool) bool {
 	end := strings.TrimRight(text, " *_\"'”»\u200e\u200f\u202c>")
 	colon := strings.HasSuffix(end, ":") || strings.HasSuffix(end, "：")
 	numbers, address := figures(text), strings.Contains(text, "@")
+	if !colon {
+		// Zoho's has dashes for the colon, others have nothing.
+		bare := strings.TrimRight(end, "-–— ")
+		if numbers >= 3 && (address || len(end)-len(bare) >= 2) && beginsAttribution(text) && wrote[lastWord(strings.ToLower(bare))] {
+			return true
+		}
+	}
 	if !colon && (!marked || numbers < 2 && !address) && (numbers < 3 || !address || !marked) {
 		return false
 	}
 	lower := strings.ToLower(strings.TrimRight(end, ":： "))
 	said := verb(lower)
+	if spoken := !said && (spoke[lastWord(lower)] || spoke[lastWords(lower, 2)]); spoken {
+		return marked && beginsAttribution(text) || numbers >= 3 && address && beginsAttribution(text)
+	}
 	switch {
 	case marked && said:
 		return len(text) < 250 && (numbers >= 2 || address || len(strings.Fields(text)) <= 12)
 	case marked && colon:
-		return numbers >= 3 && (address || beginsAttribution(text))
+		return numbers >= 3 && (address || beginsAttribution(text)) || address && namesOnly(lower)
 	case marked:
 		return numbers >= 3 && address
 	case !colon:
@@ -425,6 +592,30 @@ func isAttribution(text string, marked bool) bool {
 		return beginsAttribution(text) && verbEnds(lower)
 	}
 	return numbers >= 3 && address && strings.HasSuffix(strings.TrimRight(text, ":： "), ">")
+}
+
+// namesOnly reports whether a line in lower case is a name and an address, or "quoting" and these.
+func namesOnly(text string) bool {
+	fields := strings.Fields(text)
+	if len(fields) == 0 || len(fields) > 6 {
+		return false
+	}
+	last := fields[len(fields)-1]
+	return strings.Contains(last, "@") && (strings.ContainsAny(last[:1], "<([") || quoting[fields[0]])
+}
+
+// lastWord is the last word of a line.
+func lastWord(text string) string { return lastWords(text, 1) }
+
+// lastWords are the last n words of a line.
+func lastWords(text string, n int) string {
+	at := len(text)
+	for range n {
+		if at = strings.LastIndexByte(text[:at], ' '); at < 0 {
+			return text
+		}
+	}
+	return text[at+1:]
 }
 
 // figures counts groups of digits.
@@ -509,7 +700,7 @@ func (m *mail) headers(i int) int {
 	}
 	var found label
 	end, folded, blanks := i, 0, 0
-	address, dated := false, false
+	address, dated, stamped := false, false, false
 	for j := i; j < len(m.rows) && j < i+40; j++ {
 		text := m.say(j)
 		if text == "" {
@@ -530,6 +721,7 @@ func (m *mail) headers(i int) int {
 			end, folded, blanks = j+1, 0, 0
 			address = address || strings.Contains(value, "@")
 			dated = dated || l == labelDate && figures(value) >= 2
+			stamped = stamped || l == labelDate && figures(value) >= 5
 			continue
 		}
 		// The rest of a long list of recipients.
@@ -558,8 +750,55 @@ func (m *mail) headers(i int) int {
 		return end
 	case n >= 3 && found&labelDate != 0 && found&labelSubject != 0 && dated:
 		return end
+	case n == 2 && first == labelDate && stamped && address:
+		return end // a date to the second or with a zone, and somebody's address
+	case n == 1 && first == labelFrom && ruled && (address || m.html && len(strings.Fields(value)) <= 4):
+		return end
 	}
 	return 0
+}
+
+// bareHeaders is the first row of a block of headers that Notes wrote, and the row
+// behind it, where its "To" is row i: names and dates without labels stand above, and
+// labels without colons, in rows of their own. 0 as the end for none.
+func (m *mail) bareHeaders(i int) (start, end int) {
+	if bareLabel(m.say(i)) != labelTo {
+		return 0, 0
+	}
+	copied := false
+	for j := i + 1; j < len(m.rows) && j < i+16 && m.rows[j].depth == 0; j++ {
+		switch bareLabel(m.say(j)) {
+		case labelCopy:
+			copied = true
+		case labelSubject:
+			if end = m.nextText(j+1) + 1; !copied || end > len(m.rows) {
+				return 0, 0
+			}
+			start = i
+			for rows := 0; start > 0 && rows < 3; start-- {
+				if m.blank(start - 1) {
+					if rows > 1 {
+						break
+					}
+					continue
+				}
+				if text := m.say(start - 1); len(text) > 60 || rows == 0 && figures(text) < 4 || rows > 0 && isSentence(text) {
+					break
+				}
+				rows++
+			}
+			return m.nextText(start), end
+		}
+	}
+	return 0, 0
+}
+
+// bareLabel is the label that a row is, without a colon.
+func bareLabel(text string) label {
+	if len(text) > 20 {
+		return 0
+	}
+	return labels[strings.ToLower(text)]
 }
 
 // ruledAbove reports whether a line of underscores or dashes is right above row i.
@@ -644,7 +883,12 @@ func (m *mail) answers(from, to int) bool {
 func (m *mail) ruleLines() {
 	for i := range m.rows {
 		if m.rows[i].class == own && !m.rows[i].fixed && isRule(m.say(i)) {
-			if next := m.nextText(i + 1); next < len(m.rows) && m.rows[next].class == quoted && m.rows[next].depth == 0 {
+			next := m.nextText(i + 1)
+			if next == len(m.rows) || m.rows[next].class != quoted {
+				continue
+			}
+			// Right above marked rows it is one of a program that draws it there.
+			if m.rows[next].depth == 0 || next == i+1 && m.rows[next].depth == 1 && len(m.say(i)) >= 20 {
 				m.set(i, i+1, quoted, m.rows[next].rule)
 			}
 		}

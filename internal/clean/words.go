@@ -8,40 +8,43 @@ import "strings"
 // wrote ends (or, in Germanic languages, stands in the middle of) the line above a
 // quotation: "On …, Ann wrote:".
 var wrote = words(`
-	wrote|writes|wrote on|said|has written
-	schrieb|hat geschrieben|schreibt|geschrieben
-	a écrit|écrit|a ecrit|ecrivait|écrivait
-	escribió|escribio|ha escrito|va escriure|escribiu|escribe
-	ha scritto|scrive|scriveva
+	wrote|writes|wrote on|has written|wrote the following
+	schrieb|schrieben|schrieben sie|hat geschrieben|schreibt|geschrieben
+	a écrit|écrit|a ecrit|ecrivait|écrivait|ont écrit
+	escribió|escribio|escribieron|ha escrito|va escriure|ha escrit|escriu|escribiu|escribe
+	ha scritto|hanno scritto|scrive|scriveva|scrisse
 	escreveu|escreve
-	schreef|heeft geschreven|het volgende geschreven
+	schreef|schreven|heeft geschreven|het volgende geschreven|schrijft
 	skrev|skreiv|skriver|skrifaði|har skrivit|har skrevet
-	kirjoitti|kirjutas|rakstīja|rašė|parašė
-	napisał|napisał(a)|napisała|napisal|pisze
+	kirjoitti|kirjoittivat|kirjutas|rakstīja|rašė|parašė
+	napisał|napisał(a)|napisali|napisała|napisal|napisana|nadesłał|nadesłał(a)|pisze
 	napsal|napsal(a)|napsala|napísal|napísal(a)|napísala|píše
 	je napisao|je napisala|napisao|napisala|napisal/a|je napisao/la|je napisao(la)|napisao je|napisala je|piše|je napisal|je napisal/a|je napisala
-	пишет|писал|писал(а)|писала|написал|написал(а)|написала|пише|написав|написав(ла)|написала|написа|пиша|је написао|је написао/ла|је написала
+	пишет|писали|писал|писал(а)|писала|написал|написал(а)|написала|пише|написав|написав(ла)|написала|написа|пиша|је написао|је написао/ла|је написала
 	έγραψε|έγραψαν|εγραψε
 	ezt írta|írta|a következőt írta|következőt írta
 	şunu yazdı|yazdı|şunları yazdı|yazmış
 	a scris
-	כתב|כתבה|כתב/ה|כתבת
-	كتب|كتبت|نوشت|لکھا
+	כתב|כתבה|כתב/ה|כתבת|כתבו|כותב
+	كتب|كتبت|كتب/كتبت|كتبت/كتب|نوشت|نوشته|لکھا
 	đã viết|viết
 	menulis|telah menulis|berkata
 	เขียน|เขียนว่า
 	さんは書きました|書きました|のメール|のメッセージ|wrote
 	写道|寫道|写到|写了
-	작성|님이 작성|님이 씀|씀
-	ने लिखा
-	idatzi du|ysgrifennodd
+	작성|님이 작성|님이 씀|씀|작성하였습니다|작성했습니다|쓴 글
+	ने लिखा|लिखा
+	idatzi du|idatzi zuen|ysgrifennodd|scríobh|scrìobh|napisal-a|shkroi|ka shkruar|жазды|skrifar
 `)
+
+// spoke ends such a line as well, and other sentences: more is asked of a line with it.
+var spoke = words(`said|says|sent|sagte|meinte|a dit|nous a dit|a envoyé|dijo|disse|ha detto|verzond|zei|sa|sade|sanoi`)
 
 // on begins such a line.
 var on = words(`
 	on|at|in message|in article|in|quoting|citat|le|el|il|il giorno|am|den|em|no dia|op|en date|dana|dne|dňa|w dniu|dnia|od|kl|a|în data|în|pe data|
 	på|ons|tor|fre|lør|søn|man|tir|lör|sön|mån|tis|в|от|на|у|στις|την|στο|ב|בתאריך|ביום|في|vào|vào lúc|pada|tanggal|เมื่อ|el dia|op datum|
-	az|2|ke|ti|to|pe|la|su|ma|dia|egun|ar
+	az|2|ke|ti|to|pe|la|su|ma|dia|egun|ar|wiadomość|zo|so|di|mi|do|fr|sa|mo|dom
 `)
 
 // Labels of the block of headers above a mail that is answered or forwarded.
@@ -62,21 +65,21 @@ var labels = func() map[string]label {
 		label label
 		list  string
 	}{
-		{labelFrom, `from|von|de|da|van|från|fra|lähettäjä|od|от|від|от кого|від кого|feladó|gönderen|kimden|από|nadawca|expéditeur|remitente|mittente|
+		{labelFrom, `from|von|de|da|van|från|fra|lähettäjä|od|от|від|от кого|від кого|feladó|gönderen|kimden|από|nadawca|expéditeur|remitente|mittente|expeditor|expeditorul|отправитель|відправник|подател|avsender|avsändare|afsender|sendandi|lähettänyt|
 			afzender|odesílatel|odosielateľ|pošiljatelj|šalje|de la|saatja|kellelt|no|nuo|frá|差出人|发件人|寄件者|寄件人|보낸 사람|보낸사람|מאת|من|từ|dari|จาก|nork|
-			sender|absender|sent by|reply-to|antwort an`},
+			sender|absender|sent by`},
 		{labelDate, `sent|date|sent on|sent at|gesendet|gesendet am|datum|envoyé|envoyé le|enviado|enviado el|enviada em|enviado em|enviada|fecha|data|inviato|data invio|
 			verzonden|skickat|sendt|dato|lähetetty|päivämäärä|päiväys|wysłano|wysłane|odesláno|odoslané|отправлено|дата|дата и время|надіслано|изпратено|
 			elküldve|dátum|küldve|gönderildi|gönderme tarihi|gönderim tarihi|tarih|εστάλη|στάλθηκε|αποστολή|ημερομηνία|poslano|poslato|trimis|dată|data trimiterii|送信日時|日時|日付|
 			发送时间|时间|日期|寄件日期|傳送時間|보낸 날짜|날짜|보낸날짜|נשלח|תאריך|تاريخ الإرسال|التاريخ|تم الإرسال|ngày gửi|đã gửi|ngày|dikirim|tanggal|terkirim|ส่ง|วันที่|saadetud|kuupäev|
 			nosūtīts|datums|išsiųsta|sent date|date sent|sendt dato|dagsetning`},
-		{labelTo, `to|an|à|a|para|aan|till|til|vastaanottaja|vastaanottajat|do|komu|кому|címzett|kime|alıcı|προς|za|prima|către|catre|destinataire|destinatario|
+		{labelTo, `to|an|à|a|para|aan|till|til|vastaanottaja|vastaanottajat|do|komu|кому|címzett|kime|alıcı|προς|za|prima|către|catre|destinataire|destinatario|pour|pre|adresat|destinatarul|mottaker|mottagare|modtager|ontvanger|получатель|отримувач|viðtakandi|
 			宛先|收件人|收件者|받는 사람|받는사람|אל|إلى|tới|đến|kepada|ถึง|saaja|kellele|kam|iki|per a|recipients|empfänger`},
 		{labelCopy, `cc|bcc|kopie|kopie (cc)|copie|copie à|copia|kopia|kopi|kopio|dw|udw|копия|копія|másolatot kap|másolat|bilgi|κοιν.|κοιν|kk|kópia|抄送|副本|参照|참조|עותק|نسخة|con copia`},
-		{labelSubject, `subject|betreff|objet|asunto|oggetto|assunto|onderwerp|ämne|emne|aihe|temat|předmět|predmet|тема|относно|tárgy|konu|θέμα|zadeva|subiect|assumpte|
+		{labelSubject, `subject|betreff|objet|asunto|oggetto|assunto|onderwerp|ämne|emne|aihe|temat|předmět|predmet|тема|относно|tárgy|konu|θέμα|zadeva|subiect|subiectul|assumpte|sujet|naslov|предмет|priekšmets|
 			件名|主题|主旨|제목|נושא|الموضوع|chủ đề|subjek|perihal|เรื่อง|teema|tēma|tema|efni|gaia|re`},
 		{labelOther, `attachments|anlagen|anhang|pièces jointes|importance|wichtigkeit|priority|archivos adjuntos|allegati|anexos|bijlagen|when|where|organization|newsgroups|sensitivity|
-			message-id|delivery date|phone|company|folder`},
+			message-id|delivery date|phone|company|folder|reply-to|répondre à|odgovori na|odpověď na|svar til|antwoord aan|beantwoorden - aan|vastaus|antwort an|válaszcím|rispondi a|risposta|odpowiedź-do|responder a|răspuns către|ответ-кому|odpovedať-pre|svara till|yanıt adresi|кому відповісти|on behalf of|x-mailer|organisation|resent-from|prioriteit|priorité|priorität|prioridad|vigtighed|prioritet|viktighet`},
 	} {
 		for word := range words(one.list) {
 			if m[word] == 0 { // a word of two languages means what it was listed for first
@@ -89,10 +92,10 @@ var labels = func() map[string]label {
 
 // original stands between dashes above a mail that is answered.
 var original = []string{
-	"original message", "original msg", "original email", "original mail", "original appointment", "reply message", "ursprüngliche nachricht", "ursprungliche nachricht", "originalnachricht",
-	"ursprünglicher termin", "originalmail", "message d'origine", "message d’origine", "message original", "message initial", "mensaje original", "missatge original", "mensaxe orixinal", "messaggio originale", "mensagem original", "mensagem original",
-	"oorspronkelijk bericht", "oorspronkelijke bericht", "origineel bericht", "ursprungligt meddelande", "originalmeddelande", "opprinnelig melding", "oprindelig meddelelse", "original meddelelse", "originalbesked",
-	"alkuperäinen viesti", "oryginalna wiadomość", "wiadomość oryginalna", "původní zpráva", "originální zpráva", "pôvodná správa", "исходное сообщение", "оригинальное сообщение", "первоначальное сообщение",
+	"original message", "original text", "original msg", "original email", "original mail", "original appointment", "reply message", "ursprüngliche nachricht", "ursprungliche nachricht", "originalnachricht", "original-nachricht", "original nachricht", "original mail", "antwort nachricht",
+	"ursprünglicher termin", "originalmail", "message d'origine", "message d’origine", "message original", "message initial", "mail original", "e-mail d'origine", "courriel original", "mensaje original", "mensaje anterior", "correo original", "missatge original", "mensaxe orixinal", "messaggio originale", "messaggio originario", "mensagem original", "mensagem original",
+	"oorspronkelijk bericht", "oorspronkelijke bericht", "origineel bericht", "originele bericht", "originalbericht", "ursprungligt meddelande", "originalmeddelande", "originalt meddelande", "original meddelande", "ursprungsmeddelande", "original meddelse", "opprinnelig melding", "oprindelig meddelelse", "original meddelelse", "originalbesked", "original besked", "oprindelig besked", "oprindelig mail", "opprinnelig e-post", "originalt melding", "original melding", "svarmeddelelse",
+	"alkuperäinen viesti", "oryginalna wiadomość", "wiadomość oryginalna", "původní zpráva", "původní e-mail", "původní mail", "originální zpráva", "pôvodná správa", "pôvodný e-mail", "originálna správa", "originalna správa", "исходное сообщение", "оригинальное сообщение", "первоначальное сообщение",
 	"вихідне повідомлення", "оригінальне повідомлення", "оригинално съобщение", "eredeti üzenet", "özgün ileti", "orijinal mesaj", "orjinal mesaj", "αρχικό μήνυμα", "izvorna poruka", "originalna poruka", "izvorno sporočilo",
 	"mesaj original", "mesajul original", "mesaj inițial", "元のメッセージ", "原始邮件", "原始郵件", "原始信件", "原邮件", "원본 메시지", "원본 메일", "הודעה מקורית", "ההודעה המקורית", "الرسالة الأصلية", "رسالة أصلية", "thư gốc", "tin nhắn gốc",
 	"pesan asli", "algne kiri", "algsõnum", "sākotnējais ziņojums", "originalus laiškas", "pirminis laiškas", "upprunaleg skilaboð", "ข้อความต้นฉบับ", "mensagem anterior",
@@ -110,6 +113,9 @@ var forwarded = []string{
 	"proslijeđena poruka", "prosleđena poruka", "posredovano sporočilo", "mesaj redirecționat", "mesaj transmis", "転送されたメッセージ", "転送メッセージ", "转发的邮件", "转发邮件", "轉寄郵件", "转发邮件信息", "전달된 메시지", "전달된 메일", "הודעה שהועברה", "رسالة معاد توجيهها", "الرسالة المحولة",
 	"tin nhắn đã chuyển tiếp", "thư chuyển tiếp", "pesan terusan", "pesan yang diteruskan", "edastatud kiri", "edastatud sõnum", "pārsūtīts ziņojums", "persiųstas laiškas", "áframsent skeyti", "ข้อความที่ส่งต่อ",
 }
+
+// quoting begins such a line where nothing but a name follows.
+var quoting = words(`quoting|zitat|zitiere|citando|citazione|citat|citation|citaat|quote`)
 
 // forwards begins the subject of a mail that is passed on.
 var forwards = words(`fw|fwd|wg|tr|rv|i|enc|vs|vb|doorst|pd|přep|továbbítás|ynt|ilt|пересл|προωθ|转发|轉寄|転送|전달|fwd.|vl|trs|vidarebefordrat`)
