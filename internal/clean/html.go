@@ -580,7 +580,11 @@ func (r *reader) open(id id, kind kind, name []byte) {
 		p.boundary(int(above))
 	}
 	if a.class != "" || a.id != "" {
-		next.marks |= containers(a)
+		m := containers(a)
+		if id == idBlockquote && hasWord(a.class, "gmail_quote") {
+			m &^= markQuote // Gmail has no other for what somebody sets off by hand
+		}
+		next.marks |= m
 	}
 	if seen && sty&styleBorder != 0 && (id == idDiv || id == idP) {
 		p.rule = true
@@ -781,18 +785,21 @@ func container(word string) marks {
 	for strings.HasPrefix(word, "x_") {
 		word = word[2:]
 	}
-	if len(word) < 9 {
+	if len(word) < 8 {
 		return 0
 	}
 	switch word {
 	case "gmail_quote", "gmail_quote_container", "yahoo_quoted", "protonmail_quote", "tutanota_quote", "zmail_extra",
 		"OLK_SRC_BODY_SECTION", "mail-editor-reference-message-container", "ms-outlook-mobile-reference-message", "elided-text",
-		"moz-forward-container":
+		"moz-forward-container", "freshdesk_quote", "front-blockquote", "missive_quote", "outreach-quote", "hs_reply", "fernand_quote",
+		"skiff_quote", "nh_extra", "alimail-quote", "notion-mail-quote", "quotedReply", "iosymail", "isReplyContent", "origbody",
+		"reply139content", "oriMsgHtmlSeperator":
 		return markQuote
 	case "gmail_signature", "moz-signature", "protonmail_signature_block", "ms-outlook-mobile-signature", "Signature", "signature",
 		"yahoo-signature", "gmail_signature_prefix", "moz-txt-sig", "AppleMailSignature", "tutanota_signature":
 		return markSignature
-	case "gmail_attr", "moz-cite-prefix", "divRplyFwdMsg", "OutlookMessageHeader", "moz-email-headers-table":
+	case "gmail_attr", "moz-cite-prefix", "divRplyFwdMsg", "OutlookMessageHeader", "moz-email-headers-table", "airmail_on", "reply-intro",
+		"yahoo-quoted-begin", "gmail_quote_attribution":
 		return markAttribution
 	}
 	if strings.HasPrefix(word, "yahoo_quoted") {

@@ -343,8 +343,8 @@ func (m *mail) isForwarding() bool {
 	return ok && forwards[strings.ToLower(strings.TrimSpace(prefix))]
 }
 
-// unintroduced gives blockquotes back that no mail program marked and no line above
-// introduces: people, and newsletters, set text off with them.
+// unintroduced gives blockquotes back that no mail program marked, no line above
+// introduces and none inside: people, and newsletters, set text off with them.
 func (m *mail) unintroduced() {
 	if !m.html {
 		return
@@ -364,10 +364,20 @@ func (m *mail) unintroduced() {
 			above--
 		}
 		if !marked && (above < 0 || m.rows[above].class != quoted) {
-			m.set(i, end, own, "")
+			m.set(i, m.introducedWithin(i, end), own, "")
 		}
 		i = end
 	}
+}
+
+// introducedWithin is the first of some marked rows that introduces what follows it, else the end.
+func (m *mail) introducedWithin(from, to int) int {
+	for i := from; i < to && i < from+60; i++ {
+		if text := m.say(i); text != "" && (isOriginal(text) || m.headers(i) > 0 || m.attribution(i) > 0) {
+			return i
+		}
+	}
+	return to
 }
 
 // nextText is the next row that is not blank.
@@ -495,12 +505,12 @@ func (m *mail) attribution(i int) int {
 	if len(first) > longestAttribution || !m.mayIntroduce(i) {
 		return 0
 	}
-	begins := beginsAttribution(first)
+	begins, depth := beginsAttribution(first), m.rows[i].depth
 	joined := ""
 	for n := 1; n <= longestAttributionRows && i+n <= len(m.rows); n++ {
 		text := m.say(i + n - 1)
 		r := &m.rows[i+n-1]
-		if text == "" || r.depth > 0 || r.class == quoted && r.rule != "attribution" || len(joined)+len(text) > longestAttribution {
+		if text == "" || r.depth != depth || depth == 0 && r.class == quoted && r.rule != "attribution" || len(joined)+len(text) > longestAttribution {
 			return 0
 		}
 		if n > 1 && !begins && (n != 2 || text[0] != '<' && (len(text) >= 24 || !verb(strings.ToLower(text)))) {
@@ -511,7 +521,7 @@ func (m *mail) attribution(i int) int {
 		}
 		joined += text
 		next := m.nextText(i + n)
-		marked := next < len(m.rows) && m.rows[next].depth > 0 && next-(i+n) <= 2
+		marked := next < len(m.rows) && m.rows[next].depth > depth && next-(i+n) <= 2
 		if isAttribution(joined, marked) {
 			return n
 		}
@@ -709,7 +719,7 @@ func (m *mail) headers(i int) int {
 			}
 			continue
 		}
-		if m.rows[j].depth > 0 {
+		if m.rows[j].depth != m.rows[i].depth {
 			break
 		}
 		l, value := labelOf(text)
@@ -795,6 +805,7 @@ func (m *mail) bareHeaders(i int) (start, end int) {
 
 // bareLabel is the label that a row is, without a colon.
 func bareLabel(text string) label {
+	text, _, _ = strings.Cut(text, "\t")
 	if len(text) > 20 {
 		return 0
 	}
