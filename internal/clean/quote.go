@@ -20,6 +20,7 @@ func (m *mail) quotations() {
 // prefixed takes rows behind ">", or in a blockquote, for quotations.
 func (m *mail) prefixed() {
 	n := len(m.rows)
+	m.ownMarks()
 	for i := range m.rows {
 		r := &m.rows[i]
 		if r.depth == 0 {
@@ -53,6 +54,57 @@ func (m *mail) prefixed() {
 	}
 }
 
+// ownMarks takes what somebody puts before quoted rows instead of ">" for marks, such
+// as "| " or ": ": right below a line that says who wrote.
+func (m *mail) ownMarks() {
+	if m.html {
+		return
+	}
+	for i := 1; i+1 < len(m.rows); i++ {
+		if r := &m.rows[i]; r.empty || r.depth > 0 || !strings.Contains("|:#}%]»›-", m.text[r.start:r.start+1]) {
+			continue
+		}
+		mark := ownMark(m.text[m.rows[i].start:m.rows[i].end])
+		if mark == "" || !strings.HasPrefix(m.text[m.rows[i+1].start:m.rows[i+1].end], mark) {
+			continue
+		}
+		above := i - 1
+		for above > 0 && m.blank(above) {
+			above--
+		}
+		if text := m.say(above); i-above > 3 || len(text) > longestAttribution || !isAttribution(text, true) {
+			continue
+		}
+		for ; i < len(m.rows); i++ {
+			r := &m.rows[i]
+			if !strings.HasPrefix(m.text[r.start:r.end], mark) {
+				break
+			}
+			r.depth, r.body = 1, r.start+len(mark)
+			r.from = min(max(r.from, r.body), r.to)
+			r.from += len(m.text[r.from:r.to]) - len(strings.TrimLeft(m.text[r.from:r.to], " "))
+			r.empty = r.from == r.to
+		}
+	}
+}
+
+// ownMark is what a line begins with that is neither a word nor the mark of a list.
+func ownMark(line string) string {
+	n := 0
+	for n < len(line) && n < 4 && !isLetter(line[n]) && !isDigit(line[n]) && line[n] != ' ' && line[n] < utf8.RuneSelf {
+		n++
+	}
+	for _, s := range []string{"»", "›"} {
+		if strings.HasPrefix(line, s) {
+			n = len(s)
+		}
+	}
+	if mark := line[:n]; strings.Trim(mark, "-") != "" {
+		return mark
+	}
+	return ""
+}
+
 // goesOn reports whether an unmarked row below a marked one is its last words. Where
 // no marked row follows it, more is asked: the same happened further up.
 func (m *mail) goesOn(i int, below, seen bool) bool {
@@ -64,8 +116,10 @@ func (m *mail) goesOn(i int, below, seen bool) bool {
 	if width < 60 || size >= 40 && (size >= width || !seen) || !below && (!seen || size >= 40) {
 		return false
 	}
-	first, _ := utf8.DecodeRuneInString(m.say(i))
-	return !strings.ContainsRune(".?!:;", rune(m.text[above.end-1])) && !unicode.IsUpper(first)
+	text := m.say(i)
+	first, _ := utf8.DecodeRuneInString(text)
+	return !strings.ContainsRune(".?!:;", rune(m.text[above.end-1])) &&
+		(!unicode.IsUpper(first) || below && width >= 66 && size <= 20 && !strings.ContainsRune(".?!:,", rune(text[len(text)-1])))
 }
 
 // closesLink reports whether a row goes on with an address that began in the row above, or is one alone.
@@ -568,6 +622,9 @@ func beginsAttribution(text string) bool {
 // isAttribution reports whether a line says who wrote. Before marked lines little is asked of it.
 func isAttribution(text string, marked bool) bool {
 	end := strings.TrimRight(text, " *_\"'”»\u200e\u200f\u202c>")
+	if marked && strings.HasSuffix(end, ";") {
+		end = end[:len(end)-1] + ":" // somebody's own
+	}
 	colon := strings.HasSuffix(end, ":") || strings.HasSuffix(end, "：")
 	numbers, address := figures(text), strings.Contains(text, "@")
 	if !colon {
@@ -580,10 +637,10 @@ func isAttribution(text string, marked bool) bool {
 	if !colon && (!marked || numbers < 2 && !address) && (numbers < 3 || !address || !marked) {
 		return false
 	}
-	lower := strings.ToLower(strings.TrimRight(end, ":： "))
+	lower := strings.ToLower(strings.TrimRight(end, ":： *"))
 	said := verb(lower)
 	if spoken := !said && (spoke[lastWord(lower)] || spoke[lastWords(lower, 2)]); spoken {
-		return marked && beginsAttribution(text) || numbers >= 3 && address && beginsAttribution(text)
+		return marked && (beginsAttribution(text) || len(strings.Fields(text)) <= 6) || numbers >= 3 && address && beginsAttribution(text)
 	}
 	switch {
 	case marked && said:
