@@ -171,7 +171,7 @@ func (m *mail) measure(r row) row {
 	if r.body < r.end && depth > 0 && m.text[r.body] == ' ' {
 		r.body++
 	}
-	if depth >= 3 && isNamed(m.text[r.start:r.end]) {
+	if depth >= 3 && isNamed(m.text[r.start:r.end]) || depth == 1 && isTail(m.text[r.body:r.end]) {
 		r.body, depth = r.start, 0
 	}
 	r.depth += depth
@@ -186,6 +186,13 @@ func (m *mail) measure(r row) row {
 			last == '-' || last == 'e' && strings.HasSuffix(said, "wrote")
 	}
 	return r
+}
+
+// isTail reports whether what is behind ">" ends the line above a quotation, whose
+// address was broken: "> wrote:".
+func isTail(text string) bool {
+	text = strings.TrimSpace(text)
+	return len(text) < 40 && strings.HasSuffix(text, ":") && wrote[strings.ToLower(strings.TrimRight(text, ": "))]
 }
 
 // isNamed reports whether a line is how GroupWise names whom it quotes, which marks

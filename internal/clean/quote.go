@@ -282,6 +282,12 @@ func (m *mail) shares(i int) bool {
 	first, _, _ := strings.Cut(text, " ")
 	if at := glued(text); at > 0 {
 		m.split(i, m.rows[i].from+at)
+		if rest := &m.rows[i+1]; i+2 < len(m.rows) && m.rows[i+2].depth > 0 {
+			rest.depth = max(rest.depth, 1)
+			m.set(i+1, i+2, quoted, "prefix")
+		} else {
+			rest.depth = 0 // one mark for all of it
+		}
 		return true
 	}
 	if on[strings.ToLower(strings.Trim(first, "-*_"))] || isDigit(first[0]) || !m.mayIntroduce(i) {
@@ -303,16 +309,17 @@ func (m *mail) shares(i int) bool {
 		if len(before)-len(dashes) < 2 {
 			dashes = before
 		}
-		kept := slices.Clone(m.rows[i : i+1])
-		m.split(i, m.rows[i].from+len(dashes))
-		if end := m.attribution(i + 1); end > 0 {
-			if next := m.nextText(i + 1 + end); next < len(m.rows) && m.rows[next].depth > 0 {
-				return true
-			}
+		at := m.rows[i].from + len(dashes)
+		whole := m.rows[i]
+		_, m.rows[i] = m.halves(whole, at)
+		end := m.attribution(i)
+		m.rows[i] = whole
+		next := m.nextText(i + end)
+		if end == 0 || next == len(m.rows) || m.rows[next].depth == 0 {
+			return false
 		}
-		m.rows = slices.Delete(m.rows, i+1, i+2)
-		m.rows[i] = kept[0]
-		return false
+		m.split(i, at)
+		return true
 	}
 	return false
 }
@@ -332,23 +339,29 @@ func glued(text string) int {
 			continue // 10:12, http:, mailto:
 		}
 		head := text[:at]
-		lower := strings.ToLower(head[:len(head)-1])
-		if !strings.Contains(head, "@") || figures(head) < 3 || !verbEnds(lower) || !isAttribution(head, false) {
+		if figures(head) < 3 || !wrote[lastWord(strings.ToLower(head[:len(head)-1]))] || !isAttribution(head, false) {
 			return 0
 		}
-		return at
+		if strings.Contains(head, "@") || text[at] != ' ' {
+			return at
+		}
+		return 0
 	}
 }
 
 // split makes two rows of one.
 func (m *mail) split(i, at int) {
-	whole := m.rows[i]
-	first, second := whole, whole
+	first, second := m.halves(m.rows[i], at)
+	m.rows = slices.Insert(m.rows, i+1, second)
+	m.rows[i] = first
+}
+
+// halves are the rows that a row makes when it ends and begins at a place in the text.
+func (m *mail) halves(whole row, at int) (first, second row) {
+	first, second = whole, whole
 	first.end, second.start, second.body = at, at, at
 	second.marks &^= markItem | markRule
-	first.depth, second.depth = whole.depth, whole.depth
-	m.rows = slices.Insert(m.rows, i+1, m.measure(second))
-	m.rows[i] = m.measure(first)
+	return m.measure(first), m.measure(second)
 }
 
 // marksWithin is the first marked row among the next few, where only what stands
@@ -564,6 +577,9 @@ func (m *mail) attribution(i int) int {
 	for n := 1; n <= longestAttributionRows && i+n <= len(m.rows); n++ {
 		text := m.say(i + n - 1)
 		r := &m.rows[i+n-1]
+		if text == "" && n > 1 && begins && m.setApart(i+n) {
+			continue
+		}
 		if text == "" || r.depth != depth || depth == 0 && r.class == quoted && r.rule != "attribution" || len(joined)+len(text) > longestAttribution {
 			return 0
 		}
@@ -585,7 +601,10 @@ func (m *mail) attribution(i int) int {
 
 // mayIntroduce is a quick look: does a row from i on end as such lines do, or stand above marked ones?
 func (m *mail) mayIntroduce(i int) bool {
-	for n := i; n < len(m.rows) && n < i+longestAttributionRows && !m.rows[n].empty; n++ {
+	for n := i; n < len(m.rows) && n < i+longestAttributionRows; n++ {
+		if m.rows[n].empty && !m.setApart(n+1) {
+			return false
+		}
 		if m.rows[n].introduces {
 			return true
 		}
@@ -599,6 +618,11 @@ func (m *mail) mayIntroduce(i int) bool {
 		}
 	}
 	return false
+}
+
+// setApart reports whether a row is an address that a program set apart from the name before it.
+func (m *mail) setApart(i int) bool {
+	return i < len(m.rows) && m.rows[i].from < m.rows[i].to && m.text[m.rows[i].from] == '<'
 }
 
 // beginsAttribution reports whether a line may be the first of several.
@@ -630,7 +654,8 @@ func isAttribution(text string, marked bool) bool {
 	if !colon {
 		// Zoho's has dashes for the colon, others have nothing.
 		bare := strings.TrimRight(end, "-–— ")
-		if numbers >= 3 && (address || len(end)-len(bare) >= 2) && beginsAttribution(text) && wrote[lastWord(strings.ToLower(bare))] {
+		dashed := len(end)-len(bare) >= 2
+		if (dashed && strings.HasPrefix(text, "--") || numbers >= 3 && (address || dashed) && beginsAttribution(text)) && wrote[lastWord(strings.ToLower(bare))] {
 			return true
 		}
 	}
@@ -767,7 +792,7 @@ func (m *mail) headers(i int) int {
 	}
 	var found label
 	end, folded, blanks := i, 0, 0
-	address, dated, stamped := false, false, false
+	address, dated, stamped, sent, answers := false, false, false, false, false
 	for j := i; j < len(m.rows) && j < i+40; j++ {
 		text := m.say(j)
 		if text == "" {
@@ -789,6 +814,8 @@ func (m *mail) headers(i int) int {
 			address = address || strings.Contains(value, "@")
 			dated = dated || l == labelDate && figures(value) >= 2
 			stamped = stamped || l == labelDate && figures(value) >= 5
+			sent = sent || j == i+1 && isSent(text)
+			answers = answers || l == labelSubject && isAnswer(value)
 			continue
 		}
 		// The rest of a long list of recipients.
@@ -811,7 +838,7 @@ func (m *mail) headers(i int) int {
 	ruled := m.rows[i].marks&(markRule|markAttribution) != 0 || i > 0 && m.ruledAbove(i)
 	n := bits.OnesCount8(uint8(found))
 	switch {
-	case found&labelFrom != 0 && n >= 3 && (found&labelSubject != 0 || address || ruled || dated && found&labelDate != 0 && n >= 4):
+	case found&labelFrom != 0 && n >= 3 && (address || ruled || sent || found&labelSubject != 0 && (dated || answers) || dated && n >= 4):
 		return end
 	case found&labelFrom != 0 && n == 2 && (ruled || address && dated):
 		return end
@@ -819,10 +846,24 @@ func (m *mail) headers(i int) int {
 		return end
 	case n == 2 && first == labelDate && stamped && address:
 		return end // a date to the second or with a zone, and somebody's address
+	case n == 2 && first == labelFrom && sent:
+		return end
 	case n == 1 && first == labelFrom && ruled && (address || m.html && len(strings.Fields(value)) <= 4):
 		return end
 	}
 	return 0
+}
+
+// isSent reports whether a line says when a mail was sent, in a word that no table has.
+func isSent(text string) bool {
+	return hasFold(text, "sent:") || hasFold(text, "*sent:*") || hasFold(text, "gesendet:") || hasFold(text, "envoyé") || hasFold(text, "verzonden:") || hasFold(text, "skickat:")
+}
+
+// isAnswer reports whether a subject is that of an answer, or of a mail that is passed on.
+func isAnswer(subject string) bool {
+	prefix, _, ok := strings.Cut(subject, ":")
+	prefix = strings.ToLower(strings.TrimSpace(prefix))
+	return ok && (replies[prefix] || forwards[prefix])
 }
 
 // bareHeaders is the first row of a block of headers that Notes wrote, and the row

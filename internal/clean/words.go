@@ -120,6 +120,9 @@ var quoting = words(`quoting|zitat|zitiere|citando|citazione|citat|citation|cita
 // forwards begins the subject of a mail that is passed on.
 var forwards = words(`fw|fwd|wg|tr|rv|i|enc|vs|vb|doorst|pd|přep|továbbítás|ynt|ilt|пересл|προωθ|转发|轉寄|転送|전달|fwd.|vl|trs|vidarebefordrat`)
 
+// replies begins the subject of an answer.
+var replies = words(`re|aw|antw|antwort|sv|odp|res|ris|rif|ref|vs|vá|vl|ynt|yan|απ|σχετ|отв|отг|回复|答复|回覆|返信|回信|re^2|r|bls|atb|odg|tr`)
+
 // closings end what is said: the name, or nothing, follows.
 var closings = words(`
 	regards|best regards|kind regards|warm regards|warmest regards|kindest regards|with kind regards|with best regards|with regards|best|all the best|best wishes|with best wishes|
