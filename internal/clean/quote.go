@@ -534,7 +534,7 @@ func (m *mail) isTitled(i int, text string) bool {
 		return false
 	}
 	title := strings.ToLower(strings.Trim(text, "*_: "))
-	if !slices.Contains(original, title) {
+	if !titles[title] {
 		return false
 	}
 	next := m.nextText(i + 1)
@@ -876,6 +876,8 @@ func (m *mail) bareHeaders(i int) (start, end int) {
 	copied := false
 	for j := i + 1; j < len(m.rows) && j < i+16 && m.rows[j].depth == 0; j++ {
 		switch bareLabel(m.say(j)) {
+		case labelTo:
+			return 0, 0
 		case labelCopy:
 			copied = true
 		case labelSubject:

@@ -101,6 +101,15 @@ var original = []string{
 	"pesan asli", "algne kiri", "algsõnum", "sākotnējais ziņojums", "originalus laiškas", "pirminis laiškas", "upprunaleg skilaboð", "ข้อความต้นฉบับ", "mensagem anterior",
 }
 
+// titles are the same, to be found at once.
+var titles = func() map[string]bool {
+	m := make(map[string]bool, len(original))
+	for _, s := range original {
+		m[s] = true
+	}
+	return m
+}()
+
 // forwarded stands between dashes, or before a colon, above a mail that is passed on.
 var forwarded = []string{
 	"forwarded message", "forwarded by", "forwarded mail", "forwarded text", "forwarded e-mail", "forwarded email", "begin forwarded message", "begin forwarded text", "begin forwarded mail", "start of forwarded message", "weitergeleitete nachricht", "anfang der weitergeleiteten nachricht", "anfang der weitergeleiteten e-mail", "weitergeleitet von",
