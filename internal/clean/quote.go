@@ -665,7 +665,7 @@ func isAttribution(text string, marked bool) bool {
 	lower := strings.ToLower(strings.TrimRight(end, ":： *"))
 	said := verb(lower)
 	if spoken := !said && (spoke[lastWord(lower)] || spoke[lastWords(lower, 2)]); spoken {
-		return marked && (beginsAttribution(text) || len(strings.Fields(text)) <= 6) || numbers >= 3 && address && beginsAttribution(text)
+		return marked && (address || beginsAttribution(text) || len(strings.Fields(text)) <= 6) || numbers >= 3 && address && beginsAttribution(text)
 	}
 	switch {
 	case marked && said:
@@ -867,40 +867,65 @@ func isAnswer(subject string) bool {
 }
 
 // bareHeaders is the first row of a block of headers that Notes wrote, and the row
-// behind it, where its "To" is row i: names and dates without labels stand above, and
-// labels without colons, in rows of their own. 0 as the end for none.
+// behind it, where its "To" is row i: the name and the date stand above without
+// labels, and the labels may be without colons, in rows of their own. 0 as the end for none.
 func (m *mail) bareHeaders(i int) (start, end int) {
-	if bareLabel(m.say(i)) != labelTo {
+	first, colon := anyLabel(m.say(i))
+	if first != labelTo {
 		return 0, 0
 	}
 	copied := false
-	for j := i + 1; j < len(m.rows) && j < i+16 && m.rows[j].depth == 0; j++ {
-		switch bareLabel(m.say(j)) {
-		case labelTo:
+	for j := i + 1; j < len(m.rows) && j < i+16 && m.rows[j].depth == m.rows[i].depth; j++ {
+		switch l, _ := anyLabel(m.say(j)); l {
+		case labelTo, labelFrom:
 			return 0, 0
 		case labelCopy:
 			copied = true
 		case labelSubject:
-			if end = m.nextText(j+1) + 1; !copied || end > len(m.rows) {
+			if end = j + 1; !colon {
+				end = m.nextText(end) + 1
+			}
+			start = m.namedAbove(i)
+			if end > len(m.rows) || start < 0 && (colon || !copied) {
 				return 0, 0
 			}
-			start = i
-			for rows := 0; start > 0 && rows < 3; start-- {
-				if m.blank(start - 1) {
-					if rows > 1 {
-						break
-					}
-					continue
-				}
-				if text := m.say(start - 1); len(text) > 60 || rows == 0 && figures(text) < 4 || rows > 0 && isSentence(text) {
-					break
-				}
-				rows++
+			if start < 0 {
+				start = i
 			}
-			return m.nextText(start), end
+			return start, end
 		}
 	}
 	return 0, 0
+}
+
+// namedAbove is the row that names who wrote, where a date stands right above row i
+// and a name in the same row or above it, -1 for none.
+func (m *mail) namedAbove(i int) int {
+	rows, start := 0, -1
+	for j, blanks := i-1, 0; j >= 0 && rows < 2 && blanks <= 3; j-- {
+		text := m.say(j)
+		if text == "" {
+			blanks++
+			continue
+		}
+		if len(text) > 100 || rows == 0 && figures(text) < 5 || rows > 0 && (isSentence(text) || figures(text) > 4 || blanks > 2) {
+			break
+		}
+		start = j
+		if rows++; letters(text) > 30 {
+			break // "Ann Example on 03/03/2025 10:12:00 AM"
+		}
+	}
+	return start
+}
+
+// anyLabel is the label that a row is, or begins with.
+func anyLabel(text string) (l label, colon bool) {
+	if l := bareLabel(text); l != 0 {
+		return l, false
+	}
+	l, _ = labelOf(text)
+	return l, true
 }
 
 // bareLabel is the label that a row is, without a colon.

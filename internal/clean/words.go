@@ -38,7 +38,7 @@ var wrote = words(`
 `)
 
 // spoke ends such a line as well, and other sentences: more is asked of a line with it.
-var spoke = words(`said|says|sent|sagte|meinte|a dit|nous a dit|a envoyé|dijo|disse|ha detto|verzond|zei|sa|sade|sanoi`)
+var spoke = words(`said|says|sent|say|stated|replied|responded|asked|posted|typed|scribbled|mumbled|opined|noted|mentioned|sagte|meinte|a dit|nous a dit|a envoyé|dijo|disse|ha detto|verzond|zei|sa|sade|sanoi`)
 
 // on begins such a line.
 var on = words(`
@@ -183,11 +183,13 @@ var devices = []string{
 
 // above is written over the place where an answer is wanted.
 var above = []string{
-	"reply above this line", "reply above this text", "type your reply above", "please reply above", "write above this line", "respond above this line", "antworten sie oberhalb dieser zeile", "répondre au-dessus de cette ligne", "responda por encima de esta línea", "reply all to above this line", "replies below this line will be ignored",
+	"reply above this line", "reply above this text", "reply above the line", "reply above here", "your reply above", "your response above", "your answer above", "please reply above", "please respond above", "write above this line", "respond above this line", "reply all to above this line", "replies below this line will be ignored", "text below this line", "do not write below this line",
+	"antworten sie oberhalb", "antwort oberhalb dieser", "antworten sie über dieser", "antwort bitte über dies", "répondre au-dessus", "répondez au-dessus", "réponse au-dessus", "responda por encima", "respuesta por encima", "respuesta encima", "respuesta arriba de esta", "responda acima", "resposta acima", "rispondi sopra", "rispondere sopra", "risposta sopra",
+	"antwoord boven", "reageer boven", "svara ovanför", "svar ovanför", "svar over denne", "skriv over denne", "vastaa tämän rivin yläpuolelle", "odpowiedz powyżej", "odpowiedź powyżej", "odpovězte nad tento", "odpověď nad tento", "ответ выше этой", "ответьте выше", "відповідь вище", "yanıtınızı bu satırın üzerine", "bu satırın üstüne", "请在此行上方", "請在此行上方", "この行より上", "이 줄 위에",
 }
 
 // aboveHints is in each of these lines, however it begins.
-var aboveHints = []string{"bove", "berhalb", "dessus", "encima", "elow this", "BOVE"}
+var aboveHints = []string{"bove", "BOVE", "elow this", "berhalb", "über dies", "dessus", "ncima", "rriba", "cima", "opra", "oven", "over denne", "vanför", "läpuolelle", "owyżej", "nad tento", "ыше", "ище", "üzerine", "üstüne", "上方", "より上", "위에"}
 
 // legal is found in disclaimers. Two of them make one, or one in bold words.
 var legal = []string{
