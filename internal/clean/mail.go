@@ -82,9 +82,9 @@ type mail struct {
 	text  string
 	rows  []row
 	html  bool
-	names map[string]bool // of the sender, word by word in lower case
-	cuts  []Span          // tokens
-	said  int             // no row before it is the sender's own and says something
+	names names
+	cuts  []Span // tokens
+	said  int    // no row before it is the sender's own and says something
 
 	before bool // something is said above the stretch that is looked at
 }
@@ -95,7 +95,7 @@ type mail struct {
 func Split(in Mail) Result {
 	m := &mail{Mail: in}
 	m.read()
-	m.names = nameWords(in.FromName, in.FromAddress)
+	m.names = namesOf(in.FromName, in.FromAddress)
 	m.tokens()
 	m.quotations()
 	m.endings()
@@ -402,26 +402,4 @@ func (m *mail) cut(start, end int, rule string) {
 		}
 	}
 	m.cuts = append(m.cuts, Span{Kind: Token, Rule: rule, Start: start, End: end})
-}
-
-// nameWords are the words of a sender's name, and of their address where it has a name.
-func nameWords(name, address string) map[string]bool {
-	out := map[string]bool{}
-	local, _, _ := strings.Cut(address, "@")
-	for _, s := range []string{name, local} {
-		if strings.Contains(s, "@") {
-			continue
-		}
-		for _, w := range strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && r != '\'' && r != '’' }) {
-			if utf8.RuneCountInString(w) > 1 {
-				out[strings.ToLower(w)] = true
-			}
-		}
-	}
-	for _, role := range []string{"info", "support", "sales", "service", "office", "contact", "mail", "admin", "no", "reply", "noreply", "help", "desk", "team", "the", "of", "and", "und", "de", "via"} {
-		if address != "" && !strings.Contains(strings.ToLower(name), role) {
-			delete(out, role)
-		}
-	}
-	return out
 }

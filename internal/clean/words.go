@@ -132,54 +132,12 @@ var forwards = words(`fw|fwd|wg|tr|rv|i|enc|vs|vb|doorst|pd|přep|továbbítás|
 // replies begins the subject of an answer.
 var replies = words(`re|aw|antw|antwort|sv|odp|res|ris|rif|ref|vs|vá|vl|ynt|yan|απ|σχετ|отв|отг|回复|答复|回覆|返信|回信|re^2|r|bls|atb|odg|tr`)
 
-// closings end what is said: the name, or nothing, follows.
-var closings = words(`
-	regards|best regards|kind regards|warm regards|warmest regards|kindest regards|with kind regards|with best regards|with regards|best|all the best|best wishes|with best wishes|
-	sincerely|yours sincerely|sincerely yours|yours truly|yours faithfully|yours|truly yours|respectfully|respectfully yours|cordially|cheers|rgds|br|kr|brgds|many thanks and best regards|thanks and regards|thanks & regards|thanks and best regards|
-	thanks and kind regards|thank you and best regards|thank you and regards|thanks with regards|warmly|take care|love|xoxo|ciao|best regards and thanks|regards and thanks|good day|have a nice day|have a great day|
-	mit freundlichen grüßen|mit freundlichen grüssen|mit freundlichem gruß|mit freundlichem gruss|freundliche grüße|freundliche grüsse|viele grüße|viele grüsse|beste grüße|beste grüsse|liebe grüße|liebe grüsse|herzliche grüße|herzliche grüsse|schöne grüße|mit besten grüßen|mit besten grüssen|
-	mit vielen grüßen|mfg|vg|lg|gruß|gruss|grüße|grüsse|hochachtungsvoll|besten gruß|viele liebe grüße|freundlicher gruss|besten dank und freundliche grüsse|mit lieben grüßen|
-	cordialement|bien cordialement|très cordialement|salutations|sincères salutations|meilleures salutations|bien à vous|amicalement|cdlt|bonne journée|respectueusement|salutations distinguées|bises|
-	saludos|un saludo|saludos cordiales|un cordial saludo|cordialmente|atentamente|atte|un abrazo|abrazos|muy atentamente|reciba un cordial saludo|salutacions|salutacións|
-	cordiali saluti|distinti saluti|saluti|un saluto|cordialità|tanti saluti|un caro saluto|a presto|
-	atenciosamente|cumprimentos|com os melhores cumprimentos|melhores cumprimentos|abraços|abraço|att|att.|obrigado e cumprimentos|
-	met vriendelijke groet|met vriendelijke groeten|vriendelijke groet|vriendelijke groeten|groet|groeten|groetjes|mvg|hartelijke groet|hartelijke groeten|met hartelijke groet|
-	med vänliga hälsningar|med vänlig hälsning|vänliga hälsningar|vänlig hälsning|hälsningar|mvh|bästa hälsningar|med venlig hilsen|venlig hilsen|hilsen|de bedste hilsner|med vennlig hilsen|vennlig hilsen|beste hilsen|hilsner|kveðja|
-	ystävällisin terveisin|terveisin|parhain terveisin|terv|yt|t|lugupidamisega|parimate soovidega|tervitades|ar cieņu|pagarbiai|su pagarba|
-	pozdrawiam|z poważaniem|pozdrowienia|z wyrazami szacunku|serdecznie pozdrawiam|łączę pozdrowienia|serdeczne pozdrowienia|
-	s pozdravem|s pozdravom|s přátelským pozdravem|pozdrav|zdraví|hezký den|s úctou|srdačan pozdrav|lijep pozdrav|lep pozdrav|pozdravi|s poštovanjem|s spoštovanjem|
-	с уважением|с наилучшими пожеланиями|всего доброго|всего хорошего|з повагою|з найкращими побажаннями|поздрави|с уважение|с поздравом|срдачан поздрав|
-	με εκτίμηση|με φιλικούς χαιρετισμούς|φιλικά|χαιρετισμούς|
-	üdvözlettel|tisztelettel|üdv|köszönettel|saygılarımla|saygılar|iyi çalışmalar|sevgiler|selamlar|cu stimă|cu respect|toate cele bune|
-	בברכה|בכבוד רב|تحياتي|مع التحية|مع أطيب التحيات|با احترام|trân trọng|thân mến|kính thư|salam|hormat kami|hormat saya|terima kasih dan salam|ขอแสดงความนับถือ|ด้วยความเคารพ|
-	よろしくお願いします|よろしくお願いいたします|よろしくお願い致します|敬具|以上|此致|敬礼|祝好|顺祝商祺|감사합니다|드림|सादर|धन्यवाद
-`)
-
 // greetings begin what is said.
 var greetings = words(`
 	hi|hello|hey|dear|greetings|good|hallo|guten|lieber|liebe|sehr|moin|servus|bonjour|salut|bonsoir|cher|chère|hola|buenos|buenas|estimado|estimada|querido|ciao|salve|buongiorno|gentile|olá|ola|oi|bom|boa|caro|prezado|prezada|beste|
 	geachte|hoi|hej|hei|hi.|kära|kære|kjære|moi|hyvä|terve|cześć|witam|dzień|szanowni|szanowny|ahoj|dobrý|vážený|vážená|zdravím|привет|здравствуйте|добрый|уважаемый|уважаемая|вітаю|добрий|шановний|здравейте|pozdrav|poštovani|zdravo|bok|dragi|
 	bună|salutare|szia|kedves|tisztelt|jó|merhaba|selam|sayın|γεια|αγαπητέ|αγαπητή|καλημέρα|שלום|היי|مرحبا|السلام|xin|kính|chào|halo|selamat|สวัสดี|こんにちは|你好|您好|안녕하세요|नमस्ते
 `)
-
-// thanks end what is said as well, and say something: without a name behind them
-// they are part of it.
-var thanks = words(`
-	thanks|thank you|many thanks|thanks a lot|thank you very much|thanks so much|thanks in advance|thank you in advance|thx|tks|ta|thanks again|thank you so much|thank you again|thanks for your help|thank you for your help|
-	danke|vielen dank|besten dank|danke schön|danke im voraus|vielen dank im voraus|herzlichen dank|merci|merci beaucoup|merci d'avance|merci d’avance|gracias|muchas gracias|gracias de antemano|grazie|grazie mille|
-	obrigado|obrigada|muito obrigado|muito obrigada|bedankt|dank u|dank je|alvast bedankt|hartelijk dank|tack|tack på förhand|tak|på forhånd tak|takk|mange takk|kiitos|kiitos etukäteen|aitäh|paldies|ačiū|dziękuję|dziękuję z góry|z góry dziękuję|
-	děkuji|děkuji předem|ďakujem|спасибо|заранее спасибо|дякую|благодаря|hvala|hvala unaprijed|hvala vnaprej|ευχαριστώ|köszönöm|előre is köszönöm|teşekkürler|teşekkür ederim|mulțumesc|multumesc|תודה|תודה רבה|شكرا|شكراً|cảm ơn|terima kasih|ありがとうございます|谢谢|謝謝
-`)
-
-// devices begins the line that a mail program adds on its own: "Sent from my phone".
-var devices = []string{
-	"sent from my ", "sent from a ", "sent from mail for ", "sent from outlook", "sent from yahoo", "sent from samsung", "sent from android", "sent from iphone", "sent from ipad", "sent from blackberry", "sent from windows", "sent from the all new", "sent from proton", "sent from gmail", "sent from mobile", "sent from mail.ru", "sent from typeapp", "sent from nine", "sent from cloud", "sent from spark", "sent from aquamail",
-	"sent via ", "sent using ", "sent with ", "sent on the go", "get outlook for ", "sent by ", "sent wirelessly from", "envoyé de mon", "envoyé depuis", "envoyé à partir de", "envoyé avec", "obtenir outlook pour", "télécharger outlook pour", "provenance : courrier pour",
-	"von meinem ", "von meiner ", "gesendet von meinem", "gesendet von ", "gesendet mit ", "gesendet aus ", "diese nachricht wurde von meinem", "holen sie sich outlook", "outlook für ios", "outlook für android", "laden sie outlook", "enviado desde ", "enviado do ", "enviado de ", "enviado a partir do ", "enviado con ", "enviado pelo ", "enviado via ", "obtener outlook para", "obter o outlook para", "obter outlook para",
-	"inviato da ", "inviato dal ", "inviato con ", "ottieni outlook per", "scarica outlook per", "verzonden vanaf ", "verstuurd vanaf ", "verzonden met ", "verzonden via ", "verstuurd met ", "outlook voor ", "skickat från ", "skickad från ", "hämta outlook för", "sendt fra ", "sendt med ", "hent outlook til", "få outlook for", "lähetetty ", "hanki outlook",
-	"wysłane z ", "wysłano z ", "wysłane przez ", "pobierz program outlook", "pobierz aplikację outlook", "odesláno z ", "odesláno ze ", "odoslané z ", "získat outlook", "отправлено с ", "отправлено из ", "отправлено со ", "получить outlook", "надіслано з ", "відправлено з ", "изпратено от ", "küldve ", "elküldve ", "az iphone-omról", "iphone'umdan gönderildi", "iphone'dan gönderildi", "ipad'imden gönderildi", "samsung mobile cihazımdan", "στάλθηκε από", "εστάλη από", "trimis de pe", "trimis din", "poslano s ", "poslano z ", "poslano iz ", "poslato sa ",
-	"saadetud minu ", "saadetud ", "nosūtīts no ", "išsiųsta iš ", "gửi từ ", "được gửi từ", "dikirim dari ", "発信元：", "iphoneから送信", "ipadから送信", "发自我的", "从我的", "來自我的", "寄自我的", "傳送自我的", "나의 iphone에서 보냄", "내 iphone에서 보냄", "נשלח מה", "نשלח ", "أرسلت من", "مرسل من", "ส่งจาก",
-}
 
 // above is written over the place where an answer is wanted.
 var above = []string{
@@ -190,23 +148,6 @@ var above = []string{
 
 // aboveHints is in each of these lines, however it begins.
 var aboveHints = []string{"bove", "BOVE", "elow this", "berhalb", "über dies", "dessus", "ncima", "rriba", "cima", "opra", "oven", "over denne", "vanför", "läpuolelle", "owyżej", "nad tento", "ыше", "ище", "üzerine", "üstüne", "上方", "より上", "위에"}
-
-// legal is found in disclaimers. Two of them make one, or one in bold words.
-var legal = []string{
-	"confidential", "intended recipient", "intended only for", "intended solely for", "solely for the use", "solely for the addressee", "named addressee", "received this email in error", "received this e-mail in error", "received this message in error", "received this communication in error", "in error, please", "privileged", "unauthorized", "unauthorised", "strictly prohibited", "notify the sender", "delete this", "disclosure, copying", "disseminat", "do not necessarily represent", "do not necessarily reflect", "views expressed", "opinions expressed", "viruses", "liability", "registered in england", "registered office", "disclaimer",
-	"vertraulich", "unbefugt", "irrtümlich", "bestimmungsgemäße", "richtige adressat", "vorgesehene empfänger", "vorgesehenen empfänger", "nicht gestattet", "vernichten sie", "absender informieren", "informieren sie bitte sofort", "informieren sie bitte den absender", "handelsregister", "geschäftsführer:", "amtsgericht",
-	"confidentiel", "destinataire", "par erreur", "expéditeur", "diffusion", "confidencial", "destinatario", "por error", "prohibid", "remitente", "privilegiad", "riservat", "per errore", "mittente", "destinatári", "por engano", "sigilos", "vertrouwelijk", "geadresseerde", "abusievelijk", "bestemd voor", "konfidentiell", "fortrolig", "konfidenti", "adressaten", "luottamuksel", "poufn", "adresat", "omyłkowo", "důvěrn", "конфиденциальн", "адресат", "по ошибке", "конфіденційн", "bizalmas", "címzett", "gizli", "εμπιστευτικ", "機密", "保密", "סודי", "محتويات سرية",
-}
-
-// footers say each by itself that a paragraph is no part of what was said.
-var footers = []string{
-	"consider the environment before printing", "think before you print", "think green", "please consider the environment", "denken sie an die umwelt", "pensez à l'environnement", "pensez à l’environnement", "piense en el medio ambiente", "antes de imprimir", "prima di stampare", "virus-free.", "virenfrei.", "sans virus.", "libre de virus", "this email has been checked for viruses", "this e-mail has been scanned", "this email has been scanned", "this message has been scanned", "checked by avg", "diese e-mail wurde von avast", "this email was scanned by", "if you are not the intended recipient", "if you are not the addressee", "if you have received this email in error", "if you have received this e-mail in error", "if you received this email in error", "if you received this e-mail in error", "this e-mail and any attachments are confidential", "this email and any attachments are confidential", "this e-mail may contain confidential", "this email may contain confidential", "this message is confidential", "diese e-mail enthält vertrauliche", "ce message et toutes les pièces jointes", "este mensaje y sus archivos adjuntos", "este mensaje se dirige exclusivamente", "le informazioni contenute in questo messaggio", "esta mensagem pode conter", "dit bericht is uitsluitend bestemd", "you received this message because you are subscribed", "to unsubscribe from this", "to unsubscribe, ", "this sf.net email is sponsored by", "to unsubscribe send", "to unsubscribe e-mail",
-}
-
-// banners stand above what is said in mails that came from outside of an organization.
-var banners = []string{
-	"originated from outside", "originates from outside", "this email is from outside", "this message is from outside", "from an external sender", "this is an external email", "external email:", "do not click links or open attachments unless", "do not click on links or open attachments unless", "stammt von einem externen absender", "you don't often get email from", "you don’t often get email from", "some people who received this message don't often get email from", "sie erhalten nicht häufig e-mails von", "sie erhalten nicht oft e-mails von", "vous n'obtenez pas souvent d'e-mail à partir de", "vous n’obtenez pas souvent d’e-mail à partir de", "no suele recibir correos electrónicos de", "non si ricevono spesso messaggi di posta elettronica da", "u ontvangt niet vaak e-mail van", "je ontvangt niet vaak e-mail van",
-}
 
 // words makes a set of a list.
 func words(list string) map[string]bool {

@@ -1,0 +1,342 @@
+package clean
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// What a line at the end of a mail may be.
+type closing uint8
+
+const (
+	closesNothing closing = iota
+	// closesAlone ends a mail whatever follows: "Kind regards".
+	closesAlone
+	// closesNamed ends a mail if a name follows, and says something if not: "Thanks".
+	closesNamed
+)
+
+// Bounds of a line that closes a mail.
+const (
+	longestClosing      = 120 // bytes
+	longestFormula      = 240 // one that is a sentence
+	longestClosingWords = 12
+)
+
+// formulas begin the sentences that letters are closed with.
+var formulas = []string{
+	"je vous prie d'agreer", "je vous prie de croire", "je vous prie de recevoir", "nous vous prions d'agreer", "nous vous prions de croire", "nous vous prions de recevoir", "veuillez agreer", "veuillez recevoir", "veuillez croire", "je vous prie, ", "recevez, madame", "recevez, monsieur",
+	"le saluda atentamente", "les saluda atentamente", "sin otro particular, ", "sin mas por el momento", "in attesa di un cortese riscontro", "in attesa di un suo riscontro, porg", "porgo cordiali saluti", "porgiamo cordiali saluti", "porgo distinti saluti",
+}
+
+// closingWords end what is said, alone or with words of courtesy around them. Here and
+// below, words are compared as [folded] makes them, so accents do not matter.
+var closingWords = foldedWords(`
+	regards|regard|rgds|rgrds|regds|sincerely|respectfully|faithfully|salutations|
+	grüße|grüßen|grüsse|gruß|gruss|gruesse|gruessen|grüßle|hochachtungsvoll|mfg|
+	cordialement|cdlt|amicalement|respectueusement|
+	saludos|saludo|atentamente|atte|cordialmente|salutacions|atentament|agarimosamente|
+	saluti|cordialità|
+	atenciosamente|cumprimentos|
+	groet|groeten|groetjes|mvg|hoogachtend|
+	hälsning|hälsningar|mvh|hilsen|hilsner|helsing|kveðja|kveðjur|högaktningsfullt|
+	terveisin|terveiset|lugupidamisega|tervitades|cieņu|sveicieniem|pagarbiai|pagarba|linkėjimais|
+	pozdrawiam|pozdrawiamy|poważaniem|pozdrowienia|pozdrowieniami|szacunku|
+	pozdravem|pozdravom|pozdravy|úctou|pozdrav|pozdravi|poštovanjem|spoštovanjem|
+	уважением|пожеланиями|повагою|побажаннями|поздрави|уважение|поздравом|поздрав|поштовањем|почит|приветом|
+	εκτίμηση|χαιρετισμούς|χαιρετισμό|
+	üdvözlettel|tisztelettel|udv|udvozlettel|
+	saygılarımla|saygılarımızla|stimă|respect|
+	בברכה|תחיות|تحياتي|تحية|احترام|
+	trân trọng|敬具|此致|敬礼|祝好|謹啓|拝|
+`)
+
+// courtesies stand around closingWords, and close nothing themselves.
+var courtesies = foldedWords(`
+	best|kind|kindest|warm|warmest|with|my|our|and|very|many|sincere|friendly|fond|cordial|high|highest|good|personal|your|yours|thanks|thank|you|truly|in|advance|again|a|all|the|to|of|from|wishes|
+	mit|freundlichen|freundlichem|freundliche|freundlicher|freundl|viele|vielen|beste|besten|liebe|lieben|lieber|herzliche|herzlichen|schöne|schönen|sonnige|nette|netten|bester|ganz|und|gruß|dank|danke|
+	bien|très|sincères|meilleures|cordiales|distinguées|amicales|respectueuses|avec|mes|nos|toutes|et|merci|à|vous|mes|
+	un|una|cordial|cordiales|muy|reciba|reciban|le|les|saluda|saludamos|atento|atentos|gracias|y|e|fuerte|afectuoso|con|os|más|mejores|
+	cordiali|distinti|cari|caro|tanti|i|migliori|molti|grazie|più|
+	com|meus|melhores|muito|obrigado|obrigada|atenciosos|
+	met|vriendelijke|hartelijke|beste|vriendelijk|warme|lieve|zonnige|en|
+	med|vänlig|vänliga|bästa|varma|många|och|venlig|venlige|bedste|de|mange|og|vennlig|beste|kærlig|kærlige|kær|bestu|með|kveðju|kærar|varme|
+	ystävällisin|parhain|parhaat|ystävälliset|kaunein|sydämellisin|ja|parimate|soovidega|ar|su|geriausiais|labākajiem|
+	serdecznie|serdeczne|serdecznymi|z|łączę|wyrazami|i|najlepszymi|
+	s|přátelským|srdečným|srdečné|s|hezkým|pěkným|srdačan|srdačno|lijep|lep|lepo|lepim|lepimi|sa|iskrenim|
+	с|наилучшими|глубоким|искренним|искренне|добрыми|з|найкращими|щирою|срдачан|срдечан|със|најдобри|
+	με|φιλικούς|θερμούς|εγκάρδιους|φιλικά|πολλούς|
+	szívélyes|baráti|cu|deosebită|mult|
+	en|içten|iyi|dileklerimle|
+	מע|רב|בכבוד|مع|أطيب|خالص|وافر|كل|با|
+`)
+
+// joiners stand between two ways to close a mail.
+var joiners = foldedWords(`and|und|et|y|e|og|och|en|i|a|и|та|i|ja|ve|és|și|si|n|u|kaj`)
+
+// places come behind closingWords: "Viele Grüße aus Berlin".
+var places = foldedWords(`aus|from|de|desde|da|van|uit|från|fra|z|ze|iz|из|з|depuis|din`)
+
+// closingPhrases end what is said.
+var closingPhrases = foldedPhrases(`
+	best wishes|with best wishes|all best wishes|with all good wishes|sincerely yours|yours sincerely|yours truly|truly yours|yours faithfully|yours respectfully|at your service|rgds|k regards|b regards|b rgds|br rgds|
+	mit freundlichen grüßen|freundliche grüße|i a|i v|
+	bien à vous|bien à toi|sincères salutations|
+	reciba un cordial saludo|un cordial saludo|quedo a su disposición|
+	cordiali saluti|distinti saluti|
+	med vänliga hälsningar|de bedste hilsner|
+	ar cieņu|su pagarba|
+	z poważaniem|z wyrazami szacunku|łączę wyrazy szacunku|
+	s pozdravem|s úctou|
+	с уважением|з повагою|с поздравом|
+	με εκτίμηση|με τιμή|
+	cu stimă|cu respect|
+	בכבוד רב|مع التحية|مع التحيات|مع أطيب التحيات|با احترام|با تشکر و احترام|
+	trân trọng|trân trọng kính chào|kính thư|hormat kami|hormat saya|
+	ขอแสดงความนับถือ|ด้วยความเคารพ|
+	此致敬礼|顺祝商祺|順頌商祺|顺颂商祺|敬上|謹上|草々|
+	드림|올림|सादर
+`)
+
+// namedPhrases end what is said where a name follows, and are said where none does.
+var namedPhrases = foldedPhrases(`
+	best|all the best|all best|cheers|yours|love|lots of love|xoxo|ciao|take care|warmly|cordially|br|kr|bye|see you|see ya|talk soon|speak soon|good day|my best|be well|peace|later|ttyl|hugs|ta|cheerio|
+	have a nice day|have a great day|have a good day|have a lovely day|have a good one|have a nice weekend|have a great weekend|have a good weekend|have a nice evening|have a good evening|have a great week|have a nice time|
+	thanks|thank you|many thanks|thanks a lot|thank you very much|thanks very much|thanks so much|thank you so much|thanks in advance|thank you in advance|many thanks in advance|thanks a million|thanks a bunch|thx|thnx|tnx|tks|thanks again|thank you again|thanks for now|thanks for all|thanks all|thanks much|with thanks|with many thanks|kind thanks|thankfully|gratefully|
+	vg|lg|bg|bis dann|bis bald|bis morgen|tschüss|ciao|alles gute|schönen tag|schönen tag noch|schönes wochenende|danke|vielen dank|besten dank|danke schön|dankeschön|danke sehr|danke im voraus|vielen dank im voraus|herzlichen dank|vielen dank vorab|danke vorab|danke und gruß|
+	merci|merci beaucoup|merci d'avance|merci bien|mille mercis|bonne journée|bonne soirée|bonne fin de journée|belle journée|bon week-end|bonne réception|à bientôt|bises|bisous|amitiés|
+	gracias|muchas gracias|mil gracias|gracias de antemano|muchas gracias de antemano|un abrazo|abrazos|un beso|besos|gràcies|moltes gràcies|grazas|
+	grazie|grazie mille|molte grazie|tante grazie|grazie in anticipo|a presto|buona giornata|buona serata|un abbraccio|un caro saluto|
+	obrigado|obrigada|muito obrigado|muito obrigada|grato|grata|desde já agradeço|abraços|abraço|um abraço|att|att.te|abs|beijos|
+	bedankt|dank u|dank u wel|dank je|dank je wel|alvast bedankt|hartelijk dank|hartelijk bedankt|vriendelijk bedankt|fijne dag|prettige dag|tot snel|gr|
+	tack|tack på förhand|stort tack|tack så mycket|ha det bra|kram|tak|på forhånd tak|mange tak|knus|kh|dbh|takk|mange takk|på forhånd takk|ha en fin dag|klem|takk fyrir|
+	kiitos|kiitos etukäteen|kiitos jo etukäteen|paljon kiitoksia|terv|t|yt|mukavaa päivää|aitäh|tänan|ette tänades|paldies|ačiū|
+	dziękuję|dzięki|dziękuję z góry|z góry dziękuję|miłego dnia|pozdro|
+	děkuji|děkuji předem|předem děkuji|díky|hezký den|pěkný den|s přáním hezkého dne|s přáním pěkného dne|zdraví|ďakujem|vopred ďakujem|prajem pekný deň|
+	спасибо|заранее спасибо|большое спасибо|благодарю|всего доброго|всего хорошего|хорошего дня|дякую|наперед дякую|гарного дня|благодаря|предварително благодаря|лек ден|
+	hvala|hvala unaprijed|hvala vnaprej|unaprijed hvala|hvala lijepa|hvala lepo|lp|ugodan dan|хвала|хвала унапред|
+	ευχαριστώ|ευχαριστώ πολύ|ευχαριστώ εκ των προτέρων|φιλικά|
+	köszönöm|köszönöm szépen|előre is köszönöm|köszönettel|üdv|szép napot|
+	teşekkürler|teşekkür ederim|çok teşekkürler|şimdiden teşekkürler|iyi çalışmalar|iyi günler|sevgiler|selamlar|
+	mulțumesc|multumesc|mulțumesc anticipat|toate cele bune|o zi bună|o zi frumoasă|
+	תודה|תודה רבה|שכרا|شكرا|شكراً|شكرا جزيلا|با تشکر|ممنون|cảm ơn|thân mến|terima kasih|salam|salam hormat|terima kasih dan salam|ขอบคุณ|ขอบคุณครับ|ขอบคุณค่ะ|
+	よろしくお願いします|よろしくお願いいたします|よろしくお願い致します|宜しくお願いします|宜しくお願いいたします|宜しくお願い致します|どうぞよろしくお願いいたします|ありがとうございます|ありがとうございました|以上|以上、よろしくお願いいたします|
+	谢谢|謝謝|多谢|感谢|谢谢您|祝您工作愉快|감사합니다|고맙습니다|수고하세요|धन्यवाद|शुक्रिया
+`)
+
+// longestPhrase is how many words the longest of the phrases above has.
+const longestPhrase = 6
+
+// folded is a text in lower case without accents, so that "Grüßen", "grußen" and
+// "GRÜSSEN" are the same.
+func folded(text string) string {
+	plain := true
+	for i := range len(text) {
+		if c := text[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return text
+	}
+	var b strings.Builder
+	b.Grow(len(text))
+	for _, c := range norm.NFD.String(text) {
+		switch c = unicode.ToLower(c); c {
+		case 'ß':
+			b.WriteString("ss")
+		case 'ø':
+			b.WriteByte('o')
+		case 'ł':
+			b.WriteByte('l')
+		case 'đ', 'ð':
+			b.WriteByte('d')
+		case 'ı':
+			b.WriteByte('i')
+		case 'æ':
+			b.WriteString("ae")
+		case 'œ':
+			b.WriteString("oe")
+		case 'ς':
+			b.WriteRune('σ')
+		case '’':
+			b.WriteByte('\'')
+		default:
+			if c < utf8.RuneSelf || !unicode.Is(unicode.Mn, c) {
+				b.WriteRune(c)
+			}
+		}
+	}
+	return b.String()
+}
+
+func foldedWords(list string) map[string]bool { return words(folded(list)) }
+
+// foldedPhrases makes a set of phrases, each with one blank between its words.
+func foldedPhrases(list string) map[string]bool {
+	out := map[string]bool{}
+	for phrase := range words(folded(list)) {
+		var parts []string
+		for _, w := range spokenWords(phrase, longestClosingWords) {
+			parts = append(parts, w.text)
+		}
+		out[strings.Join(parts, " ")] = true
+	}
+	return out
+}
+
+// spoken is a word of a line, and where it begins there.
+type spoken struct {
+	text string
+	at   int
+}
+
+// spokenWords are the first words of a folded line, without what stands between them.
+func spokenWords(text string, most int) []spoken {
+	var out []spoken
+	start := -1
+	for i, c := range text {
+		in := c == '\'' && start >= 0 || c >= '0' && c <= '9' || unicode.IsLetter(c) || unicode.Is(unicode.M, c)
+		switch {
+		case in && start < 0:
+			start = i
+		case !in && start >= 0:
+			out = append(out, spoken{text[start:i], start})
+			if start = -1; len(out) == most {
+				return out
+			}
+		}
+	}
+	if start >= 0 {
+		out = append(out, spoken{text[start:], start})
+	}
+	return out
+}
+
+// closes reports whether a line closes a mail, and whether the name is in it.
+func (m *mail) closes(text string) (kind closing, named bool) {
+	if len(text) > longestClosing {
+		if len(text) <= longestFormula && hasAnyPrefix(folded(text), formulas...) {
+			return closesAlone, false
+		}
+		return closesNothing, false
+	}
+	if strings.HasSuffix(text, "?") || strings.Contains(text, "://") {
+		return closesNothing, false
+	}
+	fold := folded(text)
+	if hasAnyPrefix(fold, formulas...) {
+		return closesAlone, false
+	}
+	line := spokenWords(fold, longestClosingWords+1)
+	if len(line) == 0 || len(line) > longestClosingWords {
+		return closesNothing, false
+	}
+	at, sure := 0, false // sure: a name may follow without anything between
+	for at < len(line) {
+		if n, k := phraseOf(line[at:]); n > 0 && !(n == 1 && courtesies[line[at].text] && headed(line[at+1:])) {
+			if kind != closesAlone {
+				kind = k
+			}
+			at += n
+			sure = n > 1
+			continue
+		}
+		if n := courtesyOf(line[at:]); n > 0 {
+			kind = closesAlone
+			at += n
+			sure = true
+			if at < len(line) && places[line[at].text] && len(line)-at <= 5 {
+				return closesAlone, false
+			}
+			continue
+		}
+		if kind != closesNothing && at+1 < len(line) && joiners[line[at].text] {
+			if n, _ := phraseOf(line[at+1:]); n > 0 || courtesyOf(line[at+1:]) > 0 {
+				at++
+				continue
+			}
+		}
+		break
+	}
+	if kind == closesNothing || at == len(line) {
+		return kind, false
+	}
+	// What is left may be the name: "Best regards, Ann Example".
+	rest := restOf(text, fold, line[at].at)
+	before := strings.TrimRight(fold[:line[at].at], " ")
+	apart := before != "" && strings.ContainsAny(before[len(before)-1:], ",!.-–—*/|:")
+	switch {
+	case m.isName(rest):
+		return closesAlone, true
+	case kind == closesAlone && (sure || apart) && isCapitalized(strings.NewReplacer(",", "", "|", "").Replace(rest), 5):
+		return closesAlone, true
+	}
+	return closesNothing, false
+}
+
+// restOf is the end of a text whose folded form goes on at a given byte. Folding may
+// change lengths, so it is found from the end, word by word.
+func restOf(text, fold string, at int) string {
+	if len(text) == len(fold) {
+		return text[at:]
+	}
+	n := len(strings.Fields(fold[at:]))
+	end := len(text)
+	for ; n > 0; n-- {
+		end = strings.LastIndexFunc(strings.TrimRightFunc(text[:end], unicode.IsSpace), unicode.IsSpace) + 1
+	}
+	return text[end:]
+}
+
+// phraseOf is how many words of a line a known phrase takes, the longest there is.
+func phraseOf(line []spoken) (n int, kind closing) {
+	for n = min(len(line), longestPhrase); n > 0; n-- {
+		key := line[0].text
+		for _, w := range line[1:n] {
+			key += " " + w.text
+		}
+		switch {
+		case closingPhrases[key]:
+			return n, closesAlone
+		case namedPhrases[key]:
+			return n, closesNamed
+		}
+	}
+	return 0, closesNothing
+}
+
+// courtesyOf is how many words a closer and the words of courtesy before it take.
+func courtesyOf(line []spoken) (n int) {
+	for i, w := range line {
+		switch {
+		case closingWords[w.text]:
+			n = i + 1
+		case !courtesies[w.text] && !joiners[w.text]:
+			return n
+		}
+	}
+	return n
+}
+
+// headed reports whether a closer comes before any word that is no courtesy.
+func headed(line []spoken) bool {
+	for _, w := range line {
+		if closingWords[w.text] {
+			return true
+		}
+		if !courtesies[w.text] {
+			return false
+		}
+	}
+	return false
+}
+
+// trimClosing takes the marks off that people put around their names.
+func trimClosing(text string) string {
+	return strings.Trim(text, " ,.;:!-–—*_~…。，、！\u00a0\u200e\u200f/")
+}

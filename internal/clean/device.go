@@ -1,0 +1,167 @@
+package clean
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Bounds of a line that a mail program adds.
+const (
+	longestDevice      = 200 // bytes
+	longestDeviceWords = 8   // behind the words that begin it
+)
+
+// devicePrefixes begin the line that a mail program adds on its own: "Sent from my
+// phone". Few words may follow, whatever they are.
+var devicePrefixes = byRune(
+	"sent from my ", "sent from mail for ", "sent from outlook", "sent from yahoo", "sent from samsung", "sent from android", "sent from iphone", "sent from ipad", "sent from blackberry", "sent from windows", "sent from the all new", "sent from proton", "sent from gmail", "sent from mobile", "sent from mailbox",
+	"sent from mail.ru", "sent from typeapp", "sent from nine", "sent from spark", "sent from aquamail", "sent via mobile", "sent with airmail", "sent wirelessly from", "get outlook for ", "get bluemail", "download outlook for ", "sent with proton", "sent from workspace",
+	"envoyé de mon ", "envoyé de ma ", "envoyé depuis mon ", "envoyé depuis ma ", "obtenir outlook pour", "télécharger outlook pour", "provenance : courrier pour", "téléchargez outlook pour", "envoyé depuis l'application", "envoyé depuis l’application",
+	"gesendet von meinem", "gesendet von meiner", "diese nachricht wurde von meinem", "diese e-mail wurde von meinem", "holen sie sich outlook", "outlook für ios", "outlook für android", "laden sie outlook",
+	"enviado desde mi ", "enviado desde correo", "enviado desde outlook", "enviado desde yahoo", "enviado do meu ", "enviado da minha ", "enviado a partir do ", "obtener outlook para", "obtén outlook para", "descargar outlook para", "obter o outlook para", "obter outlook para", "baixe o outlook", "baixar o outlook",
+	"inviato da iphone", "inviato da ipad", "inviato dal mio", "inviato dalla mia", "inviato da outlook", "inviato da posta", "inviato da yahoo", "inviato da libero", "inviato da tablet", "inviato da smartphone", "ottieni outlook per", "scarica outlook per",
+	"verstuurd met mijn", "download outlook voor", "skaffa outlook för", "hämta outlook för", "sendt fra min", "sendt fra mit", "sendt fra outlook", "sendt fra mail", "sendt fra yahoo", "hent outlook til", "få outlook for", "hent outlook for", "hanki outlook", "sækja outlook",
+	"pobierz program outlook", "pobierz aplikację outlook", "pobierz outlook", "získat outlook", "získať outlook", "получить outlook", "скачать outlook", "отримати outlook", "изпратено от моя",
+	"letöltés: outlook", "λήψη του outlook", "obțineți outlook", "poslano s mo", "poslano z mo", "poslano iz mo", "poslano sa mo", "preuzmite outlook", "nabavite outlook",
+	"saadetud minu ", "dapatkan outlook", "ios için outlook", "android için outlook",
+	"発信元：", "iphoneから送信", "ipadから送信", "发自我的", "來自我的", "寄自我的", "傳送自我的", "發自我的", "获取 outlook", "取得 outlook", "나의 iphone에서 보냄", "내 iphone에서 보냄", "נשלח מה", "از iphone", "ได้รับ outlook",
+)
+
+// deviceBeginnings may begin such a line, if a device or a mail program is named.
+var deviceBeginnings = byRune(
+	"sent from ", "sent via ", "sent using ", "sent with ", "sent by ", "sent through ", "composed on ", "written on ", "typed on ", "from my ", "envoyé depuis ", "envoyé avec ", "envoyé via ", "envoyé par ", "gesendet von ", "gesendet mit ", "gesendet aus ", "gesendet über ", "gesendet per ", "enviado de ", "enviado con ", "enviado pelo ", "enviado pela ", "enviado por ", "enviado via ", "enviado desde ",
+	"inviato da ", "inviato con ", "inviato tramite ", "verzonden via ", "verzonden met ", "verstuurd met ", "verstuurd via ", "sendt fra ", "sendt med ", "sendt via ", "skickat med ", "wysłane przez ", "wysłano przez ", "wysłane za ", "отправлено через ", "az ", "a ", "odesláno přes ", "从", "從",
+	"enviado desde el ", "inviato dal ", "gesendet mit der ", "verzonden vanaf ", "verstuurd vanaf ", "verzonden met de ", "skickat från ", "skickad från ", "lähetetty ", "wysłane z ", "wysłano z ", "odesláno z ", "odesláno ze ", "odoslané z ", "odoslané zo ", "отправлено с ", "отправлено из ", "отправлено со ", "послано с ", "надіслано з ", "надіслано із ", "відправлено з ", "изпратено от ", "küldve ", "elküldve ", "trimis de pe", "trimis din", "poslano s ", "poslato sa ", "poslato s ", "послато са", "saadetud ", "nosūtīts no ", "išsiųsta iš ", "siųsta iš ", "gửi từ ", "đã gửi từ ", "được gửi từ", "dikirim dari ", "נשלח מ", "enviat des ", "enviat del ", "enviado dende ", "az outlook beszerzése", "sent on the go", "outlook für ", "outlook voor ", "envoyé à partir de ", "envoyé sans fil ", "sendt fra i", "sent úr ", "στάλθηκε από", "εστάλη από", "αποστολή από το", "从我的", "أرسلت من", "أُرسلت من", "مرسل من", "تم الإرسال من", "ส่งจาก", "ارسال شده از", "diese nachricht wurde mit ",
+)
+
+// deviceEndings end such a line, if a device or a mail program is named.
+var deviceEndings = []string{
+	"gönderildi", "から送信", "から送信されました", "에서 보냄", "에서 보냈습니다", "에서 전송됨", "küldve", " küldtem", "傳送", "发送", "發送", "发出", "से भेजा गया", "ارسال شد", "ارسال شده", " from mobile", " from my phone", " from my mobile", "gönderilmiştir", "lähetetty", "用に送信", "より送信",
+}
+
+// deviceNames are the devices and the mail programs.
+var deviceNames = []string{
+	"phone", "ipad", "ipod", "apple watch", "android", "mobil", "handy", "galaxy", "samsung", "huawei", "xiaomi", "nokia", "htc", "blackberry", "pixel", "outlook", "gmail", "hotmail", "yahoo", "webmail", "airmail", "mailbox", "mail.ru", "web.de", "gmx", "mail app", "mail-app", "mail for", "mail für", "mail voor", "mail pour", "mail til", "mail per", "courrier", "correo para", "posta di", "почты", "почта", "windows", "tablet", "cell", "device", "surface", "proton", "spark", "thunderbird", "nexus", "oneplus", "motorola", "xperia", "lumia", "kindle", "superhuman", "k-9", "gerät", "móvil", "celular", "телефон", "мобильн",
+	"симбиан", "smartphone", "teléfono", "téléphone", "portable", "telefon", "telefoon", "手机", "手機", "携帯", "휴대", "הנייד", "terminal mobile", "appareil", "enhet", "zařízen", "urządzen", "készülék",
+}
+
+// excuses say sorry for what such a device makes of words.
+var excuses = []string{
+	"excuse", "pardon", "forgive", "sorry for", "sorry about", "apolog", "typo", "brevity", "brief", "autocorrect", "auto-correct", "auto correct", "spelling", "entschuldig", "tippfehler", "kürze", "désolé", "fautes de frappe", "brièveté", "disculp", "perdon", "errores", "scus", "brevità", "desculp", "fouten", "ursäkta", "undskyld", "przepraszam", "извин", "опечат",
+}
+
+// byRune puts phrases in lists by the rune they begin with.
+func byRune(phrases ...string) map[rune][]string {
+	out := map[rune][]string{}
+	for _, p := range phrases {
+		first, _ := utf8.DecodeRuneInString(p)
+		out[first] = append(out[first], p)
+	}
+	return out
+}
+
+// isDevice reports whether a line is one that a mail program or a telephone adds.
+func isDevice(text string) bool {
+	if len(text) > longestDevice || utf8.RuneCountInString(text) < 6 {
+		return false
+	}
+	line := strings.Trim(strings.ToLower(text), " -–—_*<>()[]{}|~•\"'“”«»\u00a0")
+	line = beforeLink(line)
+	line = beforeExcuse(line)
+	line = strings.TrimRight(line, " .!-–—()[]<>*_")
+	first, _ := utf8.DecodeRuneInString(line)
+	for _, p := range devicePrefixes[first] {
+		if rest, ok := strings.CutPrefix(line+" ", p); ok && isDeviceName(rest, longestDeviceWords) {
+			return true
+		}
+	}
+	for _, p := range deviceBeginnings[first] {
+		if rest, ok := strings.CutPrefix(line, p); ok && isDeviceName(rest, longestDeviceWords) && containsAny(rest, deviceNames) && (len(p) > 3 || endsAs(line)) && (p != "from my " || isDeviceName(rest, 3)) {
+			return true
+		}
+	}
+	return endsAs(line) && isDeviceName(line, longestDeviceWords+2) && (containsAny(line, deviceNames) || strings.HasSuffix(line, " from mobile"))
+}
+
+// endsAs reports whether a line ends as those that a device adds in languages that
+// put the verb last.
+func endsAs(line string) bool {
+	if strings.HasSuffix(line, " gesendet") {
+		return hasAnyPrefix(line, "von mein", "vom ", "diese nachricht", "diese e-mail", "diese mail")
+	}
+	for _, s := range deviceEndings {
+		if strings.HasSuffix(line, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// isDeviceName reports whether what follows such words may be a device: no sentence is.
+func isDeviceName(rest string, most int) bool {
+	return len(strings.Fields(rest)) <= most && !strings.ContainsAny(rest, "?,;:") && !strings.Contains(rest, ". ")
+}
+
+// beforeLink is a line without the link at its end.
+func beforeLink(line string) string {
+	for _, s := range []string{"<http", "<mailto", "[http", "(http", "https://", "http://"} {
+		if at := strings.Index(line, s); at > 0 {
+			line = line[:at]
+		}
+	}
+	return line
+}
+
+// beforeExcuse is a line without the excuse for what a device makes of words.
+func beforeExcuse(line string) string {
+	for _, s := range excuses {
+		if at := strings.Index(line, s); at > 0 {
+			head := line[:at]
+			if cut := strings.LastIndexAny(head, ".,;-–(!:"); cut > 0 {
+				return strings.TrimRight(head[:cut], " .,;-–(!:")
+			}
+			if cut := strings.LastIndex(head, " so "); cut > 0 {
+				return head[:cut]
+			}
+		}
+	}
+	return line
+}
+
+// devices sets the lines apart that a mail program or a telephone adds: the last ones
+// of a stretch, or its first. What stands around them is looked at as if they were not there.
+func (m *mail) devices(from, to int) {
+	rows := 0
+	for i := to - 1; i >= from && rows < 4; i-- {
+		if m.blank(i) || m.rows[i].class != own {
+			continue
+		}
+		if isDevice(m.say(i)) {
+			end := i + 1
+			if below := m.nextText(end); below < to && m.isLink(below) { // where to get it
+				end = below + 1
+			}
+			m.set(i, end, signed, "device")
+			continue
+		}
+		rows++
+	}
+	if first := m.nextText(from); first < to && m.rows[first].class == own && isDevice(m.say(first)) {
+		m.set(first, first+1, signed, "device")
+	}
+}
+
+// isLink reports whether a row is an address of the web and nothing else.
+func (m *mail) isLink(i int) bool {
+	text := strings.Trim(m.say(i), "<>[]()")
+	return m.rows[i].class == own && strings.HasPrefix(text, "http") && !strings.ContainsAny(text, " \t")
+}
+
+func hasAnyPrefix(text string, prefixes ...string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(text, p) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,320 @@
+package clean
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Bounds of what is taken for a disclaimer.
+const (
+	shortestFooter     = 10   // bytes
+	longestDisclaimer  = 6000 // bytes
+	longestBanner      = 700  // bytes
+	longestBannerLine  = 400  // bytes
+	longestFooterRows  = 14   // below a drawn line
+	longestParagraph   = 40   // rows
+	mostFooters        = 4
+	shortestLegal      = 80  // bytes: below, nothing is long enough to be a lawyer's
+	surelyLegal        = 150 // bytes: above, two of a lawyer's words are enough
+	surelyLegalOfOther = 90  // where few bytes say much
+)
+
+// legal is found in disclaimers. Two of them, or three in a short one, make one.
+var legal = []string{
+	"confidential", "intended recipient", "intended only for", "intended solely for", "solely for the use", "solely for the addressee", "named addressee", "received this email in error", "received this e-mail in error", "received this message in error", "received this communication in error", "received it in error", "in error, please", "privileged", "unauthorized", "unauthorised", "strictly prohibited", "notify the sender", "delete this", "delete it", "delete the message", "disclosure, copying", "disclosure or copying", "copying or distribution", "disseminat", "do not necessarily represent", "do not necessarily reflect", "views expressed", "opinions expressed", "viruses", "liability", "disclaimer", "proprietary", "only for the recipient", "for the sole use",
+	"vertraulich", "unbefugt", "irrtümlich", "bestimmungsgemäße", "richtige adressat", "vorgesehene empfänger", "vorgesehenen empfänger", "beabsichtigte empfänger", "nicht gestattet", "vernichten sie", "absender informieren", "informieren sie bitte sofort", "informieren sie bitte den absender", "den absender", "löschen sie", "rechtlich geschützt",
+	"confidentiel", "destinataire", "par erreur", "expéditeur", "diffusion", "détruire", "confidencial", "destinatari", "por error", "prohibid", "remitente", "privilegiad", "elimine", "riservat", "per errore", "mittente", "cancellar", "por engano", "sigilos", "remetente", "per error", "remitent", "elimineu",
+	"vertrouwelijk", "geadresseerde", "abusievelijk", "bestemd voor", "de afzender", "onbevoegd", "konfidentiell", "adressaten", "av misstag", "avsändaren", "fortrolig", "ved en fejl", "afsenderen", "ved en feil", "avsenderen", "konfidensiel", "trúnaðar", "luottamuksel", "vastaanottaj", "vahingossa", "erehdyksessä", "lähettäjälle",
+	"poufn", "adresat", "omyłkowo", "nadawc", "důvěrn", "adresát", "omylem", "odesílatel", "dôvern", "odosielateľ", "zaupn", "naslovnik", "pomotoma", "povjerljiv", "povlašten", "primatelj", "greškom", "pošiljatelj", "poverljiv", "primalac", "поверљив",
+	"конфиденциальн", "адресат", "по ошибке", "отправител", "конфіденційн", "помилково", "відправник", "поверителн", "погрешка", "получател", "bizalmas", "címzett", "tévedés", "feladó", "gizli", "alıcı", "yanlışlıkla", "gönderici", "confidențial", "destinatar", "din greșeală", "expeditor",
+	"εμπιστευτικ", "παραλήπτη", "κατά λάθος", "αποστολέα", "konfidentsiaal", "adressaa", "ekslikult", "konfidenci", "adresāt", "kļūd", "gavėj", "klaidos", "機密", "誤って", "誤送信", "送信者", "受信者", "保密", "机密", "機密信息", "收件人", "误收", "誤收", "发件人", "기밀", "수신인", "수신자", "잘못 수신", "발신인", "חסוי", "סודי", "הנמען", "בטעות", "سرية", "سري", "المرسل إليه", "طريق الخطأ", "bảo mật", "người nhận", "nhầm", "rahasia", "penerima", "kesalahan",
+}
+
+// footers say each by itself that a paragraph is no part of what was said.
+var footers = []string{
+	"consider the environment before printing", "consider the environment before you print", "think before you print", "think before printing", "think green before", "please consider the environment", "think of the environment before", "denken sie an die umwelt", "an die umwelt, bevor", "pensez à l'environnement", "pensez à l’environnement", "piense en el medio ambiente", "antes de imprimir est", "prima di stampare", "pense no meio ambiente", "denk aan het milieu", "tänk på miljön innan", "tænk på miljøet", "tenk på miljøet", "pomyśl o środowisku",
+	"virus-free.", "virenfrei.", "sans virus.", "libre de virus", "privo di virus", "virusvrij", "livre de vírus", "wolny od wirusów", "без вирусов", "this email has been checked for viruses", "this e-mail has been scanned", "this email has been scanned", "this message has been scanned", "checked by avg", "diese e-mail wurde von avast", "this email was scanned by", "no virus found in this", "outgoing mail is certified virus free", "cet e-mail a été vérifié par le logiciel antivirus", "el software de antivirus avast ha analizado", "questa e-mail è stata controllata",
+	"if you are not the intended recipient", "if you are not the addressee", "if you have received this email in error", "if you have received this e-mail in error", "if you received this email in error", "if you received this e-mail in error", "if you have received this message in error", "this e-mail and any attachments are confidential", "this email and any attachments are confidential", "this email and any files transmitted with it are confidential", "this e-mail may contain confidential", "this email may contain confidential", "this message may contain confidential", "this message is confidential", "this e-mail is confidential", "this email is confidential", "confidentiality notice:", "privileged and confidential:",
+	"diese e-mail enthält vertrauliche", "diese nachricht enthält vertrauliche", "der inhalt dieser e-mail ist vertraulich", "ce message et toutes les pièces jointes", "ce message et ses pièces jointes", "este mensaje y sus archivos adjuntos", "este mensaje se dirige exclusivamente", "este mensaje contiene información confidencial", "le informazioni contenute in quest", "questo messaggio contiene informazioni", "esta mensagem pode conter", "dit bericht is uitsluitend bestemd", "de informatie in dit bericht is", "denne e-post kan innehålla konfidentiell", "informationen zum datenschutz finden sie", "hinweise zum datenschutz finden sie", "unsere datenschutzhinweise finden sie", "datenschutzinformationen finden sie",
+	"you received this message because you are subscribed", "you received this email because you", "you are receiving this email because", "you're receiving this email because", "you are receiving this because you", "you are receiving this mail because", "you have received this message because", "to unsubscribe from this", "to unsubscribe, ", "this sf.net email is sponsored by", "to unsubscribe send", "to unsubscribe e-mail", "if you no longer wish to receive", "if you wish to unsubscribe", "reply to this email directly or view it on github", "unsubscribe from this list", "manage your email preferences", "update your email preferences", "click here to unsubscribe",
+	"um sich abzumelden", "newsletter abbestellen", "pour vous désabonner", "pour vous désinscrire", "para darse de baja", "per cancellarti", "per annullare l'iscrizione", "para cancelar a inscrição", "om u af te melden", "чтобы отписаться", "aby zrezygnować z subskrypcji", "[non-text portions of this message have been removed]",
+}
+
+// companies is found in what companies have to say of themselves in their letters.
+var companies = []string{
+	"registered in england", "registered office", "company number", "company no", "registered number", "companies house", "vat registration", "vat no", "handelsregister", "amtsgericht", "registergericht", "sitz der gesellschaft", "geschäftsführer:", "geschäftsführung:", "geschäftsführerin:", "vorstand:", "aufsichtsrat", "hrb ", "hra ", "ust-id", "ustid", "umsatzsteuer", "siège social", "capital de ", "rcs ", "siret", "tva intracom", "registro mercantil", "partita iva", "p. iva", "p.iva", "codice fiscale", "sede legale", "capitale sociale", "kvk", "btw-nummer", "btw nr", "org.nr", "org nr", "organisationsnummer", "cvr", "y-tunnus", "krs", "regon", "kapitał zakładowy", "ičo", "dič",
+}
+
+// banners stand above what is said in mails that came from outside of an organization.
+var banners = []string{
+	"originated from outside", "originates from outside", "originated outside", "this email is from outside", "this message is from outside", "sent from outside", "came from outside", "comes from outside", "was sent by someone outside", "from an external s", "external email", "this is an external", "external sender", "external message", "external source", "do not click links or open attachments", "do not click on links or open", "do not click any links", "be careful with links and attachments", "exercise caution when opening", "use caution when opening", "think before you click", "you don't often get email from", "you don’t often get email from", "some people who received this message don't often get email from", "some people who received this message don’t often get email from", "aka.ms/learnaboutsenderidentification",
+	"stammt von einem externen", "von einem externen absender", "von außerhalb der organisation", "von außerhalb unserer", "von außerhalb des unternehmens", "externe e-mail:", "sie erhalten nicht häufig e-mails von", "sie erhalten nicht oft e-mail", "expéditeur externe", "provient de l'extérieur", "provient de l’extérieur", "extérieur de l'organisation", "extérieur de l’organisation", "vous n'obtenez pas souvent d'e-mail", "vous n’obtenez pas souvent d’e-mail", "remitente externo", "fuera de la organización", "fuera de su organización", "correo externo:", "no suele recibir correos electrónicos de", "remitent extern", "mittente esterno", "esterno all'organizzazione", "esterna all'organizzazione", "fuori dall'organizzazione", "non si ricevono spesso messaggi di posta elettronica da",
+	"remetente externo", "fora da organização", "de fora da empresa", "e-mail externo:", "não costuma receber", "van buiten de organisatie", "externe afzender", "buiten onze organisatie", "u ontvangt niet vaak e-mail van", "je ontvangt niet vaak e-mail van", "ekstern afsender", "uden for organisationen", "ekstern avsender", "utenfor organisasjonen", "extern avsändare", "utanför organisationen", "ulkoiselta lähettäjältä", "organisaation ulkopuolelta", "zewnętrznego nadawcy", "spoza organizacji", "externího odesílatele", "mimo organizaci", "внешнего отправителя", "вне организации", "из внешнего источника", "зовнішнього відправника", "külső feladótól", "szervezeten kívül", "expeditor extern", "kuruluş dışından", "harici bir gönder", "εξωτερικό αποστολέα", "外部からのメール", "組織外", "外部邮件", "外部郵件", "外部寄件", "외부 메일", "외부에서 발송",
+}
+
+// headings stand above a disclaimer.
+var headings = foldedWords(`disclaimer|email disclaimer|e-mail disclaimer|legal disclaimer|legal notice|notice|important notice|important|confidentiality|confidentiality notice|confidentiality note|privacy notice|confidential|privileged and confidential|haftungsausschluss|rechtlicher hinweis|wichtiger hinweis|vertraulichkeitshinweis|hinweis|avis de confidentialité|avertissement|avis juridique|aviso legal|aviso de confidencialidad|aviso importante|nota di riservatezza|avvertenza|avviso di riservatezza|aviso de confidencialidade|vertrouwelijkheid|disclaimer en|zastrzeżenie|klauzula poufności|уведомление о конфиденциальности|免責事項|免责声明`)
+
+// footer sets apart what a mailing list adds: behind a drawn line, the name of the
+// list and how to leave it.
+func (m *mail) footer(from, to int) int {
+	for range mostFooters {
+		to = m.lastText(from, to)
+		start := -1
+		for i, rows := to-1, 0; i >= from && rows < longestFooterRows; i-- {
+			if m.blank(i) {
+				continue
+			}
+			rows++
+			if text := m.say(i); isRule(text) && len(text) >= 8 || text == "--" || text == "---" || strings.Contains(text, "Yahoo! Groups Sponsor") {
+				if m.listWords(i+1, to) {
+					start = i
+					break
+				}
+				if text != "--" && i+1 < to {
+					break
+				}
+			}
+		}
+		if start < 0 && to-1 > from && m.isLink(to-1) && strings.Contains(m.say(to-1), "/mailman/listinfo/") {
+			start = to - 1
+		}
+		if start < 0 {
+			return to
+		}
+		m.set(start, to, disclaimed, "list footer")
+		to = start
+	}
+	return to
+}
+
+// listWords reports whether rows are what mailing lists write.
+func (m *mail) listWords(from, to int) bool {
+	for i := from; i < to; i++ {
+		text := m.say(i)
+		if len(text) > 300 {
+			continue
+		}
+		lower := strings.ToLower(text)
+		for _, s := range []string{"mailing list", "mailinglist", "unsubscribe", "mailman/listinfo", "is sponsored by", "yahoo! groups", "list archive", "you have received this message because", "to post to this group", "irish linux users", "maintainer: list", "liste de diffusion", "lista de correo", "mailingliste"} {
+			if strings.Contains(lower, s) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// disclaimer sets apart the paragraphs at the end that only lawyers, gateways and
+// lists write.
+func (m *mail) disclaimer(from, to int) int {
+	end := m.lastText(from, to)
+	for {
+		end = m.lastText(from, end)
+		last := end // a drawn line below is a part of it
+		for last > from && isDrawn(m.say(last-1)) {
+			last = m.lastText(from, last-1)
+		}
+		start := last
+		for start > from && !m.blank(start-1) && last-start < longestParagraph && !isDrawn(m.say(start-1)) {
+			start--
+		}
+		if start == last {
+			return end
+		}
+		// A signature may be right above it in the paragraph: it is looked at on its own.
+		first := m.legalFrom(start, last)
+		if first < 0 {
+			return end
+		}
+		if !m.before && !m.words(from, first) {
+			return end // it is all there is: somebody writes about it
+		}
+		first = m.withHeading(from, first)
+		m.set(first, end, disclaimed, "disclaimer")
+		end = first
+	}
+}
+
+// withHeading goes up from a disclaimer to what stands above it: a drawn line, a heading.
+func (m *mail) withHeading(from, first int) int {
+	for range 3 {
+		above := m.lastText(from, first) - 1
+		if above <= from {
+			return first
+		}
+		text := m.say(above)
+		if !isDrawn(text) && !(first-above <= 1 && strings.Trim(text, "-–—_ ") == "") && !headings[strings.Trim(folded(text[:min(len(text), 60)]), " :*-_!.")] {
+			return first
+		}
+		first = above
+	}
+	return first
+}
+
+// legalFrom is the row of a paragraph from which on it is a disclaimer, -1 for none.
+func (m *mail) legalFrom(from, to int) int {
+	size := 0
+	for i := from; i < to; i++ {
+		size += m.rows[i].end - m.rows[i].body
+	}
+	if size < shortestFooter || size > longestDisclaimer {
+		return -1
+	}
+	var b strings.Builder
+	for i := from; i < to; i++ {
+		b.WriteString(strings.ToLower(m.say(i)))
+		b.WriteByte(' ')
+	}
+	text := b.String()
+	first, sure := len(text), false
+	for _, list := range [...][]string{footers, banners} {
+		for _, s := range list {
+			if at := strings.Index(text, s); at >= 0 {
+				first, sure = min(first, at), true
+			}
+		}
+	}
+	if !sure && size >= shortestLegal {
+		found, asked := 0, strings.ContainsAny(text, "?？")
+		for _, s := range legal {
+			if at := strings.Index(text, s); at >= 0 {
+				found++
+				first = min(first, at)
+			}
+		}
+		enough := size > surelyLegal || size > surelyLegalOfOther && utf8.RuneCountInString(text)*2 < len(text)
+		sure = (found >= 3 || found >= 2 && enough) && !asked && !isPersonal(text)
+	}
+	if !sure && size >= 40 {
+		found := 0
+		for _, s := range companies {
+			if at := strings.Index(text, s); at >= 0 {
+				found++
+				first = min(first, at)
+			}
+		}
+		// Below a name they are a part of the signature.
+		sure = found >= 2 && !isPersonal(text) && !strings.Contains(text, "?") && m.beginning(from, to, first) == from
+	} else if sure && size < 300 && strings.Contains(text, "?") && (isPersonal(text) || !m.words(0, from)) {
+		sure = false // somebody asks about one
+	}
+	if !sure {
+		return -1
+	}
+	return m.beginning(from, to, first)
+}
+
+// beginning is the row in which a disclaimer begins that has a telling word at a given
+// byte of the paragraph. What is above it in the paragraph may be a name.
+func (m *mail) beginning(from, to, first int) int {
+	at := 0
+	for i := from; i < to; i++ {
+		n := len(strings.ToLower(m.say(i))) + 1
+		if at+n <= first {
+			at += n
+			continue
+		}
+		for i > from && !m.looksSigned(i-1) && !endsSentence(m.say(i-1)) && i-from < 5 {
+			i--
+		}
+		return i
+	}
+	return from
+}
+
+// isPersonal reports whether somebody speaks of themselves in a text in lower case, as
+// no lawyer does.
+func isPersonal(text string) bool {
+	if containsAny(text, []string{" ich ", " mir ", " je ne ", " i'm ", " i’m "}) {
+		return true
+	}
+	english := strings.Contains(text, " the ") || strings.Contains(text, " you ") || strings.Contains(text, " to ")
+	return english && (strings.HasPrefix(text, "i ") || containsAny(text, []string{" i ", " my ", " me "}))
+}
+
+// isCompany reports whether a line is what a company has to say of itself.
+func isCompany(text string) bool {
+	text = strings.ToLower(text)
+	return containsAny(text, companies)
+}
+
+// banner sets apart the warnings that stand above mails from outside.
+func (m *mail) banner() {
+	for range 3 {
+		i := 0
+		for i < len(m.rows) && (m.blank(i) || m.rows[i].class == disclaimed) {
+			i++
+		}
+		if i == len(m.rows) || m.rows[i].class != own || m.rows[i].fixed {
+			return
+		}
+		start := i
+		for i < len(m.rows) && (m.blank(i) || isDrawn(m.say(i))) && i-start < 4 {
+			i++ // a box is drawn around it
+		}
+		end, size := i, 0
+		for end < len(m.rows) && !m.blank(end) && end-i < 8 && m.rows[end].class == own && size < longestBanner {
+			size += m.rows[end].end - m.rows[end].start
+			end++
+		}
+		last := m.bannerEnd(i, end)
+		if last == i || !m.words(last, len(m.rows)) {
+			return
+		}
+		if next := m.nextText(last); next < len(m.rows) && start < i && isDrawn(m.say(next)) {
+			last = next + 1
+		}
+		m.set(start, last, disclaimed, "banner")
+	}
+}
+
+// bannerEnd is the row behind the warning that a paragraph begins with; from for none.
+func (m *mail) bannerEnd(from, to int) int {
+	last := from
+	for j := from; j < to; j++ {
+		text := m.say(j)
+		if isDrawn(text) && j+1 == to && last > from {
+			return to
+		}
+		if len(text) < longestBannerLine && (anyIn(text, banners) || isMarked(text)) && !strings.Contains(text, "?") {
+			last = j + 1
+		} else if j-from > 2 && last == from {
+			return from
+		}
+	}
+	// The rest of a sentence that was broken.
+	for last > from && last < to && !endsSentence(m.say(last-1)) && m.warns(from) && !strings.HasSuffix(m.say(last-1), "]") {
+		last++
+	}
+	if last == from {
+		if first := m.legalFrom(from, to); first == from && m.noticed(from) {
+			return to
+		}
+	}
+	return last
+}
+
+// isMarked reports whether a line is the mark of a mail from outside and nothing else.
+func isMarked(text string) bool {
+	switch strings.ToLower(strings.Trim(text, "[]()*<>{}!:-= ")) {
+	case "external", "external email", "external e-mail", "external mail", "external sender", "external message", "ext", "extern", "externe e-mail", "externe mail", "externo", "correo externo", "esterno", "externe", "message externe", "e-mail externo":
+		return strings.ContainsAny(text[:1], "[(*<{!-=") || strings.HasSuffix(text, "!")
+	}
+	return false
+}
+
+// warns reports whether a row begins as warnings do.
+func (m *mail) warns(i int) bool {
+	switch firstWord(strings.TrimLeft(m.say(i), "[*(!<⚠️ -=#")) {
+	case "caution", "warning", "external", "attention", "notice", "alert", "achtung", "warnung", "vorsicht", "hinweis", "avertissement", "atención", "precaución", "advertencia", "aviso", "attenzione", "avviso", "atenção", "cuidado", "let", "waarschuwing", "advarsel", "varning", "obs", "uwaga", "upozornění", "внимание", "осторожно", "увага", "figyelem", "dikkat", "uyarı", "atenție", "注意", "警告", "주의", "extern", "esterno", "externo":
+		return true
+	}
+	return false
+}
+
+// noticed reports whether a row begins as a lawyer's notice does.
+func (m *mail) noticed(i int) bool {
+	text := strings.ToLower(strings.TrimLeft(m.say(i), "[*( "))
+	return m.warns(i) || hasAnyPrefix(text, "confidential", "privileged", "disclaimer", "this e", "this m", "vertraulich", "diese e", "diese n", "ce message", "este mensaje", "este correo", "questo messaggio", "esta mensagem", "dit bericht")
+}

@@ -1,0 +1,208 @@
+package clean
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// names is what is known of a sender's name.
+type names struct {
+	known    map[string]bool // its words, and those of their address, folded
+	local    string          // the letters of their address before the "@", folded
+	initials string          // of their name, in the order of its words
+	role     bool            // it names an office rather than a person
+}
+
+// roles are words of addresses and names that many people share.
+var roles = words(`info|support|sales|service|services|office|contact|mail|admin|no|reply|noreply|help|helpdesk|desk|team|the|of|and|und|de|via|customer|billing|hello|kundenservice|vertrieb|webmaster|postmaster|newsletter`)
+
+// titles stand around names.
+var titles = foldedWords(`dr|prof|professor|mr|mrs|ms|miss|herr|frau|ing|dipl|mag|msc|bsc|mba|phd|ph|d|jr|sr|esq|ir|ia|ppa|iv|ii|iii|m|sir|rev|doz|dkfm|lic|avv|dott|ssa|sra|sig|arch|mgr|bc|inz|eng`)
+
+// nicknames are what people with a name are called.
+var nicknames = func() map[string][]string {
+	out := map[string][]string{}
+	for _, line := range strings.Fields(`
+		robert:bob,rob,bobby,robbie,bert william:bill,will,billy,willy,liam richard:dick,rick,rich,ricky,richie james:jim,jimmy,jamie john:jack,johnny,jon jonathan:jon,jonny
+		michael:mike,mick,mickey,mikey thomas:tom,tommy,thom edward:ed,eddie,ted,teddy,ned charles:charlie,chuck,chas christopher:chris,kit,topher christine:chris,tina,chrissy christina:tina,chris
+		margaret:maggie,meg,peggy,greta elizabeth:liz,beth,betty,lizzie,eliza,lisa,betsy katherine:kate,kathy,katie,kat,kit catherine:cathy,kate,cat,katie kathleen:kathy,kate patricia:pat,patty,tricia,trish patrick:pat,paddy,rick
+		anthony:tony,ant andrew:andy,drew andreas:andi,andy daniel:dan,danny david:dave,davy joseph:joe,joey,jo joshua:josh matthew:matt nicholas:nick,nicky nikolaus:niko,klaus peter:pete stephen:steve,steph steven:steve alexander:alex,sasha,sandy,xander
+		benjamin:ben,benny samuel:sam,sammy timothy:tim gregory:greg jeffrey:jeff geoffrey:geoff lawrence:larry,laurie leonard:len,lenny,leo ronald:ron,ronnie donald:don,donnie kenneth:ken,kenny raymond:ray gerald:gerry,jerry jerome:jerry frederick:fred,freddy,rick
+		rebecca:becky,becca deborah:deb,debbie susan:sue,susie suzanne:sue,susie jennifer:jen,jenny,jenn jessica:jess,jessie victoria:vicky,tori samantha:sam,sammy abigail:abby,gail barbara:barb,babs theresa:terri,tess,tessa virginia:ginny dorothy:dot,dottie,dora
+		pamela:pam cynthia:cindy sandra:sandy melissa:missy,mel philip:phil phillip:phil walter:walt,wally henry:hank,harry harold:harry,hal francis:frank,fran franklin:frank eugene:gene albert:al,bert alfred:al,fred
+		johannes:hannes,jan,hans joachim:jo,achim,jochen sebastian:basti maximilian:max wolfgang:wolf friedrich:fritz heinrich:heinz,heiner matthias:matze guillermo:memo francisco:paco,pancho jose:pepe ignacio:nacho enrique:kike
+		giuseppe:beppe,peppe giovanni:gianni,nino aleksandr:sasha,саша alexandra:alex,sandra,sasha ekaterina:katya dmitri:dima dmitry:dima vladimir:vova,volodya nikolai:kolya mikhail:misha sergei:seryozha ivan:vanya maria:masha анна:аня александр:саша алексей:леша дмитрий:дима екатерина:катя михаил:миша наталья:наташа сергей:сережа`) {
+		name, short, _ := strings.Cut(folded(line), ":")
+		out[name] = strings.Split(short, ",")
+	}
+	return out
+}()
+
+// namesOf tells what is known of the name of a sender.
+func namesOf(name, address string) names {
+	n := names{known: map[string]bool{}}
+	local, _, _ := strings.Cut(folded(address), "@")
+	name = folded(name)
+	if strings.Contains(name, "@") {
+		name = ""
+	}
+	named := false
+	for w := range nameWords(name) {
+		if utf8.RuneCountInString(w) > 1 {
+			n.known[w] = true
+			named = named || !roles[w]
+			n.role = n.role || roles[w] && w != "de" && w != "of"
+		}
+		first, _ := utf8.DecodeRuneInString(w)
+		n.initials += string(first)
+	}
+	for w := range nameWords(local) {
+		if utf8.RuneCountInString(w) > 1 && (!roles[w] || n.known[w]) {
+			n.known[w] = true
+			named = true
+		}
+		n.local += w
+	}
+	if !named {
+		n.role = true
+	}
+	return n
+}
+
+// nameWords are the words of a name, without what is between them.
+func nameWords(name string) func(yield func(string) bool) {
+	return strings.FieldsFuncSeq(name, func(r rune) bool { return !unicode.IsLetter(r) && r != '\'' && r != '’' })
+}
+
+// stranger reports whether nothing is known of the sender's name: a name may be any.
+func (m *mail) stranger() bool { return len(m.names.known) == 0 || m.names.role }
+
+// knows reports whether a folded word is one of the sender's name, or short for one.
+func (m *mail) knows(word string) bool {
+	if m.names.known[word] {
+		return true
+	}
+	if utf8.RuneCountInString(word) < 2 {
+		return false
+	}
+	for name := range m.names.known {
+		if len(word) >= 3 && strings.HasPrefix(name, word) && !commonWords[word] {
+			return true
+		}
+		for _, short := range nicknames[name] {
+			if short == word {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// commonWords begin names, and are no short forms of them.
+var commonWords = words(`the|and|but|for|are|you|can|not|all|any|was|one|now|yes|man|mar|who|may|how|her|his|has|had|mon|die|der|das|und|les|des|est|que|con|per|wil|see|may|sun|sal`)
+
+// isName reports whether a text is the sender's name or a part of it. One word that is
+// not known, such as a second name, may be among two that are.
+func (m *mail) isName(text string) bool {
+	if len(m.names.known) == 0 || text == "" || len(text) > 60 || strings.ContainsAny(text, "?@") || strings.ContainsFunc(text, unicode.IsDigit) {
+		return false
+	}
+	known, unknown, count := 0, 0, 0
+	fold := folded(text)
+	for w := range nameWords(fold) {
+		count++
+		switch {
+		case m.knows(w):
+			known++
+		case titles[w] || utf8.RuneCountInString(w) == 1:
+		default:
+			unknown++
+		}
+	}
+	if count > 6 {
+		return false
+	}
+	return known > 0 && (unknown == 0 || unknown == 1 && known >= 2) || count > 1 && m.joined(fold)
+}
+
+// joined reports whether words that are written without blanks make the sender's
+// address: "Carla Vance" of carlavance@, cvance@ or vancec@.
+func (m *mail) joined(fold string) bool {
+	if len(m.names.local) < 4 || len(fold) > 40 {
+		return false
+	}
+	var parts []string
+	for w := range nameWords(fold) {
+		if !titles[w] {
+			parts = append(parts, w)
+		}
+	}
+	if len(parts) < 2 || len(parts) > 4 {
+		return false
+	}
+	first, last := parts[0], parts[len(parts)-1]
+	initial := func(w string) string {
+		c, _ := utf8.DecodeRuneInString(w)
+		return string(c)
+	}
+	switch m.names.local {
+	case strings.Join(parts, ""), last + first, first + last, initial(first) + last, last + initial(first), first + initial(last):
+		return true
+	}
+	return false
+}
+
+// isNameRow reports whether a row is the sender's name, alone or before what they are:
+// "Ann Example, Head of Sales", "Ann Example | Acme".
+func (m *mail) isNameRow(text string) bool {
+	if len(text) > 120 || len(m.names.known) == 0 {
+		return false
+	}
+	if m.isName(trimName(text)) {
+		return true
+	}
+	for _, separator := range []string{",", "|", "(", " - ", " – ", " — ", "/", " · ", " • ", "<", "\t", "  "} {
+		if head, _, ok := strings.Cut(text, separator); ok && m.isFullName(trimName(head)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isFullName reports whether a text is a sender's name of two words or more.
+func (m *mail) isFullName(text string) bool {
+	return strings.Contains(text, " ") && m.isName(text)
+}
+
+// trimName takes off what stands around a name.
+func trimName(text string) string {
+	text = strings.TrimFunc(text, func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.Is(unicode.M, c) && c != ')' && c != '(' && !unicode.IsDigit(c) && c != '?' && c != '@'
+	})
+	return text
+}
+
+// isInitials reports whether a text is the first letters of the sender's name.
+func (m *mail) isInitials(text string) bool {
+	text = folded(strings.ReplaceAll(strings.TrimRight(text, ". "), ".", ""))
+	return text != "" && len(text) <= 4 && strings.HasPrefix(m.names.initials, text)
+}
+
+// isCapitalized reports whether a text is up to max words that begin with capitals, as names do.
+func isCapitalized(text string, max int) bool {
+	n := 0
+	for w := range strings.FieldsSeq(text) {
+		first, _ := utf8.DecodeRuneInString(w)
+		if !unicode.IsUpper(first) && !unicode.In(first, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Hebrew, unicode.Arabic, unicode.Thai, unicode.Devanagari) && !particles[w] {
+			return false
+		}
+		if n++; n > max || strings.ContainsAny(w, "?!:;@0123456789") {
+			return false
+		}
+	}
+	return n > 0 && len(text) <= 90 && !particles[strings.TrimSpace(text)]
+}
+
+// particles are written small in names.
+var particles = words(`de|da|do|dos|das|di|del|della|van|von|der|den|zu|la|le|du|af|av|el|al|bin|ibn|y|e|und|en|and|og|och|ja|&|und`)

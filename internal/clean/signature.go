@@ -1,0 +1,606 @@
+package clean
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Bounds of a signature, in rows that are not blank.
+const (
+	longestSignature = 16 // found by its look
+	longestMarked    = 25 // behind "-- "
+)
+
+// signature sets the signature of a stretch apart. A postscript or a slogan below it
+// stays: it is said.
+func (m *mail) signature(from, to int) {
+	to = m.lastText(from, to)
+	for paragraphs := 0; paragraphs < 4 && to > from; paragraphs++ {
+		start, rule := m.findSignature(from, to)
+		if rule != "" {
+			// Below it a paragraph was passed over: it takes more to be one then.
+			if paragraphs > 0 && rule != "mail program" && !m.passable(start, to) {
+				return
+			}
+			if m.before || m.words(from, start) {
+				m.set(start, to, signed, rule)
+			}
+			return
+		}
+		last := to
+		for last > from && !m.blank(last-1) {
+			last--
+		}
+		if last == from || to-last > 4 && !isPostscript(m.say(last)) {
+			return
+		}
+		to = m.lastText(from, last)
+	}
+}
+
+// passable reports whether a signature that something is said below of is sure enough:
+// it names the sender, or what is said is a postscript.
+func (m *mail) passable(start, to int) bool {
+	below := m.nextText(to)
+	return m.sender(start, to) || below < len(m.rows) && isPostscript(m.say(below))
+}
+
+// findSignature is the row from which on a stretch is a signature, and the rule
+// that says so. The surest rule comes first.
+func (m *mail) findSignature(from, to int) (start int, rule string) {
+	if start := m.marked(from, to); start >= 0 {
+		return m.withClosing(from, start), "mail program"
+	}
+	if start := m.delimited(from, to); start >= 0 {
+		return m.withClosing(from, start), "delimiter"
+	}
+	if start := m.closed(from, to); start >= 0 {
+		return start, "closing"
+	}
+	if start := m.named(from, to); start >= 0 {
+		return m.withClosing(from, start), "name"
+	}
+	if start := m.introducedContact(from, to); start >= 0 {
+		return m.withClosing(from, start), "contact"
+	}
+	return to, ""
+}
+
+// open reports whether a row is the sender's own and says something.
+func (m *mail) open(i int) bool { return m.rows[i].class == own && !m.blank(i) }
+
+// marked is where a mail program says that the signature begins, if nothing else
+// comes behind it, -1 if not.
+func (m *mail) marked(from, to int) int {
+	start := to
+	for start > from && (m.rows[start-1].marks&markSignature != 0 || !m.open(start-1)) {
+		start--
+	}
+	for start < to && !m.open(start) {
+		start++
+	}
+	if start == to {
+		return -1
+	}
+	if above := m.lastText(from, start); above > from && isDelimiter(m.say(above-1)) {
+		return above - 1
+	}
+	return start
+}
+
+// isDelimiter reports whether a line is what mail programs put above a signature.
+func isDelimiter(text string) bool {
+	return text == "--" || text == "—" || text == "–" || text == "- -" || text == "–-" || text == "-–"
+}
+
+// isDrawn reports whether a line is drawn with marks of one or two kinds.
+func isDrawn(text string) bool {
+	if len(text) < 2 || isLetter(text[0]) || isDigit(text[0]) {
+		return false
+	}
+	first, size := utf8.DecodeRuneInString(text)
+	if !strings.ContainsRune("-–—―_=*~+#.•·<ᐧ─━═", first) || len(text) == size {
+		return false
+	}
+	return strings.Trim(text, "-–—―_=*~+#.•·>< ─━═") == ""
+}
+
+// delimited is the row of "-- ", or of a drawn line above a contact, -1 for none.
+func (m *mail) delimited(from, to int) int {
+	for i, rows := to-1, 0; i >= from && rows < longestMarked; i-- {
+		if !m.open(i) {
+			continue
+		}
+		text := m.say(i)
+		if !m.html && m.rows[i].from > m.rows[i].body {
+			rows++ // what is indented is a comment in a program, or a quotation's author
+			continue
+		}
+		switch {
+		case isDelimiter(text):
+			if rows == 0 && m.devicesBelow(i+1) || rows > 0 && (text == "--" && !m.looksLikeText(i+1, to) || m.allShort(i+1, to)) {
+				return m.firstDelimiter(from, i)
+			}
+		case isDrawn(text):
+			if rows > 0 && rows <= longestSignature && m.drawnAbove(from, i, to, rows) {
+				return m.firstDelimiter(from, i)
+			}
+		case rows <= 1 && m.dashedName(from, i, rows) && !m.itemAbove(from, i):
+			return i
+		case strings.HasPrefix(text, "-- ") && len(text) < 60 && rows <= 4 && !m.itemAbove(from, i) && m.allShort(i, to) && m.words(from, i) && !isSentence(strings.TrimLeft(text, "- ")) && (m.isNameRow(strings.TrimLeft(text, "- ")) || isCapitalized(strings.TrimLeft(text, "- "), 4)):
+			return i
+		}
+		rows++
+	}
+	return -1
+}
+
+// firstDelimiter goes up to the first of several drawn lines.
+func (m *mail) firstDelimiter(from, i int) int {
+	for above := m.lastText(from, i); above > from && i-above < 2 && (isDelimiter(m.say(above-1)) || isDrawn(m.say(above-1))); above = m.lastText(from, i) {
+		i = above - 1
+	}
+	return i
+}
+
+// devicesBelow reports whether what stands from a row on was added by a mail program.
+func (m *mail) devicesBelow(i int) bool {
+	i = m.nextText(i)
+	return i < len(m.rows) && m.rows[i].class == signed && m.rows[i].rule == "device"
+}
+
+// drawnAbove reports whether the drawn line at row i stands above a signature.
+func (m *mail) drawnAbove(from, i, to, rows int) bool {
+	above := m.lastText(from, i)
+	if above == from && !m.before || !m.couldSign(i+1, to) {
+		return false
+	}
+	first := m.nextText(i + 1)
+	if m.sender(i+1, to) {
+		return true
+	}
+	if above > from && (strings.HasSuffix(m.say(above-1), ":") || strings.HasPrefix(m.say(above-1), "#")) || m.listed(i+1, to) {
+		return false
+	}
+	if kind, _ := m.closes(m.say(first)); kind != closesNothing && rows > 1 {
+		return true
+	}
+	if above > from {
+		if kind, _ := m.closes(m.say(above - 1)); kind != closesNothing {
+			return true
+		}
+	}
+	name := isCapitalized(trimName(m.say(first)), 4) && !isHeading(m.say(first))
+	return name && (m.reachable(i+1, to) || rows <= 3 && m.stranger() && above > from && endsSentence(m.say(above-1)))
+}
+
+// isHeading reports whether a line is above something rather than in it.
+func isHeading(text string) bool {
+	return strings.HasSuffix(text, ":") || strings.HasPrefix(text, "#")
+}
+
+// endsSentence reports whether a line ends as sentences do.
+func endsSentence(text string) bool {
+	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(text, " \"'”»)"))
+	return strings.ContainsRune(".!?…。！？", last) || last > 0x2190 && unicode.Is(unicode.So, last)
+}
+
+// itemAbove reports whether the row above begins with a dash as well: a list.
+func (m *mail) itemAbove(from, i int) bool {
+	above := m.lastText(from, i)
+	return above > from && strings.HasPrefix(m.say(above-1), m.say(i)[:1])
+}
+
+// looksLikeText reports whether rows are a text of several sentences and no signature.
+func (m *mail) looksLikeText(from, to int) bool {
+	sentences, rows := 0, 0
+	for i := from; i < to; i++ {
+		if !m.open(i) {
+			continue
+		}
+		rows++
+		if isSentence(m.say(i)) {
+			sentences++
+		}
+	}
+	return sentences > 4 && 2*sentences > rows && !m.contact(from, to)
+}
+
+// dashedName reports whether row i, with so many rows below, is a dash and a name:
+// "- John", "—Ann Example", "/Johan".
+func (m *mail) dashedName(from, i, rows int) bool {
+	text := m.say(i)
+	name := strings.TrimLeft(text, "-–—~/ ")
+	if len(name) == len(text) || name == "" || strings.HasPrefix(text, "---") || len(text) > 60 {
+		return false
+	}
+	trimmed := trimName(name)
+	if m.isName(trimmed) || m.isInitials(name) || m.isNameRow(name) {
+		return true
+	}
+	if rows > 0 || strings.HasPrefix(text, "-- ") || text[0] == '/' && strings.Contains(name, "/") {
+		return false
+	}
+	above := m.lastText(from, i)
+	if above == from || isHeading(m.say(above-1)) || strings.ContainsFunc(name, func(c rune) bool {
+		return c != ' ' && c != '.' && c != '\'' && !unicode.IsLetter(c) && !unicode.Is(unicode.M, c)
+	}) {
+		return false
+	}
+	// Without a blank it is no item of a list, and with one only a name alone may be none.
+	if !strings.HasPrefix(text, "- ") {
+		return isCapitalized(trimmed, 3) || !strings.Contains(name, " ") && len(name) < 20 && text[0] == '-'
+	}
+	return m.stranger() && !m.html && !strings.Contains(name, " ") && len(name) < 16 && above < i && endsSentence(m.say(above-1))
+}
+
+// closed is the row of "Kind regards" or the like, -1 for none. Only what may be a
+// signature stands below it.
+func (m *mail) closed(from, to int) int {
+	long := 0
+	for i, rows := to-1, 0; i >= from && rows <= longestSignature && long < 4; i-- {
+		if !m.open(i) {
+			continue
+		}
+		text := m.say(i)
+		if isPostscript(text) || m.rows[i].marks&markItem != 0 {
+			return -1
+		}
+		kind, named := m.closes(text)
+		if kind == closesNamed && !named && !m.nameBelow(i, to) || kind == closesAlone && isSentence(text) && rows > 0 && !named && !m.nameBelow(i, to) {
+			kind = closesNothing
+		}
+		if kind != closesNothing && m.couldSign(i+1, to) {
+			return m.withClosing(from, i)
+		}
+		if isSentence(text) || len(text) > 120 {
+			long++
+		}
+		rows++
+	}
+	return -1
+}
+
+// nameBelow reports whether a name stands below row i, or another way to close right below it.
+func (m *mail) nameBelow(i, to int) bool {
+	below := i + 1
+	for below < to && !m.open(below) {
+		below++
+	}
+	if below >= to {
+		return false
+	}
+	text := m.say(below)
+	if m.isNameRow(text) || m.isInitials(text) {
+		return true
+	}
+	if kind, _ := m.closes(text); kind != closesNothing {
+		return below == i+1
+	}
+	if isDrawn(text) {
+		return m.nameBelow(below, to)
+	}
+	name := trimName(text)
+	if isCapitalized(name, 4) && !isSentence(text) && !isHeading(text) {
+		return true
+	}
+	// "thanks,\nbob"
+	return below == i+1 && strings.HasSuffix(m.say(i), ",") && m.lastText(i, to) == below+1 && len(name) < 20 && name != "" && !strings.ContainsFunc(name, func(c rune) bool { return !unicode.IsLetter(c) })
+}
+
+// withClosing goes up to the words that close a mail, from the row of a signature.
+func (m *mail) withClosing(from, start int) int {
+	for rows := 0; rows < 4; rows++ {
+		above := m.lastText(from, start) - 1
+		if above < from {
+			return start
+		}
+		text := m.say(above)
+		kind, named := m.closes(text)
+		switch {
+		case kind == closesAlone || named, kind == closesNamed && m.closesRight(above, start, rows):
+			start = above
+		case rows < 2 && (m.isName(trimName(text)) || isCapitalized(trimName(text), 3)) && m.closedAbove(from, above):
+			start = above
+		default:
+			return start
+		}
+	}
+	return start
+}
+
+// closesRight reports whether thanks at row i belong to the signature that begins
+// below: they stand right above it, or a name is between.
+func (m *mail) closesRight(i, start, rows int) bool {
+	return rows > 0 && start == i+1 || m.isNameRow(m.say(start)) || start == i+1
+}
+
+// closedAbove reports whether a mail is closed right above row i, where a name stands.
+func (m *mail) closedAbove(from, i int) bool {
+	above := m.lastText(from, i) - 1
+	if above < from {
+		return false
+	}
+	kind, _ := m.closes(m.say(above))
+	return kind != closesNothing || m.isName(trimName(m.say(i))) && above < i-1
+}
+
+// named is the row of the sender's own name below what they say, -1 for none.
+func (m *mail) named(from, to int) int {
+	if len(m.names.known) == 0 {
+		return -1
+	}
+	long := 0
+	for i, rows := to-1, 0; i >= from && rows < longestSignature && long < 4; i-- {
+		if !m.open(i) {
+			continue
+		}
+		text := m.say(i)
+		if isPostscript(text) || m.rows[i].marks&markItem != 0 || isItem(text) {
+			return -1
+		}
+		if m.isNameRow(text) || rows == 0 && m.isSigned(text) {
+			if !m.couldSign(i, to) || m.inList(from, i) || !m.words(from, i) && !m.before {
+				return -1
+			}
+			return m.firstName(from, i)
+		}
+		if isSentence(text) || len(text) > 120 {
+			long++
+		}
+		rows++
+	}
+	return -1
+}
+
+// isSigned reports whether the last row is the sender's initials.
+func (m *mail) isSigned(text string) bool {
+	letters := strings.Trim(text, " .,-")
+	if len(letters) < 2 || len(letters) > 4 || !m.isInitials(letters) {
+		return false
+	}
+	return len(letters) >= 3 || letters == strings.ToUpper(letters) && !abbreviations[letters]
+}
+
+// abbreviations are answers rather than initials.
+var abbreviations = words(`OK|NO|YES|IT|HR|PM|AM|TV|PC|US|UK|EU|ME|SO|DO|GO|HI|AI|QA|PR|VS|ID|UP|ON|IN|TO`)
+
+// firstName goes up from the sender's name to the name right above it.
+func (m *mail) firstName(from, i int) int {
+	above := m.lastText(from, i) - 1
+	if above > from && m.isName(trimName(m.say(above))) && m.words(from, above) && !m.inList(from, above) {
+		return above
+	}
+	return i
+}
+
+// inList reports whether row i is one of several short ones below a line that
+// announces them, as names in an answer are.
+func (m *mail) inList(from, i int) bool {
+	for above := m.lastText(from, i) - 1; above >= from && i-above < 10; above-- {
+		if !m.open(above) {
+			return false
+		}
+		text := m.say(above)
+		if isHeading(text) {
+			return true
+		}
+		if isSentence(text) || len(text) > 60 || endsSentence(text) || strings.HasSuffix(text, ",") {
+			return false
+		}
+	}
+	return false
+}
+
+// introducedContact is the first row of a last paragraph that says who somebody is and
+// how to reach them, where the sender's name is not known; -1 for none.
+func (m *mail) introducedContact(from, to int) int {
+	if !m.stranger() || to-from > 4000 && m.html {
+		return -1
+	}
+	start, rows := to, 0
+	for start > from && m.open(start-1) && rows <= longestSignature {
+		start--
+		rows++
+	}
+	if rows < 2 || rows > 10 || start == from || m.rows[start].marks&markItem != 0 {
+		return -1
+	}
+	above := m.lastText(from, start)
+	if above == from || isHeading(m.say(above-1)) || m.listed(start, to) || !m.couldSign(start, to) || !m.allShort(start, to) {
+		return -1
+	}
+	first := m.say(start)
+	head, _, piped := strings.Cut(first, "|")
+	if !isCapitalized(trimName(head), 4) || isHeading(first) || !strings.Contains(strings.TrimSpace(head), " ") || m.isGreeting(first) {
+		return -1
+	}
+	if !m.reachable(start, to) && !(piped && rows <= 4) {
+		return -1
+	}
+	return start
+}
+
+// isGreeting reports whether a line greets.
+func (m *mail) isGreeting(text string) bool {
+	word, _, _ := strings.Cut(strings.ToLower(text), " ")
+	return greetings[strings.Trim(word, ",.!:")]
+}
+
+// listed reports whether rows are entries of a list: several people with a number or
+// an address each, or values with labels that no contact has.
+func (m *mail) listed(from, to int) bool {
+	entries := 0
+	for i := from; i < to; i++ {
+		if !m.open(i) {
+			continue
+		}
+		text := m.say(i)
+		if isItem(text) {
+			return true
+		}
+		name, rest, ok := strings.Cut(text, ":")
+		if ok && !contactLabels[strings.ToLower(strings.Trim(name, " .*|"))] && !strings.HasPrefix(rest, "//") && len(name) < 30 && !strings.ContainsAny(name, "@+0123456789|(") {
+			return true
+		}
+		if !ok && isPhone(text) && !contactLabels[firstWord(text)] && strings.Count(text, " ") > 1 && unicode.IsLetter(firstRune(text)) {
+			entries++
+		}
+	}
+	return entries > 1
+}
+
+func firstRune(text string) rune {
+	c, _ := utf8.DecodeRuneInString(text)
+	return c
+}
+
+// firstWord is the first word of a text in lower case, without marks around it.
+func firstWord(text string) string {
+	word, _, _ := strings.Cut(text, " ")
+	return strings.ToLower(strings.Trim(word, ".:*|()/"))
+}
+
+// contactLabels stand before what somebody is reached by.
+var contactLabels = words(`tel|telefon|telephone|phone|ph|p|t|m|f|e|w|a|o|d|c|h|mobile|mob|mobil|cell|cellular|handy|fax|email|e-mail|mail|web|website|site|internet|skype|office|direct|direct line|direct dial|dir|work|home|main|ext|twitter|linkedin|facebook|instagram|whatsapp|zoom|address|addr|adresse|url|http|https|mailto|fon|phone/fax|tel/fax|tel./fax|tel & fax|toll free|toll-free|fx|teléfono|telefono|tfno|tlf|tlfn|tél|téléphone|port|portable|móvil|movil|celular|cel|cell.|cellulare|correo|telefone|telemóvel|telefoon|mobiel|gsm|puh|puhelin|sähköposti|tel/mob|тел|телефон|моб|факс|почта|телефон/факс|τηλ|κιν|電話|携帯|メール|电话|手机|邮箱|传真|전화|휴대폰|이메일|aim|icq|msn|jabber|pgp|gpg|blog|bbm|icq uin|vat|vat no|reg|pager|geschäftsführer|sitz|ust-id|ustid|hrb|steuernummer|iban|bic|swift|nip|regon|krs|siret|p.iva|p. iva|cif|nif|cnpj|kvk|btw`)
+
+// isItem reports whether a line is an item of a list.
+func isItem(text string) bool {
+	return hasAnyPrefix(text, "- ", "* ", "• ", "· ", "o ", "+ ", "▪ ", "– ", "→ ", "-> ", "--> ")
+}
+
+// couldSign reports whether rows may be a signature: short ones, and few sentences, such
+// as a slogan, next to what says who the sender is.
+func (m *mail) couldSign(from, to int) bool {
+	rows, sentences, items := 0, 0, 0
+	last := false
+	for i := from; i < to; i++ {
+		if !m.open(i) {
+			continue
+		}
+		rows++
+		text := m.say(i)
+		switch {
+		case isPostscript(text):
+			return false
+		case len(text) <= 160 && isCompany(text), m.contactRow(text):
+			last = false
+			continue
+		case isItem(text) && m.rows[i].marks&markItem != 0:
+			items++
+		case len(text) > 160 || isSentence(text):
+			sentences++
+			if rows == 1 || strings.HasSuffix(text, "?") {
+				return false
+			}
+			last = true
+			continue
+		}
+		last = false
+	}
+	if rows > longestSignature || items > 1 {
+		return false
+	}
+	// A slogan is quoted, or stands among what says how to reach somebody.
+	return sentences == 0 || sentences <= 2 && rows >= 3*sentences && !last && (m.reachable(from, to) || m.sender(from, to) && rows > 3)
+}
+
+// contactRow reports whether a row says how to reach somebody, however long it is.
+func (m *mail) contactRow(text string) bool {
+	if len(text) > 200 {
+		return false
+	}
+	return isPhone(text) || contactLabels[firstWord(text)] && strings.ContainsAny(text, ":.0123456789@") || strings.ContainsAny(text, "|•") && strings.ContainsAny(text, "@0123456789.")
+}
+
+// isSentence reports whether a line is written to be read, as no line of a signature is.
+func isSentence(text string) bool {
+	if len(text) > 500 {
+		return true
+	}
+	words := len(strings.Fields(text))
+	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(text, " \"'”»)"))
+	switch last {
+	case '?', '？':
+		return words >= 2 || utf8.RuneCountInString(text) > 6
+	case '.', '!', '…', '。', '！':
+		return words >= 5 || words == 1 && utf8.RuneCountInString(text) > 8 && last > 0x2000
+	case ':':
+		return words >= 3
+	}
+	return words >= 9 && !strings.ContainsAny(text, "|•@") && figures(text) < 3
+}
+
+func isPostscript(text string) bool {
+	return len(text) > 3 && (hasFold(text, "p.s") || hasFold(text, "ps:") || hasFold(text, "ps.") || hasFold(text, "ps ") || hasFold(text, "ps -") || hasFold(text, "pps") || hasFold(text, "pd:") || hasFold(text, "п.с") || hasFold(text, "p.d.") || hasFold(text, "n.b.") || hasFold(text, "nb:") || hasFold(text, "p. s.") ||
+		hasAnyPrefix(text, "З.Ы", "П.С", "追伸", "追記", "추신", "附言", "又及", "ΥΓ", "Υ.Γ", "נ.ב", "PPS", "Ps,", "PS,"))
+}
+
+// looksSigned reports whether a row may be of a signature.
+func (m *mail) looksSigned(i int) bool {
+	text := m.say(i)
+	return len(text) <= 120 && !isSentence(text)
+}
+
+// allShort reports whether all rows may be of a signature.
+func (m *mail) allShort(from, to int) bool {
+	for i := from; i < to; i++ {
+		if m.open(i) && !m.looksSigned(i) {
+			return false
+		}
+	}
+	return true
+}
+
+// contact reports whether rows say how to reach somebody: the sender's name, an
+// address, a telephone number.
+func (m *mail) contact(from, to int) bool {
+	return m.sender(from, to) || m.reachable(from, to)
+}
+
+// reachable reports whether rows have an address or a telephone number.
+func (m *mail) reachable(from, to int) bool {
+	for i := from; i < to && i < from+40; i++ {
+		if !m.open(i) {
+			continue
+		}
+		text := m.say(i)
+		if len(text) > 200 {
+			continue
+		}
+		if isPhone(text) || strings.Contains(text, "@") && (!strings.Contains(text, " ") || contactLabels[firstWord(text)] || strings.ContainsAny(text, "|<•📧✉")) || indexFold(text, "www.") >= 0 || indexFold(text, "http") >= 0 && len(strings.Fields(text)) <= 4 {
+			return true
+		}
+	}
+	return false
+}
+
+// sender reports whether rows name the sender, by name or address.
+func (m *mail) sender(from, to int) bool {
+	address := strings.ToLower(m.FromAddress)
+	for i := from; i < to; i++ {
+		if !m.open(i) {
+			continue
+		}
+		text := m.say(i)
+		if m.isNameRow(text) || address != "" && len(text) < 200 && indexFold(text, address) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// isPhone reports whether a line is a telephone number, with a word or two around it.
+func isPhone(text string) bool {
+	digits, letters := 0, 0
+	for _, c := range text {
+		switch {
+		case unicode.IsDigit(c):
+			digits++
+		case unicode.IsLetter(c):
+			letters++
+		}
+	}
+	return digits >= 7 && digits <= 40 && letters <= 2*digits && strings.ContainsAny(text, "+-/() .")
+}
