@@ -23,6 +23,13 @@ func (m *mail) signature(from, to int) {
 			if paragraphs > 0 && rule != "mail program" && !m.passable(start, to) {
 				return
 			}
+			for range 2 { // another one may be right above: a name, and then a card
+				above, found := m.findSignature(from, m.lastText(from, start))
+				if found == "" || !m.before && !m.words(from, above) {
+					break
+				}
+				start = above
+			}
 			if m.before || m.words(from, start) {
 				m.set(start, to, signed, rule)
 			}
@@ -32,7 +39,7 @@ func (m *mail) signature(from, to int) {
 		for last > from && !m.blank(last-1) {
 			last--
 		}
-		if last == from || to-last > 4 && !isPostscript(m.say(last)) {
+		if last == from {
 			return
 		}
 		to = m.lastText(from, last)
@@ -113,7 +120,7 @@ func (m *mail) delimited(from, to int) int {
 			continue
 		}
 		text := m.say(i)
-		if !m.html && m.rows[i].from > m.rows[i].body {
+		if indent := m.rows[i].from - m.rows[i].body; !m.html && indent > 0 && (indent > 3 || !isDelimiter(text)) {
 			rows++ // what is indented is a comment in a program, or a quotation's author
 			continue
 		}
@@ -153,7 +160,7 @@ func (m *mail) devicesBelow(i int) bool {
 // drawnAbove reports whether the drawn line at row i stands above a signature.
 func (m *mail) drawnAbove(from, i, to, rows int) bool {
 	above := m.lastText(from, i)
-	if above == from && !m.before || !m.couldSign(i+1, to) {
+	if above == from && !m.before || !m.couldSign(i+1, to) || !m.allShort(i+1, to) || m.headed(i+1, to) {
 		return false
 	}
 	first := m.nextText(i + 1)
@@ -173,6 +180,16 @@ func (m *mail) drawnAbove(from, i, to, rows int) bool {
 	}
 	name := isCapitalized(trimName(m.say(first)), 4) && !isHeading(m.say(first))
 	return name && (m.reachable(i+1, to) || rows <= 3 && m.stranger() && above > from && endsSentence(m.say(above-1)))
+}
+
+// headed reports whether one of some rows stands above others rather than among them.
+func (m *mail) headed(from, to int) bool {
+	for i := from; i < to; i++ {
+		if text := m.say(i); m.open(i) && isHeading(text) && !contactLabels[firstWord(text)] {
+			return true
+		}
+	}
+	return false
 }
 
 // isHeading reports whether a line is above something rather than in it.
@@ -378,12 +395,13 @@ func (m *mail) firstName(from, i int) int {
 // inList reports whether row i is one of several short ones below a line that
 // announces them, as names in an answer are.
 func (m *mail) inList(from, i int) bool {
-	for above := m.lastText(from, i) - 1; above >= from && i-above < 10; above-- {
-		if !m.open(above) {
-			return false
-		}
+	above := m.lastText(from, i) - 1
+	if above < i-1 {
+		return above >= from && strings.HasSuffix(m.say(above), ":")
+	}
+	for ; above >= from && i-above < 10 && m.open(above); above-- {
 		text := m.say(above)
-		if isHeading(text) {
+		if strings.HasSuffix(text, ":") {
 			return true
 		}
 		if isSentence(text) || len(text) > 60 || endsSentence(text) || strings.HasSuffix(text, ",") {
