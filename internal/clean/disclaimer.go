@@ -12,6 +12,7 @@ const (
 	longestBanner      = 700  // bytes
 	longestBannerLine  = 400  // bytes
 	longestFooterRows  = 14   // below a drawn line
+	longestAside       = 400  // bytes that somebody may say about such words
 	longestParagraph   = 40   // rows
 	mostFooters        = 4
 	shortestLegal      = 80  // bytes: below, nothing is long enough to be a lawyer's
@@ -30,6 +31,11 @@ var legal = []string{
 	"εμπιστευτικ", "παραλήπτη", "κατά λάθος", "αποστολέα", "konfidentsiaal", "adressaa", "ekslikult", "konfidenci", "adresāt", "kļūd", "gavėj", "klaidos", "機密", "誤って", "誤送信", "送信者", "受信者", "保密", "机密", "機密信息", "收件人", "误收", "誤收", "发件人", "기밀", "수신인", "수신자", "잘못 수신", "발신인", "חסוי", "סודי", "הנמען", "בטעות", "سرية", "سري", "المرسل إليه", "طريق الخطأ", "bảo mật", "người nhận", "nhầm", "rahasia", "penerima", "kesalahan",
 }
 
+// letterWords name a mail: a disclaimer speaks of the one it stands in.
+var letterWords = []string{
+	"mail", "message", "communication", "transmission", "attachment", "this document", "nachricht", "courriel", "pièces jointes", "mensaje", "correo", "messaggio", "mensagem", "missatge", "bericht", "meddelande", "meddelelse", "melding", "e-post", "epost", "tölvupóst", "viesti", "wiadomoś", "zpráv", "správ", "poruk", "sporočil", "e-pošt", "сообщени", "письм", "повідомленн", "лист", "съобщени", "поруке", "порука", "üzenet", "levél", "ileti", "e-posta", "mesaj", "μήνυμα", "メール", "邮件", "郵件", "메일", "הודע", "דוא", "رسالة", "الرسالة", "البريد", "thư", "pesan", "sõnum", "kiri", "ziņ", "vēstul", "pranešim", "laišk", "อีเมล",
+}
+
 // footers say each by itself that a paragraph is no part of what was said.
 var footers = []string{
 	"consider the environment before printing", "consider the environment before you print", "think before you print", "think before printing", "think green before", "please consider the environment", "think of the environment before", "denken sie an die umwelt", "an die umwelt, bevor", "pensez à l'environnement", "pensez à l’environnement", "piense en el medio ambiente", "antes de imprimir est", "prima di stampare", "pense no meio ambiente", "denk aan het milieu", "tänk på miljön innan", "tænk på miljøet", "tenk på miljøet", "pomyśl o środowisku",
@@ -37,20 +43,29 @@ var footers = []string{
 	"if you are not the intended recipient", "if you are not the addressee", "if you have received this email in error", "if you have received this e-mail in error", "if you received this email in error", "if you received this e-mail in error", "if you have received this message in error", "this e-mail and any attachments are confidential", "this email and any attachments are confidential", "this email and any files transmitted with it are confidential", "this e-mail may contain confidential", "this email may contain confidential", "this message may contain confidential", "this message is confidential", "this e-mail is confidential", "this email is confidential", "confidentiality notice:", "privileged and confidential:",
 	"diese e-mail enthält vertrauliche", "diese nachricht enthält vertrauliche", "der inhalt dieser e-mail ist vertraulich", "ce message et toutes les pièces jointes", "ce message et ses pièces jointes", "este mensaje y sus archivos adjuntos", "este mensaje se dirige exclusivamente", "este mensaje contiene información confidencial", "le informazioni contenute in quest", "questo messaggio contiene informazioni", "esta mensagem pode conter", "dit bericht is uitsluitend bestemd", "de informatie in dit bericht is", "denne e-post kan innehålla konfidentiell", "informationen zum datenschutz finden sie", "hinweise zum datenschutz finden sie", "unsere datenschutzhinweise finden sie", "datenschutzinformationen finden sie",
 	"you received this message because you are subscribed", "you received this email because you", "you are receiving this email because", "you're receiving this email because", "you are receiving this because you", "you are receiving this mail because", "you have received this message because", "to unsubscribe from this", "to unsubscribe, ", "this sf.net email is sponsored by", "to unsubscribe send", "to unsubscribe e-mail", "if you no longer wish to receive", "if you wish to unsubscribe", "reply to this email directly or view it on github", "unsubscribe from this list", "manage your email preferences", "update your email preferences", "click here to unsubscribe",
-	"um sich abzumelden", "newsletter abbestellen", "pour vous désabonner", "pour vous désinscrire", "para darse de baja", "per cancellarti", "per annullare l'iscrizione", "para cancelar a inscrição", "om u af te melden", "чтобы отписаться", "aby zrezygnować z subskrypcji", "[non-text portions of this message have been removed]",
+	"um sich abzumelden", "newsletter abbestellen", "pour vous désabonner", "pour vous désinscrire", "para darse de baja", "per cancellarti", "per annullare l'iscrizione", "para cancelar a inscrição", "om u af te melden", "чтобы отписаться", "aby zrezygnować z subskrypcji", "your use of yahoo! groups is subject to", "[non-text portions of this message have been removed]",
 }
 
 // companies is found in what companies have to say of themselves in their letters.
 var companies = []string{
-	"registered in england", "registered office", "company number", "company no", "registered number", "companies house", "vat registration", "vat no", "handelsregister", "amtsgericht", "registergericht", "sitz der gesellschaft", "geschäftsführer:", "geschäftsführung:", "geschäftsführerin:", "vorstand:", "aufsichtsrat", "hrb ", "hra ", "ust-id", "ustid", "umsatzsteuer", "siège social", "capital de ", "rcs ", "siret", "tva intracom", "registro mercantil", "partita iva", "p. iva", "p.iva", "codice fiscale", "sede legale", "capitale sociale", "kvk", "btw-nummer", "btw nr", "org.nr", "org nr", "organisationsnummer", "cvr", "y-tunnus", "krs", "regon", "kapitał zakładowy", "ičo", "dič",
+	"registered in england", "registered office", "company number", "company no", "registered number", "companies house", "vat registration", "vat no", "handelsregister", "amtsgericht", "registergericht", "sitz der gesellschaft", "geschäftsführer:", "geschäftsführung:", "geschäftsführerin:", "vorstand:", "aufsichtsrat", "hrb ", "ust-id", "ustid", "umsatzsteuer", "siège social", "au capital de ", "siret", "tva intracom", "registro mercantil", "partita iva", "p. iva", "p.iva", "codice fiscale", "sede legale", "capitale sociale", "kvk ", "kvk: ", "btw-nummer", "btw nr", "org.nr", "org nr", "organisationsnummer", "cvr-nr", "cvr: ", "y-tunnus", "krs: ", "krs nr", "regon: ", "regon nr", "kapitał zakładowy", "ičo: ", "dič: ",
 }
 
 // banners stand above what is said in mails that came from outside of an organization.
 var banners = []string{
-	"originated from outside", "originates from outside", "originated outside", "this email is from outside", "this message is from outside", "sent from outside", "came from outside", "comes from outside", "was sent by someone outside", "from an external s", "external email", "this is an external", "external sender", "external message", "external source", "do not click links or open attachments", "do not click on links or open", "do not click any links", "be careful with links and attachments", "exercise caution when opening", "use caution when opening", "think before you click", "you don't often get email from", "you don’t often get email from", "some people who received this message don't often get email from", "some people who received this message don’t often get email from", "aka.ms/learnaboutsenderidentification",
-	"stammt von einem externen", "von einem externen absender", "von außerhalb der organisation", "von außerhalb unserer", "von außerhalb des unternehmens", "externe e-mail:", "sie erhalten nicht häufig e-mails von", "sie erhalten nicht oft e-mail", "expéditeur externe", "provient de l'extérieur", "provient de l’extérieur", "extérieur de l'organisation", "extérieur de l’organisation", "vous n'obtenez pas souvent d'e-mail", "vous n’obtenez pas souvent d’e-mail", "remitente externo", "fuera de la organización", "fuera de su organización", "correo externo:", "no suele recibir correos electrónicos de", "remitent extern", "mittente esterno", "esterno all'organizzazione", "esterna all'organizzazione", "fuori dall'organizzazione", "non si ricevono spesso messaggi di posta elettronica da",
-	"remetente externo", "fora da organização", "de fora da empresa", "e-mail externo:", "não costuma receber", "van buiten de organisatie", "externe afzender", "buiten onze organisatie", "u ontvangt niet vaak e-mail van", "je ontvangt niet vaak e-mail van", "ekstern afsender", "uden for organisationen", "ekstern avsender", "utenfor organisasjonen", "extern avsändare", "utanför organisationen", "ulkoiselta lähettäjältä", "organisaation ulkopuolelta", "zewnętrznego nadawcy", "spoza organizacji", "externího odesílatele", "mimo organizaci", "внешнего отправителя", "вне организации", "из внешнего источника", "зовнішнього відправника", "külső feladótól", "szervezeten kívül", "expeditor extern", "kuruluş dışından", "harici bir gönder", "εξωτερικό αποστολέα", "外部からのメール", "組織外", "外部邮件", "外部郵件", "外部寄件", "외부 메일", "외부에서 발송",
+	"originated from outside", "originates from outside", "originated outside", "this email is from outside", "this message is from outside", "sent from outside", "came from outside", "comes from outside", "was sent by someone outside", "do not click links or open attachments", "do not click on links or open", "do not click any links", "be careful with links and attachments", "exercise caution when opening", "use caution when opening", "think before you click", "you don't often get email from", "you don’t often get email from", "some people who received this message don't often get email from", "some people who received this message don’t often get email from", "aka.ms/learnaboutsenderidentification",
+	"stammt von einem externen", "von außerhalb der organisation", "von außerhalb unserer", "von außerhalb des unternehmens", "externe e-mail:", "sie erhalten nicht häufig e-mails von", "sie erhalten nicht oft e-mail", "provient de l'extérieur", "provient de l’extérieur", "extérieur de l'organisation", "extérieur de l’organisation", "vous n'obtenez pas souvent d'e-mail", "vous n’obtenez pas souvent d’e-mail", "fuera de la organización", "fuera de su organización", "correo externo:", "no suele recibir correos electrónicos de", "esterno all'organizzazione", "esterna all'organizzazione", "fuori dall'organizzazione", "non si ricevono spesso messaggi di posta elettronica da",
+	"fora da organização", "de fora da empresa", "e-mail externo:", "não costuma receber", "van buiten de organisatie", "buiten onze organisatie", "u ontvangt niet vaak e-mail van", "je ontvangt niet vaak e-mail van", "uden for organisationen", "utenfor organisasjonen", "utanför organisationen", "organisaation ulkopuolelta", "外部からのメール", "組織外", "외부에서 발송",
 }
+
+// outsiders stand in such warnings, and elsewhere: a warning begins as one, or speaks of
+// links and attachments.
+var outsiders = []string{
+	"from an external s", "external email", "this is an external", "external sender", "external message", "external source", "von einem externen absender", "expéditeur externe", "remitente externo", "remitent extern", "mittente esterno", "remetente externo", "externe afzender", "ekstern afsender", "ekstern avsender", "extern avsändare", "ulkoiselta lähettäjältä", "zewnętrznego nadawcy", "externího odesílatele", "внешнего отправителя", "из внешнего источника", "зовнішнього відправника", "külső feladótól", "expeditor extern", "harici bir gönder", "εξωτερικό αποστολέα", "вне организации", "mimo organizaci", "spoza organizacji", "kuruluş dışından", "外部邮件", "外部郵件", "外部寄件", "외부 메일", "szervezeten kívül",
+}
+
+// risks are what such warnings speak of.
+var risks = []string{"click", "link", "attachment", "caution", "phishing", "anhäng", "anhang", "pièces jointes", "liens", "enlaces", "adjuntos", "allegati", "anexos", "bijlagen", "bilag", "vedhæft", "vedlegg", "bilagor", "liite", "załącznik", "odkaz", "přílo", "вложен", "ссыл", "вкладен", "посилан", "mellékl", "csatolm", "ekleri", "bağlantı", "linkuri", "συνημμέν", "添付", "リンク", "附件", "链接", "連結", "첨부", "링크"}
 
 // headings stand above a disclaimer.
 var headings = foldedWords(`disclaimer|email disclaimer|e-mail disclaimer|legal disclaimer|legal notice|notice|important notice|important|confidentiality|confidentiality notice|confidentiality note|privacy notice|confidential|privileged and confidential|haftungsausschluss|rechtlicher hinweis|wichtiger hinweis|vertraulichkeitshinweis|hinweis|avis de confidentialité|avertissement|avis juridique|aviso legal|aviso de confidencialidad|aviso importante|nota di riservatezza|avvertenza|avviso di riservatezza|aviso de confidencialidade|vertrouwelijkheid|disclaimer en|zastrzeżenie|klauzula poufności|уведомление о конфиденциальности|免責事項|免责声明`)
@@ -67,7 +82,7 @@ func (m *mail) footer(from, to int) int {
 			}
 			rows++
 			if text := m.say(i); isRule(text) && len(text) >= 8 || text == "--" || text == "---" || strings.Contains(text, "Yahoo! Groups Sponsor") {
-				if m.listWords(i+1, to) {
+				if m.listWords(i+1, to) || rows <= 5 && m.advertised(i+1, to) {
 					start = i
 					break
 				}
@@ -96,10 +111,20 @@ func (m *mail) listWords(from, to int) bool {
 			continue
 		}
 		lower := strings.ToLower(text)
-		for _, s := range []string{"mailing list", "mailinglist", "unsubscribe", "mailman/listinfo", "is sponsored by", "yahoo! groups", "list archive", "you have received this message because", "to post to this group", "irish linux users", "maintainer: list", "liste de diffusion", "lista de correo", "mailingliste"} {
+		for _, s := range []string{"mailing list", "mailinglist", "unsubscribe", "mailman/listinfo", "is sponsored by", "yahoo! groups", "list archive", "you have received this message because", "to post to this group", "irish linux users", "maintainer: list", "you are currently subscribed to", "liste de diffusion", "lista de correo", "mailingliste"} {
 			if strings.Contains(lower, s) {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// advertised reports whether rows are what providers of free mail write below a drawn line.
+func (m *mail) advertised(from, to int) bool {
+	for i := from; i < to; i++ {
+		if m.open(i) && anyIn(m.say(i), []string{"msn hotmail", "hotmail on your mobile", "http://mobile.msn.com", "http://www.hotmail.com", "http://www.msn.com", "msn messenger", "msn photos", "join.msn.com", "do you yahoo!?", "do you yahoo", "http://mail.yahoo.com", "free email", "windows live", "aol mail"}) {
+			return true
 		}
 	}
 	return false
@@ -168,6 +193,7 @@ func (m *mail) legalFrom(from, to int) int {
 	}
 	text := b.String()
 	first, sure := len(text), false
+	asked := strings.ContainsAny(text, "?？")
 	for _, list := range [...][]string{footers, banners} {
 		for _, s := range list {
 			if at := strings.Index(text, s); at >= 0 {
@@ -175,8 +201,11 @@ func (m *mail) legalFrom(from, to int) int {
 			}
 		}
 	}
+	if sure && size < longestAside && (isPersonal(text) || asked && !m.words(0, from)) {
+		return -1 // somebody speaks of one
+	}
 	if !sure && size >= shortestLegal {
-		found, asked := 0, strings.ContainsAny(text, "?？")
+		found := 0
 		for _, s := range legal {
 			if at := strings.Index(text, s); at >= 0 {
 				found++
@@ -184,7 +213,7 @@ func (m *mail) legalFrom(from, to int) int {
 			}
 		}
 		enough := size > surelyLegal || size > surelyLegalOfOther && utf8.RuneCountInString(text)*2 < len(text)
-		sure = (found >= 3 || found >= 2 && enough) && !asked && !isPersonal(text)
+		sure = (found >= 3 || found >= 2 && enough) && !asked && !isPersonal(text) && containsAny(text, letterWords)
 	}
 	if !sure && size >= 40 {
 		found := 0
@@ -195,9 +224,7 @@ func (m *mail) legalFrom(from, to int) int {
 			}
 		}
 		// Below a name they are a part of the signature.
-		sure = found >= 2 && !isPersonal(text) && !strings.Contains(text, "?") && m.beginning(from, to, first) == from
-	} else if sure && size < 300 && strings.Contains(text, "?") && (isPersonal(text) || !m.words(0, from)) {
-		sure = false // somebody asks about one
+		sure = found >= 2 && !asked && !isPersonal(text) && m.beginning(from, to, first) == from
 	}
 	if !sure {
 		return -1
@@ -230,7 +257,7 @@ func isPersonal(text string) bool {
 		return true
 	}
 	english := strings.Contains(text, " the ") || strings.Contains(text, " you ") || strings.Contains(text, " to ")
-	return english && (strings.HasPrefix(text, "i ") || containsAny(text, []string{" i ", " my ", " me "}))
+	return english && (strings.HasPrefix(text, "i ") || containsAny(text, []string{" i ", " my "}))
 }
 
 // isCompany reports whether a line is what a company has to say of itself.
@@ -277,7 +304,7 @@ func (m *mail) bannerEnd(from, to int) int {
 		if isDrawn(text) && j+1 == to && last > from {
 			return to
 		}
-		if len(text) < longestBannerLine && (anyIn(text, banners) || isMarked(text)) && !strings.Contains(text, "?") {
+		if len(text) < longestBannerLine && (anyIn(text, banners) || isMarked(text) || anyIn(text, outsiders) && (m.warns(j) || anyIn(text, risks))) && !strings.Contains(text, "?") {
 			last = j + 1
 		} else if j-from > 2 && last == from {
 			return from

@@ -105,7 +105,7 @@ var commonWords = words(`the|and|but|for|are|you|can|not|all|any|was|one|now|yes
 // isName reports whether a text is the sender's name or a part of it. One word that is
 // not known, such as a second name, may be among two that are.
 func (m *mail) isName(text string) bool {
-	if len(m.names.known) == 0 || text == "" || len(text) > 60 || strings.ContainsAny(text, "?@") || strings.ContainsFunc(text, unicode.IsDigit) {
+	if len(m.names.known) == 0 || text == "" || len(text) > 60 || strings.ContainsAny(text, "?@:") || strings.ContainsFunc(text, unicode.IsDigit) {
 		return false
 	}
 	known, unknown, count := 0, 0, 0
@@ -162,9 +162,12 @@ func (m *mail) isNameRow(text string) bool {
 	if m.isName(trimName(text)) {
 		return true
 	}
-	for _, separator := range []string{",", "|", "(", " - ", " – ", " — ", "/", " · ", " • ", "<", "\t", "  "} {
-		if head, _, ok := strings.Cut(text, separator); ok && m.isFullName(trimName(head)) {
-			return true
+	if head, _, ok := strings.Cut(text, "("); ok && m.isName(trimName(head)) {
+		return true
+	}
+	for _, separator := range []string{",", "|", " - ", " – ", " — ", "/", " · ", " • ", "<", "\t", "  "} {
+		if head, rest, ok := strings.Cut(text, separator); ok && m.isFullName(trimName(head)) {
+			return separator != "\t" && (separator != "  " || !strings.ContainsAny(rest, "0123456789")) || strings.ContainsAny(rest, "@") || strings.Contains(rest, "http") || strings.Contains(rest, "www.") || isPhone(rest)
 		}
 	}
 	return false

@@ -10,12 +10,13 @@ import (
 const (
 	longestSignature = 16 // found by its look
 	longestMarked    = 25 // behind "-- "
+	longestSeal      = 40 // of a program that proves who wrote, blank ones too
 )
 
 // signature sets the signature of a stretch apart. A postscript or a slogan below it
 // stays: it is said.
 func (m *mail) signature(from, to int) {
-	to = m.lastText(from, to)
+	to = m.sealed(from, m.lastText(from, to))
 	for paragraphs := 0; paragraphs < 4 && to > from; paragraphs++ {
 		start, rule := m.findSignature(from, to)
 		if rule != "" {
@@ -44,6 +45,33 @@ func (m *mail) signature(from, to int) {
 		}
 		to = m.lastText(from, last)
 	}
+}
+
+// sealed sets the lines apart by which a program proves who wrote a mail, and is behind
+// the last row above them.
+func (m *mail) sealed(from, to int) int {
+	if to == from || !strings.HasPrefix(m.say(to-1), "-----END PGP SIGNATURE") {
+		return to
+	}
+	for i := to - 1; i >= from && to-i < longestSeal; i-- {
+		if !strings.HasPrefix(m.say(i), "-----BEGIN PGP SIGNATURE") {
+			continue
+		}
+		if !m.before && !m.words(from, i) {
+			return to
+		}
+		m.set(i, to, signed, "seal")
+		for first := m.nextText(from); first < i && strings.HasPrefix(m.say(first), "-----BEGIN PGP SIGNED MESSAGE"); {
+			end := first + 1
+			for end < i && strings.HasPrefix(m.say(end), "Hash: ") {
+				end++
+			}
+			m.set(first, end, signed, "seal")
+			break
+		}
+		return m.lastText(from, i)
+	}
+	return to
 }
 
 // passable reports whether a signature that something is said below of is sure enough:
@@ -107,10 +135,10 @@ func isDrawn(text string) bool {
 		return false
 	}
 	first, size := utf8.DecodeRuneInString(text)
-	if !strings.ContainsRune("-–—―_=*~+#.•·<ᐧ─━═", first) || len(text) == size {
+	if !strings.ContainsRune("-–—―_=*~+#.:•·<ᐧ─━═", first) || len(text) == size {
 		return false
 	}
-	return strings.Trim(text, "-–—―_=*~+#.•·>< ─━═") == ""
+	return strings.Trim(text, "-–—―_=*~+#.:•·>< ─━═") == ""
 }
 
 // delimited is the row of "-- ", or of a drawn line above a contact, -1 for none.
@@ -130,7 +158,7 @@ func (m *mail) delimited(from, to int) int {
 				return m.firstDelimiter(from, i)
 			}
 		case isDrawn(text):
-			if rows > 0 && rows <= longestSignature && m.drawnAbove(from, i, to, rows) {
+			if rows > 0 && rows <= longestSignature && (m.drawnAbove(from, i, to, rows) || m.carded(from, i, to)) {
 				return m.firstDelimiter(from, i)
 			}
 		case rows <= 1 && m.dashedName(from, i, rows) && !m.itemAbove(from, i):
@@ -160,7 +188,7 @@ func (m *mail) devicesBelow(i int) bool {
 // drawnAbove reports whether the drawn line at row i stands above a signature.
 func (m *mail) drawnAbove(from, i, to, rows int) bool {
 	above := m.lastText(from, i)
-	if above == from && !m.before || !m.couldSign(i+1, to) || !m.allShort(i+1, to) || m.headed(i+1, to) {
+	if above == from && !m.before || !m.couldSign(i+1, to) || !m.allShort(i+1, to) {
 		return false
 	}
 	first := m.nextText(i + 1)
@@ -182,19 +210,31 @@ func (m *mail) drawnAbove(from, i, to, rows int) bool {
 	return name && (m.reachable(i+1, to) || rows <= 3 && m.stranger() && above > from && endsSentence(m.say(above-1)))
 }
 
-// headed reports whether one of some rows stands above others rather than among them.
-func (m *mail) headed(from, to int) bool {
-	for i := from; i < to; i++ {
-		if text := m.say(i); m.open(i) && isHeading(text) && !contactLabels[firstWord(text)] {
-			return true
+// carded reports whether the sender's name stands between the drawn line at row i and
+// another one, with no more than a few rows below: a card, and a saying.
+func (m *mail) carded(from, i, to int) bool {
+	rows := 0
+	for j := i + 1; j < to && rows <= 8; j++ {
+		if !m.open(j) {
+			continue
 		}
+		if isDrawn(m.say(j)) {
+			below := 0
+			for k := j + 1; k < to; k++ {
+				if m.open(k) {
+					below++
+				}
+			}
+			return rows > 0 && below <= 5 && m.sender(i+1, j) && m.allShort(i+1, j) && (m.before || m.words(from, i))
+		}
+		rows++
 	}
 	return false
 }
 
 // isHeading reports whether a line is above something rather than in it.
 func isHeading(text string) bool {
-	return strings.HasSuffix(text, ":") || strings.HasPrefix(text, "#")
+	return strings.HasSuffix(text, ":") && !isDrawn(text) || strings.HasPrefix(text, "#")
 }
 
 // endsSentence reports whether a line ends as sentences do.
@@ -229,8 +269,11 @@ func (m *mail) looksLikeText(from, to int) bool {
 func (m *mail) dashedName(from, i, rows int) bool {
 	text := m.say(i)
 	name := strings.TrimLeft(text, "-–—~/ ")
-	if len(name) == len(text) || name == "" || strings.HasPrefix(text, "---") || len(text) > 60 {
+	if len(name) == len(text) || name == "" || strings.HasPrefix(text, "---") || len(text) > 60 || m.rows[i].marks&markItem != 0 {
 		return false
+	}
+	if below := m.nextText(i + 1); rows > 0 && below < len(m.rows) && m.say(below)[0] == text[0] {
+		return false // the first item of a list
 	}
 	trimmed := trimName(name)
 	if m.isName(trimmed) || m.isInitials(name) || m.isNameRow(name) {
@@ -247,7 +290,7 @@ func (m *mail) dashedName(from, i, rows int) bool {
 	}
 	// Without a blank it is no item of a list, and with one only a name alone may be none.
 	if !strings.HasPrefix(text, "- ") {
-		return isCapitalized(trimmed, 3) || !strings.Contains(name, " ") && len(name) < 20 && text[0] == '-'
+		return isCapitalized(trimmed, 3) || !strings.Contains(name, " ") && len(name) < 20 && text[0] == '-' && (above < i || endsSentence(m.say(above-1)))
 	}
 	return m.stranger() && !m.html && !strings.Contains(name, " ") && len(name) < 16 && above < i && endsSentence(m.say(above-1))
 }
@@ -318,6 +361,8 @@ func (m *mail) withClosing(from, start int) int {
 		switch {
 		case kind == closesAlone || named, kind == closesNamed && m.closesRight(above, start, rows):
 			start = above
+		case rows == 0 && m.closesOddly(from, above, start):
+			return above
 		case rows < 2 && (m.isName(trimName(text)) || isCapitalized(trimName(text), 3)) && m.closedAbove(from, above):
 			start = above
 		default:
@@ -331,6 +376,14 @@ func (m *mail) withClosing(from, start int) int {
 // below: they stand right above it, or a name is between.
 func (m *mail) closesRight(i, start, rows int) bool {
 	return rows > 0 && start == i+1 || m.isNameRow(m.say(start)) || start == i+1
+}
+
+// closesOddly reports whether row i above the sender's name closes a mail in words of
+// their own: "Perplexed,".
+func (m *mail) closesOddly(from, i, start int) bool {
+	text := m.say(i)
+	return len(text) <= 40 && strings.HasSuffix(text, ",") && len(strings.Fields(text)) <= 3 && i > from && m.blank(i-1) &&
+		m.isNameRow(m.say(start)) && !m.isGreeting(text) && m.words(from, i)
 }
 
 // closedAbove reports whether a mail is closed right above row i, where a name stands.
@@ -357,7 +410,7 @@ func (m *mail) named(from, to int) int {
 		if isPostscript(text) || m.rows[i].marks&markItem != 0 || isItem(text) {
 			return -1
 		}
-		if m.isNameRow(text) || rows == 0 && m.isSigned(text) {
+		if m.isNameRow(text) || rows == 0 && m.isSigned(text, i > from && m.blank(i-1)) {
 			if !m.couldSign(i, to) || m.inList(from, i) || !m.words(from, i) && !m.before {
 				return -1
 			}
@@ -371,13 +424,15 @@ func (m *mail) named(from, to int) int {
 	return -1
 }
 
-// isSigned reports whether the last row is the sender's initials.
-func (m *mail) isSigned(text string) bool {
+// isSigned reports whether the last row is the sender's initials, the first alone if
+// it stands alone.
+func (m *mail) isSigned(text string, alone bool) bool {
 	letters := strings.Trim(text, " .,-")
-	if len(letters) < 2 || len(letters) > 4 || !m.isInitials(letters) {
+	if letters == "" || len(letters) > 4 || !m.isInitials(letters) {
 		return false
 	}
-	return len(letters) >= 3 || letters == strings.ToUpper(letters) && !abbreviations[letters]
+	capitals := letters == strings.ToUpper(letters)
+	return len(letters) >= 3 || capitals && !abbreviations[letters] && (len(letters) > 1 || alone)
 }
 
 // abbreviations are answers rather than initials.
@@ -401,7 +456,7 @@ func (m *mail) inList(from, i int) bool {
 	}
 	for ; above >= from && i-above < 10 && m.open(above); above-- {
 		text := m.say(above)
-		if strings.HasSuffix(text, ":") {
+		if strings.HasSuffix(text, ":") || above == i-1 && isCapitalized(trimName(text), 3) && !m.isName(trimName(text)) && !m.closesSomehow(text) && !strings.HasSuffix(text, ",") {
 			return true
 		}
 		if isSentence(text) || len(text) > 60 || endsSentence(text) || strings.HasSuffix(text, ",") {
@@ -409,6 +464,11 @@ func (m *mail) inList(from, i int) bool {
 		}
 	}
 	return false
+}
+
+func (m *mail) closesSomehow(text string) bool {
+	kind, _ := m.closes(text)
+	return kind != closesNothing
 }
 
 // introducedContact is the first row of a last paragraph that says who somebody is and
@@ -426,7 +486,7 @@ func (m *mail) introducedContact(from, to int) int {
 		return -1
 	}
 	above := m.lastText(from, start)
-	if above == from || isHeading(m.say(above-1)) || m.listed(start, to) || !m.couldSign(start, to) || !m.allShort(start, to) {
+	if above == from || isHeading(m.say(above-1)) || !endsSentence(m.say(above-1)) && !m.closesSomehow(m.say(above-1)) || m.listed(start, to) || !m.couldSign(start, to) || !m.allShort(start, to) {
 		return -1
 	}
 	first := m.say(start)
@@ -491,8 +551,8 @@ func isItem(text string) bool {
 // couldSign reports whether rows may be a signature: short ones, and few sentences, such
 // as a slogan, next to what says who the sender is.
 func (m *mail) couldSign(from, to int) bool {
-	rows, sentences, items := 0, 0, 0
-	last := false
+	rows, sentences, items, small, reached := 0, 0, 0, 0, 0
+	last := false // the last row is a sentence
 	for i := from; i < to; i++ {
 		if !m.open(i) {
 			continue
@@ -500,12 +560,13 @@ func (m *mail) couldSign(from, to int) bool {
 		rows++
 		text := m.say(i)
 		switch {
-		case isPostscript(text):
+		case isPostscript(text), isHeading(text) && !contactLabels[firstWord(text)] && (strings.HasPrefix(text, "#") || rows > 1):
 			return false
 		case len(text) <= 160 && isCompany(text), m.contactRow(text):
+			reached++
 			last = false
 			continue
-		case isItem(text) && m.rows[i].marks&markItem != 0:
+		case m.rows[i].marks&markItem != 0, isNumbered(text):
 			items++
 		case len(text) > 160 || isSentence(text):
 			sentences++
@@ -514,14 +575,25 @@ func (m *mail) couldSign(from, to int) bool {
 			}
 			last = true
 			continue
+		case unicode.IsLower(firstRune(text)):
+			small++
 		}
 		last = false
 	}
-	if rows > longestSignature || items > 1 {
+	if rows > longestSignature || items > 1 || small > 2 && small > reached {
 		return false
 	}
-	// A slogan is quoted, or stands among what says how to reach somebody.
+	// A slogan stands among what says how to reach somebody.
 	return sentences == 0 || sentences <= 2 && rows >= 3*sentences && !last && (m.reachable(from, to) || m.sender(from, to) && rows > 3)
+}
+
+// isNumbered reports whether a line is an item of a list with numbers.
+func isNumbered(text string) bool {
+	digits := 0
+	for digits < len(text) && isDigit(text[digits]) {
+		digits++
+	}
+	return digits > 0 && digits < 3 && digits+1 < len(text) && (text[digits] == '.' || text[digits] == ')') && text[digits+1] == ' '
 }
 
 // contactRow reports whether a row says how to reach somebody, however long it is.
