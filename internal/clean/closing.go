@@ -103,25 +103,25 @@ var closingPhrases = foldedPhrases(`
 
 // namedPhrases end what is said where a name follows, and are said where none does.
 var namedPhrases = foldedPhrases(`
-	best|all the best|all best|cheers|yours|love|lots of love|xoxo|ciao|take care|warmly|cordially|br|kr|bye|see you|see ya|talk soon|speak soon|good day|my best|be well|peace|later|ttyl|hugs|ta|cheerio|
+	best|all the best|all best|cheers|yours|love|lots of love|xoxo|ciao|take care|warmly|cordially|br|kr|bye|goodbye|bye for now|see you|see ya|see you soon|until then|till then|talk soon|speak soon|good day|my best|be well|peace|later|ttyl|hugs|ta|cheerio|
 	have a nice day|have a great day|have a good day|have a lovely day|have a good one|have a nice weekend|have a great weekend|have a good weekend|have a nice evening|have a good evening|have a great week|have a nice time|
 	thanks|thank you|many thanks|thanks a lot|thank you very much|thanks very much|thanks so much|thank you so much|thanks in advance|thank you in advance|many thanks in advance|thanks a million|thanks a bunch|thx|thnx|tnx|tks|thanks again|thank you again|thanks for now|thanks for all|thanks all|thanks much|with thanks|with many thanks|kind thanks|thankfully|gratefully|
-	vg|lg|bg|bis dann|bis bald|bis morgen|tschüss|ciao|alles gute|schönen tag|schönen tag noch|schönes wochenende|danke|vielen dank|besten dank|danke schön|dankeschön|danke sehr|danke im voraus|vielen dank im voraus|herzlichen dank|vielen dank vorab|danke vorab|danke und gruß|
-	merci|merci beaucoup|merci d'avance|merci bien|mille mercis|bonne journée|bonne soirée|bonne fin de journée|belle journée|bon week-end|bonne réception|à bientôt|bises|bisous|amitiés|
-	gracias|muchas gracias|mil gracias|gracias de antemano|muchas gracias de antemano|un abrazo|abrazos|un beso|besos|gràcies|moltes gràcies|grazas|
-	grazie|grazie mille|molte grazie|tante grazie|grazie in anticipo|a presto|buona giornata|buona serata|un abbraccio|un caro saluto|
-	obrigado|obrigada|muito obrigado|muito obrigada|grato|grata|desde já agradeço|abraços|abraço|um abraço|att|att.te|abs|beijos|
-	bedankt|dank u|dank u wel|dank je|dank je wel|alvast bedankt|hartelijk dank|hartelijk bedankt|vriendelijk bedankt|fijne dag|prettige dag|tot snel|gr|
-	tack|tack på förhand|stort tack|tack så mycket|ha det bra|kram|tak|på forhånd tak|mange tak|knus|kh|dbh|takk|mange takk|på forhånd takk|ha en fin dag|klem|takk fyrir|
-	kiitos|kiitos etukäteen|kiitos jo etukäteen|paljon kiitoksia|terv|t|yt|mukavaa päivää|aitäh|tänan|ette tänades|paldies|ačiū|
-	dziękuję|dzięki|dziękuję z góry|z góry dziękuję|miłego dnia|pozdro|
-	děkuji|děkuji předem|předem děkuji|díky|hezký den|pěkný den|s přáním hezkého dne|s přáním pěkného dne|zdraví|ďakujem|vopred ďakujem|prajem pekný deň|
-	спасибо|заранее спасибо|большое спасибо|благодарю|всего доброго|всего хорошего|хорошего дня|дякую|наперед дякую|гарного дня|благодаря|предварително благодаря|лек ден|
-	hvala|hvala unaprijed|hvala vnaprej|unaprijed hvala|hvala lijepa|hvala lepo|lp|ugodan dan|хвала|хвала унапред|
-	ευχαριστώ|ευχαριστώ πολύ|ευχαριστώ εκ των προτέρων|φιλικά|
-	köszönöm|köszönöm szépen|előre is köszönöm|köszönettel|üdv|szép napot|
-	teşekkürler|teşekkür ederim|çok teşekkürler|şimdiden teşekkürler|iyi çalışmalar|iyi günler|sevgiler|selamlar|
-	mulțumesc|multumesc|mulțumesc anticipat|toate cele bune|o zi bună|o zi frumoasă|
+	vg|lg|bg|auf wiedersehen|bis dann|bis bald|bis morgen|tschüss|ciao|alles gute|schönen tag|schönen tag noch|schönes wochenende|danke|vielen dank|besten dank|danke schön|dankeschön|danke sehr|danke im voraus|vielen dank im voraus|herzlichen dank|vielen dank vorab|danke vorab|danke und gruß|
+	merci|merci beaucoup|merci d'avance|merci bien|mille mercis|bonne journée|bonne soirée|bonne fin de journée|belle journée|bon week-end|bonne réception|à bientôt|au revoir|salut|bises|bisous|amitiés|
+	gracias|muchas gracias|mil gracias|gracias de antemano|muchas gracias de antemano|salud|adiós|hasta luego|hasta pronto|un abrazo|abrazos|adéu|un beso|besos|gràcies|moltes gràcies|grazas|
+	grazie|grazie mille|molte grazie|tante grazie|grazie in anticipo|a presto|arrivederci|buona giornata|buona serata|un abbraccio|un caro saluto|
+	obrigado|obrigada|muito obrigado|muito obrigada|grato|grata|desde já agradeço|adeus|até logo|até breve|abraços|abraço|um abraço|att|att.te|abs|beijos|
+	bedankt|dank u|dank u wel|dank je|dank je wel|alvast bedankt|hartelijk dank|hartelijk bedankt|vriendelijk bedankt|fijne dag|prettige dag|tot snel|tot ziens|gr|
+	tack|tack på förhand|stort tack|tack så mycket|ha det bra|ha det|hej då|farvel|ha det godt|kram|tak|på forhånd tak|mange tak|knus|kh|dbh|takk|mange takk|på forhånd takk|ha en fin dag|klem|takk fyrir|
+	kiitos|kiitos etukäteen|kiitos jo etukäteen|paljon kiitoksia|terv|t|yt|näkemiin|hyvästi|mukavaa päivää|aitäh|tänan|ette tänades|paldies|ačiū|
+	dziękuję|dzięki|dziękuję z góry|z góry dziękuję|miłego dnia|do widzenia|do zobaczenia|z pozdrowieniami|pozdro|
+	děkuji|děkuji předem|předem děkuji|díky|hezký den|pěkný den|s přáním hezkého dne|s přáním pěkného dne|zdraví|na shledanou|dovidenia|ďakujem|vopred ďakujem|prajem pekný deň|
+	спасибо|заранее спасибо|большое спасибо|благодарю|до свидания|всего доброго|до побачення|довиждане|всего хорошего|хорошего дня|дякую|наперед дякую|гарного дня|благодаря|предварително благодаря|лек ден|
+	hvala|hvala unaprijed|hvala vnaprej|unaprijed hvala|hvala lijepa|hvala lepo|lp|ugodan dan|doviđenja|nasvidenje|довиђења|хвала|хвала унапред|
+	ευχαριστώ|ευχαριστώ πολύ|ευχαριστώ εκ των προτέρων|φιλικά|αντίο|
+	köszönöm|köszönöm szépen|előre is köszönöm|köszönettel|üdv|szép napot|viszlát|viszontlátásra|
+	teşekkürler|teşekkür ederim|çok teşekkürler|şimdiden teşekkürler|iyi çalışmalar|iyi günler|sevgiler|selamlar|hoşça kalın|görüşmek üzere|
+	mulțumesc|multumesc|mulțumesc anticipat|toate cele bune|la revedere|cu bine|o zi bună vă urez|o zi bună|o zi frumoasă|
 	תודה|תודה רבה|שכרا|شكرا|شكراً|شكرا جزيلا|با تشکر|ممنون|cảm ơn|thân mến|terima kasih|salam|salam hormat|terima kasih dan salam|ขอบคุณ|ขอบคุณครับ|ขอบคุณค่ะ|
 	よろしくお願いします|よろしくお願いいたします|よろしくお願い致します|宜しくお願いします|宜しくお願いいたします|宜しくお願い致します|どうぞよろしくお願いいたします|ありがとうございます|ありがとうございました|以上|以上、よろしくお願いいたします|
 	谢谢|謝謝|多谢|感谢|谢谢您|祝您工作愉快|감사합니다|고맙습니다|수고하세요|धन्यवाद|शुक्रिया

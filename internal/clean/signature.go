@@ -21,7 +21,7 @@ func (m *mail) signature(from, to int) {
 		start, rule := m.findSignature(from, to)
 		if rule != "" {
 			// Below it a paragraph was passed over: it takes more to be one then.
-			if paragraphs > 0 && rule != "mail program" && !m.passable(start, to) {
+			if paragraphs > 0 && rule != "mail program" && !m.passable(start, to, rule) {
 				return
 			}
 			for range 2 { // another one may be right above: a name, and then a card
@@ -43,7 +43,9 @@ func (m *mail) signature(from, to int) {
 		if last == from {
 			return
 		}
-		to = m.lastText(from, last)
+		for to = m.lastText(from, last); to > from && isDrawn(m.say(to-1)); {
+			to = m.lastText(from, to-1)
+		}
 	}
 }
 
@@ -75,10 +77,25 @@ func (m *mail) sealed(from, to int) int {
 }
 
 // passable reports whether a signature that something is said below of is sure enough:
-// it names the sender, or what is said is a postscript.
-func (m *mail) passable(start, to int) bool {
-	below := m.nextText(to)
-	return m.sender(start, to) || below < len(m.rows) && isPostscript(m.say(below))
+// it names the sender, or what is said is a postscript, or it is no more than a closing
+// and a name.
+func (m *mail) passable(start, to int, rule string) bool {
+	if m.sender(start, to) {
+		return true
+	}
+	if below := m.nextText(to); below < len(m.rows) && isPostscript(m.say(below)) {
+		return true
+	}
+	if rule != "closing" || !m.stranger() {
+		return false
+	}
+	rows, last := 0, start
+	for i := start; i < to; i++ {
+		if m.open(i) {
+			rows, last = rows+1, i
+		}
+	}
+	return rows == 2 && isCapitalized(trimName(m.say(last)), 3)
 }
 
 // findSignature is the row from which on a stretch is a signature, and the rule
@@ -353,7 +370,7 @@ func (m *mail) nameBelow(i, to int) bool {
 func (m *mail) withClosing(from, start int) int {
 	for rows := 0; rows < 4; rows++ {
 		above := m.lastText(from, start) - 1
-		if above < from {
+		if above < from || !m.before && !m.words(from, above) {
 			return start
 		}
 		text := m.say(above)
