@@ -14,7 +14,7 @@ import (
 	"salesforcesync/internal/store/storetest"
 )
 
-var commands = []string{"setup", "plan", "apply", "connect", "start", "pause", "resume", "sync-now", "resync", "backfill", "disconnect", "status", "check", "list", "token", "delete"}
+var commands = []string{"setup", "plan", "apply", "connect", "start", "pause", "resume", "sync-now", "resync", "backfill", "disconnect", "status", "check", "list", "clean", "token", "delete"}
 
 func TestHelpTeaches(t *testing.T) {
 	t.Parallel()

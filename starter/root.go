@@ -14,7 +14,7 @@ The way of an integration:
   3. starter connect support/salesforce-prod         send the printed link to the Salesforce administrator
   4. starter status support/salesforce-prod          watch it
 
-It needs DATABASE_URL and, to start and signal workflows, Temporal (TEMPORAL_ADDRESS,
+It needs DATABASE_URL (clean needs nothing) and, to start and signal workflows, Temporal (TEMPORAL_ADDRESS,
 default localhost:7233). Every secret variable has a _FILE form.
 
 Exit codes: 0 done, 1 it went wrong, 2 bad input, 3 PostgreSQL or Temporal cannot be reached.
@@ -45,7 +45,7 @@ func (a *app) command() *cobra.Command {
 	for group, commands := range map[string][]*cobra.Command{
 		"make":  {a.setupCommand(), a.planCommand(), a.applyCommand(), a.connectCommand()},
 		"steer": {a.startCommand(), a.pauseCommand(), a.resumeCommand(), a.syncNowCommand(), a.resyncCommand(), a.backfillCommand(), a.disconnectCommand()},
-		"see":   {a.statusCommand(), a.checkCommand(), a.listCommand()},
+		"see":   {a.statusCommand(), a.checkCommand(), a.listCommand(), a.cleanCommand()},
 		"house": {a.tokenCommand(), a.deleteCommand()},
 	} {
 		for _, c := range commands {

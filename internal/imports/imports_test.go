@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"internal/transform", "internal/oauth", "internal/quota", "internal/access", "internal/store/simtime"},
 	{"internal/store", "internal/salesforce"},
 	{"internal/config", "internal/soql"},
-	{"internal/clean", "internal/comment", "internal/gate"},
+	{"internal/clean", "internal/comment", "internal/eml", "internal/gate"},
 	{"internal/flow", "internal/secret", "internal/fault", "internal/crashpoint", "internal/csv"},
 	{"internal/simforce"},
 }
