@@ -90,6 +90,7 @@ func (r *reader) read(document string) {
 	if !utf8.ValidString(document) {
 		document = strings.ToValidUTF8(document, "\uFFFD")
 	}
+	document = mend(document)
 	r.src = document
 	r.st.rowLine = -1
 	for i := 0; i < len(document); {

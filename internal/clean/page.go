@@ -2,6 +2,7 @@ package clean
 
 import (
 	"bytes"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -169,13 +170,35 @@ func (p *page) finish() {
 		p.buf = trimEnd(p.buf, last.body)
 		last.end = len(p.buf)
 	}
-	if p.accents && !norm.NFC.IsNormal(p.buf) {
-		p.normalize()
+	mended := false
+	for range maxMends {
+		if p.accents && !norm.NFC.IsNormal(p.buf) {
+			p.rewrite(func(to, old []byte, start, end int) []byte { return norm.NFC.Append(to, old[start:end]...) })
+		}
+		// The document's letters were mended before; references ("&Atilde;&copy;"), and
+		// what stood between letters and is gone, make more of it.
+		if !suspectBytes(p.buf) || !p.mend() {
+			break
+		}
+		mended = true
+	}
+	if mended {
+		p.rewrite(func(to, old []byte, start, end int) []byte {
+			return append(to, bytes.Map(uncontrolled, old[start:end])...)
+		})
 	}
 }
 
-// normalize composes line by line, so that the lines stay where they begin.
-func (p *page) normalize() {
+// uncontrolled drops the control characters that a line of a page may not have.
+func uncontrolled(r rune) rune {
+	if r != '\t' && unicode.IsControl(r) {
+		return -1
+	}
+	return r
+}
+
+// rewrite changes the text line by line, so that the lines stay where they begin.
+func (p *page) rewrite(change func(to, old []byte, start, end int) []byte) {
 	old := bytes.Clone(p.buf)
 	p.buf = p.buf[:0]
 	for i := range p.lines {
@@ -186,7 +209,7 @@ func (p *page) normalize() {
 		start := len(p.buf)
 		p.buf = append(p.buf, old[l.start:l.body]...)
 		body := len(p.buf)
-		p.buf = norm.NFC.Append(p.buf, old[l.body:l.end]...)
+		p.buf = change(p.buf, old, l.body, l.end)
 		p.buf = trimEnd(p.buf, body)
 		l.start, l.body, l.end = start, body, len(p.buf)
 	}

@@ -34,14 +34,24 @@ var textClasses = func() (t [256]uint8) {
 	return t
 }()
 
-// Text makes s well-formed text: valid UTF-8 in its composed form (NFC), line
-// feeds only, no control characters but tab and line feed, no byte order marks, no
+// Text makes s well-formed text: valid UTF-8 in its composed form (NFC), mojibake
+// mended where it is certain, line feeds only, no control characters but tab and line feed, no byte order marks, no
 // white space around it or at line ends. What is so already is returned as it is.
 func Text(s string) string {
-	s = strings.TrimSpace(s)
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}
+	for range maxMends {
+		s = compose(strings.TrimSpace(mend(s)))
+		if !suspect(s) || len(mojibake(s)) == 0 {
+			break // else what was taken out, or composed, was all that hid it
+		}
+	}
+	return s
+}
+
+// compose takes out what is no text and composes what is left.
+func compose(s string) string {
 	clean, accents := inspect(s)
 	if !clean {
 		s = scrub(s)
