@@ -1,11 +1,5 @@
 package clean
 
-import (
-	"strings"
-	"unicode"
-	"unicode/utf8"
-)
-
 // Version names the behaviour of Text, Line, HTML and [Split]. Any change that can alter
 // a text raises it; stored texts keep the version that made them.
 //
@@ -27,19 +21,4 @@ func HTML(document string) string {
 	defer r.release()
 	r.read(document)
 	return string(r.page.buf)
-}
-
-// Cut shortens s to at most max characters and reports whether it did.
-func Cut(s string, max int) (string, bool) {
-	if len(s) <= max || utf8.RuneCountInString(s) <= max {
-		return s, false
-	}
-	n := 0
-	for i := range s {
-		if n == max {
-			return strings.TrimRightFunc(s[:i], unicode.IsSpace), true
-		}
-		n++
-	}
-	return s, false
 }
