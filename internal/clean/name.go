@@ -17,8 +17,8 @@ type names struct {
 // roles are words of addresses and names that many people share.
 var roles = words(`info|support|sales|service|services|office|contact|mail|admin|no|reply|noreply|help|helpdesk|desk|team|the|of|and|und|de|via|customer|billing|hello|kundenservice|vertrieb|webmaster|postmaster|newsletter`)
 
-// titles stand around names.
-var titles = foldedWords(`dr|prof|professor|mr|mrs|ms|miss|herr|frau|ing|dipl|mag|msc|bsc|mba|phd|ph|d|jr|sr|esq|ir|ia|ppa|iv|ii|iii|m|sir|rev|doz|dkfm|lic|avv|dott|ssa|sra|sig|arch|mgr|bc|inz|eng`)
+// honorifics stand around names.
+var honorifics = foldedWords(`dr|prof|professor|mr|mrs|ms|miss|herr|frau|ing|dipl|mag|msc|bsc|mba|phd|ph|d|jr|sr|esq|ir|ia|ppa|iv|ii|iii|m|sir|rev|doz|dkfm|lic|avv|dott|ssa|sra|sig|arch|mgr|bc|inz|eng`)
 
 // nicknames are what people with a name are called.
 var nicknames = func() map[string][]string {
@@ -115,7 +115,7 @@ func (m *mail) isName(text string) bool {
 		switch {
 		case m.knows(w):
 			known++
-		case titles[w] || utf8.RuneCountInString(w) == 1:
+		case honorifics[w] || utf8.RuneCountInString(w) == 1:
 		default:
 			unknown++
 		}
@@ -134,7 +134,7 @@ func (m *mail) joined(fold string) bool {
 	}
 	var parts []string
 	for w := range nameWords(fold) {
-		if !titles[w] {
+		if !honorifics[w] {
 			parts = append(parts, w)
 		}
 	}
