@@ -276,23 +276,34 @@ const mostSplits = 8
 // and the quotation do: "On 3 March 2025 10:12, Ann <…> wrote:> Old words."
 func (m *mail) shares(i int) bool {
 	text := m.say(i)
-	if len(text) > 2*longestAttribution || m.rows[i].turned || figures(text) < 2 {
+	if len(text) > 2*longestAttribution || m.rows[i].turned {
 		return false
 	}
 	first, _, _ := strings.Cut(text, " ")
-	if at := glued(text); at > 0 {
-		m.split(i, m.rows[i].from+at)
-		if rest := &m.rows[i+1]; i+2 < len(m.rows) && m.rows[i+2].depth > 0 {
-			rest.depth = max(rest.depth, 1)
-			m.set(i+1, i+2, quoted, "prefix")
-		} else {
-			rest.depth = 0 // one mark for all of it
-		}
-		return true
+	if isDigit(first[0]) || on[strings.ToLower(strings.Trim(first, "-*_"))] {
+		return m.sharesBelow(i, text)
 	}
-	if on[strings.ToLower(strings.Trim(first, "-*_"))] || isDigit(first[0]) || !m.mayIntroduce(i) {
+	return m.mayIntroduce(i) && figures(text) >= 2 && m.sharesAbove(i, text)
+}
+
+// sharesBelow splits a row that goes on with the quotation that it introduces.
+func (m *mail) sharesBelow(i int, text string) bool {
+	at := glued(text)
+	if at == 0 {
 		return false
 	}
+	m.split(i, m.rows[i].from+at)
+	if rest := &m.rows[i+1]; i+2 < len(m.rows) && m.rows[i+2].depth > 0 {
+		rest.depth = max(rest.depth, 1)
+		m.set(i+1, i+2, quoted, "prefix")
+	} else {
+		rest.depth = 0 // one mark for all of it
+	}
+	return true
+}
+
+// sharesAbove splits a row at whose end a line begins that introduces marked rows.
+func (m *mail) sharesAbove(i int, text string) bool {
 	for at := 0; at < len(text); {
 		n := strings.IndexByte(text[at:], ' ')
 		if n < 0 {
@@ -309,16 +320,15 @@ func (m *mail) shares(i int) bool {
 		if len(before)-len(dashes) < 2 {
 			dashes = before
 		}
-		at := m.rows[i].from + len(dashes)
+		cut := m.rows[i].from + len(dashes)
 		whole := m.rows[i]
-		_, m.rows[i] = m.halves(whole, at)
+		_, m.rows[i] = m.halves(whole, cut)
 		end := m.attribution(i)
 		m.rows[i] = whole
-		next := m.nextText(i + end)
-		if end == 0 || next == len(m.rows) || m.rows[next].depth == 0 {
+		if next := m.nextText(i + end); end == 0 || next == len(m.rows) || m.rows[next].depth == 0 {
 			return false
 		}
-		m.split(i, at)
+		m.split(i, cut)
 		return true
 	}
 	return false
