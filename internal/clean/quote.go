@@ -515,16 +515,16 @@ func between(text string) (string, bool) {
 	if len(text) > 150 {
 		return "", false
 	}
-	inner := strings.Trim(text, "-–—_=*~+#<>•· \t")
+	inner := strings.Trim(text, "-‐‑‒–—―─━_=*~+#<>•· \t")
 	return strings.ToLower(strings.TrimRight(inner, ": ")), len(text)-len(inner) >= 4
 }
 
 func isOriginal(text string) bool {
+	if hasFold(strings.TrimLeft(text, "["), "original message processed by ") {
+		return true // Tobit David
+	}
 	if isLetter(text[0]) {
 		return false
-	}
-	if hasFold(text, "[original message processed by ") {
-		return true // Tobit David
 	}
 	inner, dashed := between(text)
 	if !dashed || inner == "" || len(inner) > 80 {
@@ -544,7 +544,7 @@ func (m *mail) isTitled(i int, text string) bool {
 		return false
 	}
 	title := strings.ToLower(strings.Trim(text, "*_: "))
-	if !titles[title] {
+	if !originals[title] {
 		return false
 	}
 	next := m.nextText(i + 1)
@@ -596,6 +596,9 @@ func (m *mail) attribution(i int) int {
 		if n > 1 && !begins && (n != 2 || text[0] != '<' && (len(text) >= 24 || !verb(strings.ToLower(text)))) {
 			return 0
 		}
+		if n > 1 && figures(joined) == 0 && startsAnew(text) {
+			return 0 // what is above is said
+		}
 		if joined != "" {
 			joined += " "
 		}
@@ -628,6 +631,13 @@ func (m *mail) mayIntroduce(i int) bool {
 		}
 	}
 	return false
+}
+
+// startsAnew reports whether a row begins such a line by itself, with a date.
+func startsAnew(text string) bool {
+	first, rest, _ := strings.Cut(text, " ")
+	c, _ := utf8.DecodeRuneInString(first)
+	return unicode.IsUpper(c) && on[strings.ToLower(first)] && figures(rest) >= 2
 }
 
 // setApart reports whether a row is an address that a program set apart from the name before it.
@@ -675,11 +685,11 @@ func isAttribution(text string, marked bool) bool {
 	lower := strings.ToLower(strings.TrimRight(end, ":： *"))
 	said := verb(lower)
 	if spoken := !said && (spoke[lastWord(lower)] || spoke[lastWords(lower, 2)]); spoken {
-		return marked && (address || beginsAttribution(text) || len(strings.Fields(text)) <= 6) || numbers >= 3 && address && beginsAttribution(text)
+		return marked && (address || numbers >= 2 && beginsAttribution(text) || isNamedOnly(text)) || numbers >= 3 && address && beginsAttribution(text)
 	}
 	switch {
 	case marked && said:
-		return len(text) < 250 && (numbers >= 2 || address || len(strings.Fields(text)) <= 12)
+		return len(text) < 250 && (numbers >= 2 || address || len(strings.Fields(text)) <= 12 && !saysWhat(lower))
 	case marked && colon:
 		return numbers >= 3 && (address || beginsAttribution(text)) || address && namesOnly(lower)
 	case marked:
@@ -694,6 +704,23 @@ func isAttribution(text string, marked bool) bool {
 		return beginsAttribution(text) && verbEnds(lower)
 	}
 	return numbers >= 3 && address && strings.HasSuffix(strings.TrimRight(text, ":： "), ">")
+}
+
+// isNamedOnly reports whether a line is a name and one more word: "Ann Example said:".
+func isNamedOnly(text string) bool {
+	at := strings.LastIndexByte(text, ' ')
+	if at < 0 {
+		return false
+	}
+	name := strings.Trim(text[:at], "\"'“”„* ")
+	return isCapitalized(name, 4) && !saysWhat(strings.ToLower(name))
+}
+
+// saysWhat reports whether a line in lower case begins as somebody's own words do
+// before they quote, rather than with a name: "As the contract says:".
+func saysWhat(text string) bool {
+	first, _, _ := strings.Cut(strings.TrimLeft(text, "\"'“„*>- "), " ")
+	return introductions[first]
 }
 
 // namesOnly reports whether a line in lower case is a name and an address, or "quoting" and these.
@@ -959,7 +986,7 @@ func (m *mail) ruledAbove(i int) bool {
 
 // isRule reports whether a line is drawn rather than written.
 func isRule(text string) bool {
-	return len(text) >= 5 && strings.Trim(text, "-–—_=*~ ") == ""
+	return len(text) >= 5 && strings.Trim(text, "-‐‑‒–—―─━═_=*~ ") == ""
 }
 
 // interleaved keeps the quotations that are answered one by one: without them the

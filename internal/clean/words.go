@@ -101,8 +101,8 @@ var original = []string{
 	"pesan asli", "algne kiri", "algsõnum", "sākotnējais ziņojums", "originalus laiškas", "pirminis laiškas", "upprunaleg skilaboð", "ข้อความต้นฉบับ", "mensagem anterior",
 }
 
-// titles are the same, to be found at once.
-var titles = func() map[string]bool {
+// originals are the same, to be found at once.
+var originals = func() map[string]bool {
 	m := make(map[string]bool, len(original))
 	for _, s := range original {
 		m[s] = true
@@ -122,6 +122,13 @@ var forwarded = []string{
 	"proslijeđena poruka", "prosleđena poruka", "posredovano sporočilo", "mesaj redirecționat", "mesaj transmis", "転送されたメッセージ", "転送メッセージ", "转发的邮件", "转发邮件", "轉寄郵件", "转发邮件信息", "전달된 메시지", "전달된 메일", "הודעה שהועברה", "رسالة معاد توجيهها", "الرسالة المحولة",
 	"tin nhắn đã chuyển tiếp", "thư chuyển tiếp", "pesan terusan", "pesan yang diteruskan", "edastatud kiri", "edastatud sõnum", "pārsūtīts ziņojums", "persiųstas laiškas", "áframsent skeyti", "ข้อความที่ส่งต่อ",
 }
+
+// introductions begin what somebody says to quote something, which is no line of a program.
+var introductions = words(`
+	as|the|this|that|these|my|our|his|her|their|its|i|we|it|what|where|when|how|if|so|and|but|because|since|like|somebody|someone|nobody|here|there|earlier|before|then|also|
+	wie|was|der|die|das|den|dem|ein|eine|mein|meine|unser|unsere|ich|wir|so|und|aber|weil|hier|dort|dann|comme|le|la|les|un|une|mon|ma|notre|je|nous|ce|cette|como|el|los|las|una|mi|nuestro|nuestra|yo|
+	come|il|lo|gli|mio|mia|nostro|io|noi|o|os|as|um|uma|meu|minha|nosso|eu|zoals|de|het|een|mijn|ons|onze|ik|wij|jak|как|як
+`)
 
 // quoting begins such a line where nothing but a name follows.
 var quoting = words(`quoting|zitat|zitiere|citando|citazione|citat|citation|citaat|quote`)
