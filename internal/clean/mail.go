@@ -162,6 +162,14 @@ func (m *mail) measure(r row) row {
 		case c == '>':
 			depth++
 			r.body = at + 1
+		case c == '&' && !m.html && strings.HasPrefix(m.text[at:r.end], "&gt;"): // text that was HTML
+			depth++
+			at += len("&gt;") - 1
+			r.body = at + 1
+		case c == wideMark[0] && strings.HasPrefix(m.text[at:r.end], wideMark):
+			depth++
+			at += len(wideMark) - 1
+			r.body = at + 1
 		case c == ' ' && at-r.body < 2:
 		default:
 			at = r.end
@@ -202,8 +210,15 @@ func isNamed(line string) bool {
 	return strings.HasPrefix(line, ">>> ") && strings.HasSuffix(line, " >>>") && len(line) < longestAttribution && figures(line) >= 3
 }
 
-// initials is how long the initials are that some programs put before ">", as in "AE> ".
+// wideMark is the mark of quotation in Japanese.
+const wideMark = "＞"
+
+// initials is how long the initials are that some programs put before ">", as in
+// "AE> ". The prompts of a database and of a shell look alike.
 func initials(line string) int {
+	if strings.HasPrefix(line, "SQL>") || strings.HasPrefix(line, "PS>") {
+		return 0
+	}
 	for i := 0; i < len(line) && i < 5; i++ {
 		if c := line[i]; c == '>' && (i+1 == len(line) || line[i+1] == ' ' || line[i+1] == '>') {
 			return i

@@ -27,8 +27,8 @@ func (m *mail) prefixed() {
 			continue
 		}
 		alone := (i == 0 || m.rows[i-1].depth == 0) && (i+1 == n || m.rows[i+1].depth == 0)
-		if line := m.text[r.start:r.end]; alone && !m.html && (strings.HasPrefix(line, ">From ") || r.depth > 1 && strings.HasSuffix(line, "<<")) {
-			continue // an mbox's way to write "From ", or somebody's way to draw an arrow
+		if line := m.text[r.start:r.end]; alone && !m.html && (strings.HasPrefix(line, ">From ") || strings.HasPrefix(line, "&gt;") || r.depth > 1 && strings.HasSuffix(line, "<<")) {
+			continue // an mbox's way to write "From ", or somebody's way to draw an arrow or to compare
 		}
 		rule := "prefix"
 		if m.html {
@@ -54,33 +54,31 @@ func (m *mail) prefixed() {
 	}
 }
 
-// ownMarks takes what somebody puts before quoted rows instead of ">" for marks, such
-// as "| " or ": ": right below a line that says who wrote.
+// ownMarks takes what somebody puts before quoted rows instead of ">" for marks: "| "
+// or ": " right below a line that says who wrote, or a name, as in "Ann> ".
 func (m *mail) ownMarks() {
 	if m.html {
 		return
 	}
-	for i := 1; i+1 < len(m.rows); i++ {
-		if r := &m.rows[i]; r.empty || r.depth > 0 || !strings.Contains("|:#}%]»›-", m.text[r.start:r.start+1]) {
+	for i := 0; i+1 < len(m.rows); i++ {
+		r := &m.rows[i]
+		if r.empty || r.depth > 0 {
 			continue
 		}
-		mark := ownMark(m.text[m.rows[i].start:m.rows[i].end])
-		if mark == "" || !strings.HasPrefix(m.text[m.rows[i+1].start:m.rows[i+1].end], mark) {
-			continue
-		}
-		above := i - 1
-		for above > 0 && m.blank(above) {
-			above--
-		}
-		if text := m.say(above); i-above > 3 || len(text) > longestAttribution || !isAttribution(text, true) {
-			continue
-		}
-		for ; i < len(m.rows); i++ {
-			r := &m.rows[i]
-			if !strings.HasPrefix(m.text[r.start:r.end], mark) {
-				break
+		line, next := m.line(i), m.line(i+1)
+		mark := ownMark(line)
+		switch {
+		case mark != "" && strings.HasPrefix(next, mark) && m.attributed(i):
+		case mark == "" && line[0] <= 'Z':
+			if mark = nameMark(line); mark == "" || !strings.HasPrefix(next, mark) || strings.Count(line, " ") < 4 || strings.Count(next, " ") < 4 {
+				continue // a prompt, perhaps
 			}
-			r.depth, r.body = 1, r.start+len(mark)
+		default:
+			continue
+		}
+		for ; i < len(m.rows) && strings.HasPrefix(m.line(i), mark); i++ {
+			r := &m.rows[i]
+			r.depth, r.body = 1, r.end-len(m.line(i))+len(mark)
 			r.from = min(max(r.from, r.body), r.to)
 			r.from += len(m.text[r.from:r.to]) - len(strings.TrimLeft(m.text[r.from:r.to], " "))
 			r.empty = r.from == r.to
@@ -88,9 +86,43 @@ func (m *mail) ownMarks() {
 	}
 }
 
+// line is a row without the blanks before it.
+func (m *mail) line(i int) string {
+	return strings.TrimLeft(m.text[m.rows[i].start:m.rows[i].end], " ")
+}
+
+// attributed reports whether the row above, but for blank ones, says who wrote.
+func (m *mail) attributed(i int) bool {
+	for above := i - 1; above >= 0 && above >= i-3; above-- {
+		if !m.blank(above) {
+			text := m.say(above)
+			return len(text) <= longestAttribution && isAttribution(text, true)
+		}
+	}
+	return false
+}
+
+// nameMark is a name and ">" at the beginning of a line.
+func nameMark(line string) string {
+	if line == "" || line[0] < 'A' || line[0] > 'Z' {
+		return ""
+	}
+	end := 1
+	for end < len(line) && end < 16 && isLetter(line[end]) {
+		end++
+	}
+	if end < 2 || !strings.HasPrefix(line[end:], "> ") {
+		return ""
+	}
+	return line[:end+1]
+}
+
 // ownMark is what a line begins with that is neither a word nor the mark of a list.
 func ownMark(line string) string {
 	n := 0
+	if line == "" || !strings.Contains("|:#}%]-", line[:1]) && !strings.HasPrefix(line, "»") && !strings.HasPrefix(line, "›") {
+		return ""
+	}
 	for n < len(line) && n < 4 && !isLetter(line[n]) && !isDigit(line[n]) && line[n] != ' ' && line[n] < utf8.RuneSelf {
 		n++
 	}
@@ -530,6 +562,9 @@ func isOriginal(text string) bool {
 	if !dashed || inner == "" || len(inner) > 80 {
 		return false
 	}
+	if inner == "original" {
+		return len(text) >= len(inner)+16 // QQ's
+	}
 	for _, s := range original {
 		if strings.HasPrefix(inner, s) {
 			return true
@@ -678,6 +713,9 @@ func isAttribution(text string, marked bool) bool {
 		if (dashed && strings.HasPrefix(text, "--") || numbers >= 3 && (address || dashed) && beginsAttribution(text)) && wrote[lastWord(strings.ToLower(bare))] {
 			return true
 		}
+	}
+	if marked && strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") && len(text) < 60 {
+		return isCapitalized(text[1:len(text)-1], 4)
 	}
 	if !colon && (!marked || numbers < 2 && !address) && (numbers < 3 || !address || !marked) {
 		return false

@@ -68,7 +68,7 @@ var labels = func() map[string]label {
 		{labelFrom, `from|von|de|da|van|från|fra|lähettäjä|od|от|від|от кого|від кого|feladó|gönderen|kimden|από|nadawca|expéditeur|remitente|mittente|expeditor|expeditorul|отправитель|відправник|подател|avsender|avsändare|afsender|sendandi|lähettänyt|
 			afzender|odesílatel|odosielateľ|pošiljatelj|šalje|de la|saatja|kellelt|no|nuo|frá|差出人|发件人|寄件者|寄件人|보낸 사람|보낸사람|מאת|من|từ|dari|จาก|nork|
 			sender|absender|sent by`},
-		{labelDate, `sent|date|sent on|sent at|gesendet|gesendet am|datum|envoyé|envoyé le|enviado|enviado el|enviada em|enviado em|enviada|fecha|data|inviato|data invio|
+		{labelDate, `sent|date|received|empfangen|reçu|recibido|ricevuto|recebido|ontvangen|mottaget|modtaget|mottatt|vastaanotettu|otrzymano|получено|sent on|sent at|gesendet|gesendet am|datum|envoyé|envoyé le|enviado|enviado el|enviada em|enviado em|enviada|fecha|data|inviato|data invio|
 			verzonden|skickat|sendt|dato|lähetetty|päivämäärä|päiväys|wysłano|wysłane|odesláno|odoslané|отправлено|дата|дата и время|надіслано|изпратено|
 			elküldve|dátum|küldve|gönderildi|gönderme tarihi|gönderim tarihi|tarih|εστάλη|στάλθηκε|αποστολή|ημερομηνία|poslano|poslato|trimis|dată|data trimiterii|送信日時|日時|日付|
 			发送时间|时间|日期|寄件日期|傳送時間|보낸 날짜|날짜|보낸날짜|נשלח|תאריך|تاريخ الإرسال|التاريخ|تم الإرسال|ngày gửi|đã gửi|ngày|dikirim|tanggal|terkirim|ส่ง|วันที่|saadetud|kuupäev|
