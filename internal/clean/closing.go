@@ -133,15 +133,15 @@ const longestPhrase = 6
 // folded is a text in lower case without accents, so that "Grüßen", "grußen" and
 // "GRÜSSEN" are the same.
 func folded(text string) string {
-	plain := true
+	ascii := true
 	for i := range len(text) {
-		if c := text[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
-			plain = false
+		if text[i] >= utf8.RuneSelf {
+			ascii = false
 			break
 		}
 	}
-	if plain {
-		return text
+	if ascii {
+		return strings.ToLower(text)
 	}
 	var b strings.Builder
 	b.Grow(len(text))
@@ -225,7 +225,7 @@ func (m *mail) closes(text string) (kind closing, named bool) {
 		}
 		return closesNothing, false
 	}
-	if strings.HasSuffix(text, "?") || strings.Contains(text, "://") {
+	if !mayClose(text) || strings.HasSuffix(text, "?") || strings.Contains(text, "://") {
 		return closesNothing, false
 	}
 	fold := folded(text)
@@ -277,6 +277,56 @@ func (m *mail) closes(text string) (kind closing, named bool) {
 		return closesAlone, true
 	}
 	return closesNothing, false
+}
+
+// closingStarts are the words that lines begin with that close a mail.
+var closingStarts = func() map[string]bool {
+	out := map[string]bool{}
+	for _, set := range []map[string]bool{closingWords, courtesies, joiners} {
+		for w := range set {
+			out[w] = true
+		}
+	}
+	for _, set := range []map[string]bool{closingPhrases, namedPhrases} {
+		for phrase := range set {
+			first, _, _ := strings.Cut(phrase, " ")
+			out[first] = true
+		}
+	}
+	return out
+}()
+
+// mayClose is a quick look: does a line begin as those do that close a mail?
+func mayClose(text string) bool {
+	start := 0
+	for start < len(text) && text[start] < utf8.RuneSelf && !isLetter(text[start]) && !isDigit(text[start]) {
+		start++
+	}
+	var word [24]byte
+	for i := 0; i < len(word) && start+i < len(text); i++ {
+		c := text[start+i]
+		if c >= utf8.RuneSelf {
+			return true // it is read with care
+		}
+		if !isLetter(c) && !isDigit(c) && c != '\'' {
+			return closingStarts[string(word[:i])] || hasFormula(word[:i])
+		}
+		word[i] = lower(c)
+		if start+i+1 == len(text) {
+			return closingStarts[string(word[:i+1])]
+		}
+	}
+	return false
+}
+
+// hasFormula reports whether one of the formulas begins with a word.
+func hasFormula(word []byte) bool {
+	for _, f := range formulas {
+		if strings.HasPrefix(f, string(word)) && len(word) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // restOf is the end of a text whose folded form goes on at a given byte. Folding may

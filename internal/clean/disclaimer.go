@@ -15,6 +15,7 @@ const (
 	longestAside       = 400  // bytes that somebody may say about such words
 	longestParagraph   = 40   // rows
 	mostFooters        = 4
+	shortestCompany    = 40  // bytes
 	shortestLegal      = 80  // bytes: below, nothing is long enough to be a lawyer's
 	surelyLegal        = 150 // bytes: above, two of a lawyer's words are enough
 	surelyLegalOfOther = 90  // where few bytes say much
@@ -152,7 +153,7 @@ func (m *mail) disclaimer(from, to int) int {
 		if first < 0 {
 			return end
 		}
-		if !m.before && !m.words(from, first) {
+		if !m.saysAbove(first) {
 			return end // it is all there is: somebody writes about it
 		}
 		first = m.withHeading(from, first)
@@ -177,6 +178,68 @@ func (m *mail) withHeading(from, first int) int {
 	return first
 }
 
+// What a phrase of disclaimers and banners is.
+const (
+	ofFooter = iota
+	ofBanner
+	ofOutsider
+	ofRisk
+	ofLaw
+	ofCompany
+	ofLetter
+	lawKinds
+)
+
+// laws are the phrases of disclaimers and banners.
+var laws = func() *phrases {
+	p := &phrases{}
+	for kind, list := range [lawKinds][]string{ofFooter: footers, ofBanner: banners, ofOutsider: outsiders, ofRisk: risks, ofLaw: legal, ofCompany: companies, ofLetter: letterWords} {
+		p.add(kind, list)
+	}
+	return p
+}()
+
+// findings are what phrases are in a text: how many of each kind, and where the first is.
+type findings struct {
+	count, first [lawKinds]int
+}
+
+// lawIn finds the phrases of disclaimers and banners in a text in lower case.
+func lawIn(text []byte) (f findings) {
+	var seen [1024 / 64]uint64
+	laws.find(text, func(p *phrase, at int) {
+		if bit := uint64(1) << (p.id % 64); seen[p.id/64]&bit == 0 {
+			seen[p.id/64] |= bit
+			if f.count[p.kind] == 0 {
+				f.first[p.kind] = at
+			}
+			f.count[p.kind]++
+		}
+	})
+	return f
+}
+
+// lowered is what rows say, in lower case and in one line. It holds until the next call.
+func (m *mail) lowered(from, to int) []byte {
+	b := m.lower[:0]
+	for i := from; i < to; i++ {
+		b = append(appendLower(b, m.say(i)), ' ')
+	}
+	m.lower = b
+	return b
+}
+
+// appendLower appends a text in lower case.
+func appendLower(b []byte, text string) []byte {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return append(b, strings.ToLower(text[i:])...)
+		}
+		b = append(b, lower(text[i]))
+	}
+	return b
+}
+
 // legalFrom is the row of a paragraph from which on it is a disclaimer, -1 for none.
 func (m *mail) legalFrom(from, to int) int {
 	size := 0
@@ -186,50 +249,38 @@ func (m *mail) legalFrom(from, to int) int {
 	if size < shortestFooter || size > longestDisclaimer {
 		return -1
 	}
-	var b strings.Builder
-	for i := from; i < to; i++ {
-		b.WriteString(strings.ToLower(m.say(i)))
-		b.WriteByte(' ')
-	}
-	text := b.String()
-	first, sure := len(text), false
-	asked := strings.ContainsAny(text, "?？")
-	for _, list := range [...][]string{footers, banners} {
-		for _, s := range list {
-			if at := strings.Index(text, s); at >= 0 {
-				first, sure = min(first, at), true
-			}
-		}
-	}
-	if sure && size < longestAside && (isPersonal(text) || asked && !m.words(0, from)) {
-		return -1 // somebody speaks of one
-	}
-	if !sure && size >= shortestLegal {
-		found := 0
-		for _, s := range legal {
-			if at := strings.Index(text, s); at >= 0 {
-				found++
-				first = min(first, at)
-			}
-		}
-		enough := size > surelyLegal || size > surelyLegalOfOther && utf8.RuneCountInString(text)*2 < len(text)
-		sure = (found >= 3 || found >= 2 && enough) && !asked && !isPersonal(text) && containsAny(text, letterWords)
-	}
-	if !sure && size >= 40 {
-		found := 0
-		for _, s := range companies {
-			if at := strings.Index(text, s); at >= 0 {
-				found++
-				first = min(first, at)
-			}
-		}
-		// Below a name they are a part of the signature.
-		sure = found >= 2 && !asked && !isPersonal(text) && m.beginning(from, to, first) == from
-	}
-	if !sure {
+	low := m.lowered(from, to)
+	found := lawIn(low)
+	footer, law, company := found.count[ofFooter]+found.count[ofBanner], found.count[ofLaw], found.count[ofCompany]
+	if footer == 0 && law < 2 && company < 2 {
 		return -1
 	}
-	return m.beginning(from, to, first)
+	text := string(low)
+	asked, personal := strings.ContainsAny(text, "?？"), isPersonal(text)
+	switch {
+	case footer > 0:
+		if size < longestAside && (personal || asked && !m.saysAbove(from)) {
+			return -1 // somebody speaks of one
+		}
+		first := len(text)
+		for _, kind := range [...]int{ofFooter, ofBanner} {
+			if found.count[kind] > 0 {
+				first = min(first, found.first[kind])
+			}
+		}
+		return m.beginning(from, to, first)
+	case asked || personal:
+		return -1
+	}
+	enough := size > surelyLegal || size > surelyLegalOfOther && utf8.RuneCountInString(text)*2 < len(text)
+	if size >= shortestLegal && (law >= 3 || law >= 2 && enough) && found.count[ofLetter] > 0 {
+		return m.beginning(from, to, found.first[ofLaw])
+	}
+	// Below a name they are a part of the signature.
+	if company >= 2 && size >= shortestCompany && m.beginning(from, to, found.first[ofCompany]) == from {
+		return from
+	}
+	return -1
 }
 
 // beginning is the row in which a disclaimer begins that has a telling word at a given
@@ -285,7 +336,10 @@ func (m *mail) banner() {
 			size += m.rows[end].end - m.rows[end].start
 			end++
 		}
-		last := m.bannerEnd(i, end)
+		last := i
+		if end > i {
+			last = m.bannerEnd(i, end)
+		}
 		if last == i || !m.words(last, len(m.rows)) {
 			return
 		}
@@ -304,7 +358,7 @@ func (m *mail) bannerEnd(from, to int) int {
 		if isDrawn(text) && j+1 == to && last > from {
 			return to
 		}
-		if len(text) < longestBannerLine && (anyIn(text, banners) || isMarked(text) || anyIn(text, outsiders) && (m.warns(j) || anyIn(text, risks))) && !strings.Contains(text, "?") {
+		if m.isBanner(j) {
 			last = j + 1
 		} else if j-from > 2 && last == from {
 			return from
@@ -315,15 +369,31 @@ func (m *mail) bannerEnd(from, to int) int {
 		last++
 	}
 	if last == from {
-		if first := m.legalFrom(from, to); first == from && m.noticed(from) {
+		if m.noticed(from) && m.legalFrom(from, to) == from {
 			return to
 		}
 	}
 	return last
 }
 
+// isBanner reports whether a row is of a warning that a mail came from outside.
+func (m *mail) isBanner(i int) bool {
+	text := m.say(i)
+	if len(text) >= longestBannerLine || strings.Contains(text, "?") {
+		return false
+	}
+	if isMarked(text) {
+		return true
+	}
+	found := lawIn(m.lowered(i, i+1))
+	return found.count[ofBanner] > 0 || found.count[ofOutsider] > 0 && (found.count[ofRisk] > 0 || m.warns(i))
+}
+
 // isMarked reports whether a line is the mark of a mail from outside and nothing else.
 func isMarked(text string) bool {
+	if len(text) > 40 {
+		return false
+	}
 	switch strings.ToLower(strings.Trim(text, "[]()*<>{}!:-= ")) {
 	case "external", "external email", "external e-mail", "external mail", "external sender", "external message", "ext", "extern", "externe e-mail", "externe mail", "externo", "correo externo", "esterno", "externe", "message externe", "e-mail externo":
 		return strings.ContainsAny(text[:1], "[(*<{!-=") || strings.HasSuffix(text, "!")

@@ -23,10 +23,23 @@ func (m *mail) endings() {
 
 // ending looks at one stretch.
 func (m *mail) ending(from, to int) {
+	m.says = from
 	end := m.footer(from, to)
 	end = m.disclaimer(from, end)
 	m.devices(from, end)
 	m.signature(from, end)
+}
+
+// saysAbove reports whether anything is said above row i: in the stretch that is looked
+// at, or above it. Rows only ever cease to be the sender's own while it is asked.
+func (m *mail) saysAbove(i int) bool {
+	if m.before {
+		return true
+	}
+	for m.says < i && !m.words(m.says, m.says+1) {
+		m.says++
+	}
+	return m.says < i
 }
 
 // lastText is behind the last row before to that is not blank.

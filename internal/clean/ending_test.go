@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -71,4 +72,49 @@ func described(r clean.Result) string {
 		b.WriteString("--- " + string(s.Kind) + ", " + s.Rule + "\n" + r.Text[s.Start:s.End] + "\n")
 	}
 	return b.String()
+}
+
+// hostileEndings are lines that signatures, disclaimers and the like are made of.
+var hostileEndings = map[string]string{
+	"delimiters":       "-- \n",
+	"drawn lines":      "_____\n",
+	"cards":            "____\nAnn Example\n____\nx\n",
+	"closings":         "Kind regards\n",
+	"thanks":           "Thanks,\n",
+	"closings, apart":  "Kind regards\n\n\n",
+	"names":            "Ann Example\n",
+	"names, apart":     "Ann Example\n\nShe said that it works for her.\n\n",
+	"initials":         "A\n\n",
+	"dashed names":     "-Ann\n",
+	"devices":          "Sent from my iPhone\n",
+	"devices, apart":   "Sent from my iPhone\n\nx\n",
+	"links":            "https://acme.example\n",
+	"disclaimers":      "Virus-free. www.avast.com\n\n",
+	"asked about":      "...\n\n....\n\nVirus-free. Is it?\n\n",
+	"legal words":      "confidential intended recipient privileged email ",
+	"legal paragraphs": "This email is confidential. If you are not the intended recipient, delete it.\n",
+	"footers":          "--\nunsubscribe\n",
+	"banners":          "CAUTION: This email originated from outside.\n",
+	"seals":            "-----BEGIN PGP SIGNATURE-----\n-----END PGP SIGNATURE-----\n",
+	"postscripts":      "P.S. x\n\n",
+	"points":           ".\n",
+	"blank lines":      "\n",
+	"tokens":           "ref:_00D5f0Abcd._5005f1WxYz:ref\n",
+	"stretches":        "Kind regards,\nAnn\n> old\n",
+}
+
+func TestHostileEndingsAreReadInLinearTime(t *testing.T) {
+	for name, line := range hostileEndings {
+		t.Run(name, func(t *testing.T) {
+			in := strings.Repeat(line, 1<<19/len(line))
+			html := strings.ReplaceAll(strings.NewReplacer("<", "&lt;", ">", "&gt;").Replace(in), "\n", "<br>")
+			before := cpu(t)
+			for _, mail := range []clean.Mail{{Text: in}, {Text: "It works.\n" + in + "It does.\n"}, {HTML: html}, {HTML: "<div class=gmail_signature>" + html + "</div>It works."}} {
+				clean.Split(mail)
+				mail.FromName, mail.FromAddress = "Ann Example", "ann@acme.example"
+				clean.Split(mail)
+			}
+			require.Less(t, cpu(t)-before, 3*time.Second, "CPU time of half a megabyte, read eight times")
+		})
+	}
 }

@@ -74,6 +74,7 @@ type row struct {
 	class      class
 	fixed      bool   // nothing may set it apart any more: it is in a mail that is passed on
 	rule       string // that set it apart
+	looks      looks  // what was found out of its text so far
 }
 
 // mail is a mail that is being taken apart.
@@ -86,7 +87,9 @@ type mail struct {
 	cuts  []Span // tokens
 	said  int    // no row before it is the sender's own and says something
 
-	before bool // something is said above the stretch that is looked at
+	before bool   // something is said above the stretch that is looked at
+	says   int    // no row of that stretch before it says anything
+	lower  []byte // of the rows that were looked at last
 }
 
 // Split tells what the sender of a mail says from what a mail repeats: the history it

@@ -26,12 +26,12 @@ func (m *mail) signature(from, to int) {
 			}
 			for range 2 { // another one may be right above: a name, and then a card
 				above, found := m.findSignature(from, m.lastText(from, start))
-				if found == "" || !m.before && !m.words(from, above) {
+				if found == "" || !m.saysAbove(above) {
 					break
 				}
 				start = above
 			}
-			if m.before || m.words(from, start) {
+			if m.saysAbove(start) {
 				m.set(start, to, signed, rule)
 			}
 			return
@@ -59,7 +59,7 @@ func (m *mail) sealed(from, to int) int {
 		if !strings.HasPrefix(m.say(i), "-----BEGIN PGP SIGNATURE") {
 			continue
 		}
-		if !m.before && !m.words(from, i) {
+		if !m.saysAbove(i) {
 			return to
 		}
 		m.set(i, to, signed, "seal")
@@ -117,6 +117,71 @@ func (m *mail) findSignature(from, to int) (start int, rule string) {
 		return m.withClosing(from, start), "contact"
 	}
 	return to, ""
+}
+
+// looks is what was found out of the text of a row, once it was asked for.
+type looks uint8
+
+const (
+	looksClosedAlone looks = 1 << iota
+	looksClosedNamed
+	hasClosingName
+	knowsClosing
+	looksSentence
+	knowsSentence
+	looksName
+	knowsName
+)
+
+// closesAt is closes of row i.
+func (m *mail) closesAt(i int) (closing, bool) {
+	r := &m.rows[i]
+	if r.looks&knowsClosing == 0 {
+		kind, named := m.closes(m.say(i))
+		switch kind {
+		case closesAlone:
+			r.looks |= looksClosedAlone
+		case closesNamed:
+			r.looks |= looksClosedNamed
+		case closesNothing:
+		}
+		if named {
+			r.looks |= hasClosingName
+		}
+		r.looks |= knowsClosing
+	}
+	named := r.looks&hasClosingName != 0
+	switch {
+	case r.looks&looksClosedAlone != 0:
+		return closesAlone, named
+	case r.looks&looksClosedNamed != 0:
+		return closesNamed, named
+	}
+	return closesNothing, named
+}
+
+// isSentenceAt is isSentence of row i.
+func (m *mail) isSentenceAt(i int) bool {
+	r := &m.rows[i]
+	if r.looks&knowsSentence == 0 {
+		if isSentence(m.say(i)) {
+			r.looks |= looksSentence
+		}
+		r.looks |= knowsSentence
+	}
+	return r.looks&looksSentence != 0
+}
+
+// isNameAt is isNameRow of row i.
+func (m *mail) isNameAt(i int) bool {
+	r := &m.rows[i]
+	if r.looks&knowsName == 0 {
+		if m.isNameRow(m.say(i)) {
+			r.looks |= looksName
+		}
+		r.looks |= knowsName
+	}
+	return r.looks&looksName != 0
 }
 
 // open reports whether a row is the sender's own and says something.
@@ -180,7 +245,7 @@ func (m *mail) delimited(from, to int) int {
 			}
 		case rows <= 1 && m.dashedName(from, i, rows) && !m.itemAbove(from, i):
 			return i
-		case strings.HasPrefix(text, "-- ") && len(text) < 60 && rows <= 4 && !m.itemAbove(from, i) && m.allShort(i, to) && m.words(from, i) && !isSentence(strings.TrimLeft(text, "- ")) && (m.isNameRow(strings.TrimLeft(text, "- ")) || isCapitalized(strings.TrimLeft(text, "- "), 4)):
+		case strings.HasPrefix(text, "-- ") && len(text) < 60 && rows <= 4 && !m.itemAbove(from, i) && m.allShort(i, to) && m.saysAbove(i) && !isSentence(strings.TrimLeft(text, "- ")) && (m.isNameRow(strings.TrimLeft(text, "- ")) || isCapitalized(strings.TrimLeft(text, "- "), 4)):
 			return i
 		}
 		rows++
@@ -215,11 +280,11 @@ func (m *mail) drawnAbove(from, i, to, rows int) bool {
 	if above > from && (strings.HasSuffix(m.say(above-1), ":") || strings.HasPrefix(m.say(above-1), "#")) || m.listed(i+1, to) {
 		return false
 	}
-	if kind, _ := m.closes(m.say(first)); kind != closesNothing && rows > 1 {
+	if kind, _ := m.closesAt(first); kind != closesNothing && rows > 1 {
 		return true
 	}
 	if above > from {
-		if kind, _ := m.closes(m.say(above - 1)); kind != closesNothing {
+		if kind, _ := m.closesAt(above - 1); kind != closesNothing {
 			return true
 		}
 	}
@@ -242,7 +307,7 @@ func (m *mail) carded(from, i, to int) bool {
 					below++
 				}
 			}
-			return rows > 0 && below <= 5 && m.sender(i+1, j) && m.allShort(i+1, j) && (m.before || m.words(from, i))
+			return rows > 0 && below <= 5 && m.sender(i+1, j) && m.allShort(i+1, j) && m.saysAbove(i)
 		}
 		rows++
 	}
@@ -274,7 +339,7 @@ func (m *mail) looksLikeText(from, to int) bool {
 			continue
 		}
 		rows++
-		if isSentence(m.say(i)) {
+		if m.isSentenceAt(i) {
 			sentences++
 		}
 	}
@@ -324,14 +389,14 @@ func (m *mail) closed(from, to int) int {
 		if isPostscript(text) || m.rows[i].marks&markItem != 0 {
 			return -1
 		}
-		kind, named := m.closes(text)
-		if kind == closesNamed && !named && !m.nameBelow(i, to) || kind == closesAlone && isSentence(text) && rows > 0 && !named && !m.nameBelow(i, to) {
+		kind, named := m.closesAt(i)
+		if kind == closesNamed && !named && !m.nameBelow(i, to) || kind == closesAlone && m.isSentenceAt(i) && rows > 0 && !named && !m.nameBelow(i, to) {
 			kind = closesNothing
 		}
 		if kind != closesNothing && m.couldSign(i+1, to) {
 			return m.withClosing(from, i)
 		}
-		if isSentence(text) || len(text) > 120 {
+		if m.isSentenceAt(i) || len(text) > 120 {
 			long++
 		}
 		rows++
@@ -349,17 +414,17 @@ func (m *mail) nameBelow(i, to int) bool {
 		return false
 	}
 	text := m.say(below)
-	if m.isNameRow(text) || m.isInitials(text) {
+	if m.isNameAt(below) || m.isInitials(text) {
 		return true
 	}
-	if kind, _ := m.closes(text); kind != closesNothing {
+	if kind, _ := m.closesAt(below); kind != closesNothing {
 		return below == i+1
 	}
 	if isDrawn(text) {
 		return m.nameBelow(below, to)
 	}
 	name := trimName(text)
-	if isCapitalized(name, 4) && !isSentence(text) && !isHeading(text) {
+	if isCapitalized(name, 4) && !m.isSentenceAt(below) && !isHeading(text) {
 		return true
 	}
 	// "thanks,\nbob"
@@ -370,11 +435,11 @@ func (m *mail) nameBelow(i, to int) bool {
 func (m *mail) withClosing(from, start int) int {
 	for rows := 0; rows < 4; rows++ {
 		above := m.lastText(from, start) - 1
-		if above < from || !m.before && !m.words(from, above) {
+		if above < from || !m.saysAbove(above) {
 			return start
 		}
 		text := m.say(above)
-		kind, named := m.closes(text)
+		kind, named := m.closesAt(above)
 		switch {
 		case kind == closesAlone || named, kind == closesNamed && m.closesRight(above, start, rows):
 			start = above
@@ -392,7 +457,7 @@ func (m *mail) withClosing(from, start int) int {
 // closesRight reports whether thanks at row i belong to the signature that begins
 // below: they stand right above it, or a name is between.
 func (m *mail) closesRight(i, start, rows int) bool {
-	return rows > 0 && start == i+1 || m.isNameRow(m.say(start)) || start == i+1
+	return rows > 0 && start == i+1 || m.isNameAt(start) || start == i+1
 }
 
 // closesOddly reports whether row i above the sender's name closes a mail in words of
@@ -400,7 +465,7 @@ func (m *mail) closesRight(i, start, rows int) bool {
 func (m *mail) closesOddly(from, i, start int) bool {
 	text := m.say(i)
 	return len(text) <= 40 && strings.HasSuffix(text, ",") && len(strings.Fields(text)) <= 3 && i > from && m.blank(i-1) &&
-		m.isNameRow(m.say(start)) && !m.isGreeting(text) && m.words(from, i)
+		m.isNameAt(start) && !m.isGreeting(text) && m.saysAbove(i)
 }
 
 // closedAbove reports whether a mail is closed right above row i, where a name stands.
@@ -409,7 +474,7 @@ func (m *mail) closedAbove(from, i int) bool {
 	if above < from {
 		return false
 	}
-	kind, _ := m.closes(m.say(above))
+	kind, _ := m.closesAt(above)
 	return kind != closesNothing || m.isName(trimName(m.say(i))) && above < i-1
 }
 
@@ -427,13 +492,13 @@ func (m *mail) named(from, to int) int {
 		if isPostscript(text) || m.rows[i].marks&markItem != 0 || isItem(text) {
 			return -1
 		}
-		if m.isNameRow(text) || rows == 0 && m.isSigned(text, i > from && m.blank(i-1)) {
-			if !m.couldSign(i, to) || m.inList(from, i) || !m.words(from, i) && !m.before {
+		if m.isNameAt(i) || rows == 0 && m.isSigned(text, i > from && m.blank(i-1)) {
+			if !m.couldSign(i, to) || m.inList(from, i) || !m.saysAbove(i) {
 				return -1
 			}
 			return m.firstName(from, i)
 		}
-		if isSentence(text) || len(text) > 120 {
+		if m.isSentenceAt(i) || len(text) > 120 {
 			long++
 		}
 		rows++
@@ -458,7 +523,7 @@ var abbreviations = words(`OK|NO|YES|IT|HR|PM|AM|TV|PC|US|UK|EU|ME|SO|DO|GO|HI|A
 // firstName goes up from the sender's name to the name right above it.
 func (m *mail) firstName(from, i int) int {
 	above := m.lastText(from, i) - 1
-	if above > from && m.isName(trimName(m.say(above))) && m.words(from, above) && !m.inList(from, above) {
+	if above > from && m.isName(trimName(m.say(above))) && m.saysAbove(above) && !m.inList(from, above) {
 		return above
 	}
 	return i
@@ -473,18 +538,19 @@ func (m *mail) inList(from, i int) bool {
 	}
 	for ; above >= from && i-above < 10 && m.open(above); above-- {
 		text := m.say(above)
-		if strings.HasSuffix(text, ":") || above == i-1 && isCapitalized(trimName(text), 3) && !m.isName(trimName(text)) && !m.closesSomehow(text) && !strings.HasSuffix(text, ",") {
+		if strings.HasSuffix(text, ":") || above == i-1 && isCapitalized(trimName(text), 3) && !m.isName(trimName(text)) && !m.closesSomehow(above) && !strings.HasSuffix(text, ",") {
 			return true
 		}
-		if isSentence(text) || len(text) > 60 || endsSentence(text) || strings.HasSuffix(text, ",") {
+		if m.isSentenceAt(above) || len(text) > 60 || endsSentence(text) || strings.HasSuffix(text, ",") {
 			return false
 		}
 	}
 	return false
 }
 
-func (m *mail) closesSomehow(text string) bool {
-	kind, _ := m.closes(text)
+// closesSomehow reports whether row i closes a mail.
+func (m *mail) closesSomehow(i int) bool {
+	kind, _ := m.closesAt(i)
 	return kind != closesNothing
 }
 
@@ -503,7 +569,7 @@ func (m *mail) introducedContact(from, to int) int {
 		return -1
 	}
 	above := m.lastText(from, start)
-	if above == from || isHeading(m.say(above-1)) || !endsSentence(m.say(above-1)) && !m.closesSomehow(m.say(above-1)) || m.listed(start, to) || !m.couldSign(start, to) || !m.allShort(start, to) {
+	if above == from || isHeading(m.say(above-1)) || !endsSentence(m.say(above-1)) && !m.closesSomehow(above-1) || m.listed(start, to) || !m.couldSign(start, to) || !m.allShort(start, to) {
 		return -1
 	}
 	first := m.say(start)
@@ -585,7 +651,7 @@ func (m *mail) couldSign(from, to int) bool {
 			continue
 		case m.rows[i].marks&markItem != 0, isNumbered(text):
 			items++
-		case len(text) > 160 || isSentence(text):
+		case len(text) > 160 || m.isSentenceAt(i):
 			sentences++
 			if rows == 1 || strings.HasSuffix(text, "?") {
 				return false
@@ -621,12 +687,25 @@ func (m *mail) contactRow(text string) bool {
 	return isPhone(text) || contactLabels[firstWord(text)] && strings.ContainsAny(text, ":.0123456789@") || strings.ContainsAny(text, "|•") && strings.ContainsAny(text, "@0123456789.")
 }
 
+// countWords counts what stands between blanks.
+func countWords(text string) (n int) {
+	in := false
+	for i := range len(text) {
+		blank := text[i] == ' ' || text[i] == '\t'
+		if !blank && !in {
+			n++
+		}
+		in = !blank
+	}
+	return n
+}
+
 // isSentence reports whether a line is written to be read, as no line of a signature is.
 func isSentence(text string) bool {
 	if len(text) > 500 {
 		return true
 	}
-	words := len(strings.Fields(text))
+	words := countWords(text)
 	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(text, " \"'”»)"))
 	switch last {
 	case '?', '？':
@@ -646,8 +725,7 @@ func isPostscript(text string) bool {
 
 // looksSigned reports whether a row may be of a signature.
 func (m *mail) looksSigned(i int) bool {
-	text := m.say(i)
-	return len(text) <= 120 && !isSentence(text)
+	return len(m.say(i)) <= 120 && !m.isSentenceAt(i)
 }
 
 // allShort reports whether all rows may be of a signature.
@@ -691,7 +769,7 @@ func (m *mail) sender(from, to int) bool {
 			continue
 		}
 		text := m.say(i)
-		if m.isNameRow(text) || address != "" && len(text) < 200 && indexFold(text, address) >= 0 {
+		if m.isNameAt(i) || address != "" && len(text) < 200 && indexFold(text, address) >= 0 {
 			return true
 		}
 	}
