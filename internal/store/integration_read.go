@@ -35,15 +35,14 @@ type Integration struct {
 	CompleteTo      *time.Time
 }
 
-// selectIntegrations counts once per source and integration, not once per row.
+// selectIntegrations leaves comments and units to countSources.
 const selectIntegrations = `
 	select i.id, p.name, i.name, i.source_id, s.name, i.spec_version, i.desired, i.status, i.status_reason, i.status_hint,
 	       i.status_since, i.status_until, i.watched_at,
 	       coalesce(c.state, 'none'), coalesce(c.org_id, ''), coalesce(c.username, ''),
 	       (select count(*) from objects o where o.integration_id = i.id),
 	       (select count(*) from objects o where o.integration_id = i.id and o.state = 'config_invalid'),
-	       (select count(*) from comments m where m.source_id = i.source_id and m.deleted_at is null),
-	       (select coalesce(sum(l.units), 0) from ledger l where l.source_id = i.source_id),
+	       0::bigint, 0::bigint,
 	       (select case when count(*) = count(` + verifiedTo + `) then min(` + verifiedTo + `) end
 	          from objects o left join streams st on st.integration_id = o.integration_id and st.object = o.name and st.lane = 'live'
 	         where o.integration_id = i.id)
@@ -59,6 +58,9 @@ func (s *Store) ListIntegrations(ctx context.Context, project string) ([]Integra
 		return nil, translate("list integrations", err)
 	}
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Integration])
+	if err == nil {
+		err = s.countSources(ctx, s.pool, list)
+	}
 	return list, translate("list integrations", err)
 }
 
@@ -73,7 +75,11 @@ func (s *Store) IntegrationByName(ctx context.Context, project, name string) (In
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Integration{}, s.noIntegration(ctx, project, name)
 	}
-	return i, translate("read integration "+project+"/"+name, err)
+	one := []Integration{i}
+	if err == nil {
+		err = s.countSources(ctx, s.pool, one)
+	}
+	return one[0], translate("read integration "+project+"/"+name, err)
 }
 
 // noIntegration says that an integration does not exist and which ones do.

@@ -83,15 +83,14 @@ type LastBatch struct {
 	Counts    flow.Counts
 }
 
+// selectObjectStatus leaves the counts of records to countRecords.
 const selectObjectStatus = `
 	select o.name, o.state, o.problem, o.hint, o.fault_kind, o.fault_message, o.fault_hint, o.fault_since, o.retry_at,
-	       rc.live,
 	       (select coalesce(sum(b.units), 0)::bigint from batches b join streams t on t.id = b.stream_id
 	         where t.integration_id = i.id and t.object = o.name and b.state = 'applied'),
 	       coalesce(st.rows_applied, 0), nullif(st.hi_stamp, 'epoch'), coalesce(st.hi_id, ''), ` + verifiedTo + `,
 	       st.salesforce_rows, st.stored_rows, st.counted_to, st.counted_at, st.swept_at, coalesce(st.repaired, 0),
 	       (select count(*) from set_aside a where a.source_id = i.source_id and a.object = o.name),
-	       rc.filtered, rc.invisible,
 	       (select count(*) from rechecks c where c.integration_id = i.id and c.object = o.name),
 	       lb.seq, lb.applied_at, lb.rows, lb.created, lb.text_changed, lb.metadata_changed, lb.unchanged, lb.stale,
 	       lb.set_aside, lb.deleted, lb.filtered, lb.invisible, lb.units,
@@ -105,16 +104,13 @@ const selectObjectStatus = `
 	  join integrations i on i.id = o.integration_id
 	  left join streams st on st.integration_id = i.id and st.object = o.name and st.lane = 'live'
 	  left join streams re on re.integration_id = i.id and re.object = o.name and re.lane = 'resync' and re.finished_at is null
-	  cross join lateral (
-	       select count(*) filter (where r.state = 'live') as live, count(*) filter (where r.state = 'filtered') as filtered,
-	              count(*) filter (where r.state = 'invisible') as invisible
-	         from records r where r.source_id = i.source_id and r.object = o.name) rc
 	  left join lateral (
 	       select * from batches b where b.stream_id = st.id and b.state = 'applied' order by b.epoch desc, b.seq desc limit 1) lb on true
 	 where i.id = $1
 	 order by o.position, o.name`
 
-// IntegrationStatus reads how project/name is doing, in one snapshot. fault.NotFound,
+// IntegrationStatus reads how project/name is doing, in one snapshot; counts of many rows may be
+// some seconds older. fault.NotFound,
 // with the nearest names as a hint, when there is no such integration.
 func (s *Store) IntegrationStatus(ctx context.Context, project, name string) (IntegrationStatus, error) {
 	status := IntegrationStatus{}
@@ -141,11 +137,21 @@ func (s *Store) IntegrationStatus(ctx context.Context, project, name string) (In
 			Scan(&status.LostReason, &status.LostHint, &status.CheckedAt); err != nil {
 			return err
 		}
+		one := []Integration{status.Integration}
+		if err := s.countSources(ctx, tx, one); err != nil {
+			return err
+		}
+		status.Integration = one[0]
 		if rows, err = tx.Query(ctx, selectObjectStatus, status.ID); err != nil {
 			return err
 		}
 		if status.ObjectList, err = pgx.CollectRows(rows, scanObjectStatus); err != nil {
 			return err
+		}
+		for i := range status.ObjectList {
+			if err := s.countRecords(ctx, tx, status.SourceID, &status.ObjectList[i]); err != nil {
+				return err
+			}
 		}
 		if rows, err = tx.Query(ctx, `
 			(`+selectEvents+`and resolved_at is null order by id) union all
@@ -168,9 +174,9 @@ func scanObjectStatus(row pgx.CollectableRow) (ObjectStatus, error) {
 	var rows *int64
 	var re ResyncStatus
 	if err := row.Scan(&o.Name, &o.State, &o.Problem, &o.Hint, &o.FaultKind, &o.FaultMessage, &o.FaultHint, &o.FaultSince, &o.RetryAt,
-		&o.Comments, &o.Units, &o.RowsApplied, &o.HiStamp, &o.HiID, &o.VerifiedTo,
+		&o.Units, &o.RowsApplied, &o.HiStamp, &o.HiID, &o.VerifiedTo,
 		&o.SalesforceRows, &o.StoredRows, &o.CountedTo, &o.CountedAt, &o.SweptAt, &o.Repaired,
-		&o.SetAside, &o.Filtered, &o.Invisible, &o.Rechecks, &seq, &applied,
+		&o.SetAside, &o.Rechecks, &seq, &applied,
 		&c[0], &c[1], &c[2], &c[3], &c[4], &c[5], &c[6], &c[7], &c[8], &c[9], &c[10],
 		&reason, &requested, &re.From, &re.Until, &re.At, &rows, &o.Months, &o.Cursor, &o.Notes, &o.Erasing); err != nil {
 		return o, err

@@ -23,6 +23,7 @@ type Store struct {
 	pool   *pgxpool.Pool
 	health *pgxpool.Pool // one connection, for Ping and CheckSchema; not opened before they ask
 	keys   *secret.KeyRing
+	counts largeCounts
 
 	// A refresh holds a connection while it waits for Salesforce and needs another for
 	// a moment: at most half of the pool may refresh, else all could wait for all.

@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Counting millions of rows takes a second, and a status is asked for once a second while
+// somebody watches a load. A count of many rows is shown again for as long as it takes to
+// make counting a small part of what the database does.
+const (
+	largeCount      = 50_000           // rows from which on counts are kept
+	largeCountShare = 20               // a count is kept for so many times what it took
+	largeCountKept  = 30 * time.Second // and no longer
+)
+
+// largeCounts keeps counts of many rows for a short while. Its zero value is ready.
+type largeCounts struct {
+	mu   sync.Mutex
+	kept map[string]keptCount
+}
+
+type keptCount struct {
+	numbers [3]int64
+	until   time.Time
+}
+
+// find returns the numbers that are kept under a key.
+func (c *largeCounts) find(key string) (numbers [3]int64, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k, ok := c.kept[key]
+	if ok && time.Now().After(k.until) {
+		delete(c.kept, key)
+		ok = false
+	}
+	return k.numbers, ok
+}
+
+// keep keeps numbers if they are large; took is how long it took to count them.
+func (c *largeCounts) keep(key string, numbers [3]int64, took time.Duration) {
+	if max(numbers[0], numbers[1], numbers[2]) < largeCount {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.kept == nil {
+		c.kept = map[string]keptCount{}
+	}
+	c.kept[key] = keptCount{numbers, time.Now().Add(min(largeCountShare*took, largeCountKept))}
+}
+
+type rowsQuerier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// countSources fills in how many comments and units the sources of integrations have.
+func (s *Store) countSources(ctx context.Context, q rowsQuerier, list []Integration) error {
+	var unknown []string
+	known := map[string][3]int64{}
+	for _, i := range list {
+		if n, ok := s.counts.find("source " + i.SourceID); ok {
+			known[i.SourceID] = n
+		} else {
+			unknown = append(unknown, i.SourceID)
+		}
+	}
+	if len(unknown) > 0 {
+		begun := time.Now()
+		rows, err := q.Query(ctx, `
+			select s.id, (select count(*) from comments c where c.source_id = s.id and c.deleted_at is null),
+			       (select coalesce(sum(l.units), 0) from ledger l where l.source_id = s.id)
+			  from sources s where s.id = any($1)`, unknown)
+		if err != nil {
+			return err
+		}
+		var id string
+		var n [3]int64
+		if _, err := pgx.ForEachRow(rows, []any{&id, &n[0], &n[1]}, func() error {
+			known[id] = n
+			return nil
+		}); err != nil {
+			return err
+		}
+		for _, id := range unknown {
+			s.counts.keep("source "+id, known[id], time.Since(begun))
+		}
+	}
+	for i := range list {
+		n := known[list[i].SourceID]
+		list[i].Comments, list[i].Units = n[0], n[1]
+	}
+	return nil
+}
+
+// countRecords fills in how many records of an object are comments, filtered, and invisible.
+func (s *Store) countRecords(ctx context.Context, q querier, sourceID string, o *ObjectStatus) error {
+	key := "records " + sourceID + "/" + o.Name
+	n, ok := s.counts.find(key)
+	if !ok {
+		begun := time.Now()
+		if err := q.QueryRow(ctx, `
+			select count(*) filter (where state = 'live'), count(*) filter (where state = 'filtered'), count(*) filter (where state = 'invisible')
+			  from records where source_id = $1 and object = $2`, sourceID, o.Name).Scan(&n[0], &n[1], &n[2]); err != nil {
+			return err
+		}
+		s.counts.keep(key, n, time.Since(begun))
+	}
+	o.Comments, o.Filtered, o.Invisible = n[0], n[1], n[2]
+	return nil
+}
