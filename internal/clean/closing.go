@@ -225,7 +225,7 @@ func (m *mail) closes(text string) (kind closing, named bool) {
 		}
 		return closesNothing, false
 	}
-	if !mayClose(text) || strings.HasSuffix(text, "?") || strings.Contains(text, "://") {
+	if countWords(text) > longestClosingWords || !mayClose(text) || strings.HasSuffix(text, "?") || strings.Contains(text, "://") {
 		return closesNothing, false
 	}
 	fold := folded(text)
@@ -279,55 +279,104 @@ func (m *mail) closes(text string) (kind closing, named bool) {
 	return closesNothing, false
 }
 
+// How a word that a line begins with may close a mail.
+const (
+	startsPhrase   = 1 << iota // with the words that follow it
+	startsCourtesy             // if one of the words that follow it closes
+)
+
 // closingStarts are the words that lines begin with that close a mail.
-var closingStarts = func() map[string]bool {
-	out := map[string]bool{}
-	for _, set := range []map[string]bool{closingWords, courtesies, joiners} {
+var closingStarts = func() map[string]uint8 {
+	out := map[string]uint8{}
+	for _, set := range []map[string]bool{courtesies, joiners} {
 		for w := range set {
-			out[w] = true
+			out[w] |= startsCourtesy
 		}
+	}
+	for w := range closingWords {
+		out[w] |= startsPhrase
 	}
 	for _, set := range []map[string]bool{closingPhrases, namedPhrases} {
 		for phrase := range set {
 			first, _, _ := strings.Cut(phrase, " ")
-			out[first] = true
+			out[first] |= startsPhrase
 		}
+	}
+	for _, formula := range formulas {
+		out[spokenWords(formula, 1)[0].text] |= startsPhrase
 	}
 	return out
 }()
 
+// longestStart bounds the word that a line begins with that closes a mail: a whole
+// clause where no blanks are written.
+const longestStart = 72
+
 // mayClose is a quick look: does a line begin as those do that close a mail?
 func mayClose(text string) bool {
 	start := 0
-	for start < len(text) && text[start] < utf8.RuneSelf && !isLetter(text[start]) && !isDigit(text[start]) {
+	for start < len(text) && !isWordByte(text[start]) {
+		if text[start] >= utf8.RuneSelf {
+			c, size := utf8.DecodeRuneInString(text[start:])
+			if unicode.IsLetter(c) {
+				break
+			}
+			start += size
+			continue
+		}
 		start++
 	}
-	var word [24]byte
-	for i := 0; i < len(word) && start+i < len(text); i++ {
-		c := text[start+i]
+	end, ascii := start, true
+	for end < len(text) && (isWordByte(text[end]) || text[end] >= utf8.RuneSelf) {
+		if text[end] >= utf8.RuneSelf {
+			c, size := utf8.DecodeRuneInString(text[end:])
+			if !unicode.IsLetter(c) && !unicode.Is(unicode.M, c) && c != '’' {
+				break
+			}
+			ascii = false
+			end += size
+			continue
+		}
+		end++
+	}
+	if end == start || end-start > longestStart {
+		return false
+	}
+	if !ascii {
+		word := folded(text[start:end])
+		return closingStarts[word] != 0 || closingStarts[strings.TrimRight(word, "'")] != 0
+	}
+	var word [longestStart]byte
+	for i := start; i < end; i++ {
+		word[i-start] = lower(text[i])
+	}
+	starts := closingStarts[string(word[:end-start])]
+	return starts&startsPhrase != 0 || starts != 0 && mayCloseLater(text[end:])
+}
+
+// mayCloseLater is a quick look at the words that follow a word of courtesy.
+func mayCloseLater(text string) bool {
+	var word [longestStart]byte
+	n := 0
+	for i := range len(text) {
+		c := text[i]
 		if c >= utf8.RuneSelf {
 			return true // it is read with care
 		}
-		if !isLetter(c) && !isDigit(c) && c != '\'' {
-			return closingStarts[string(word[:i])] || hasFormula(word[:i])
+		if isWordByte(c) && n < len(word) {
+			word[n] = lower(c)
+			n++
+			continue
 		}
-		word[i] = lower(c)
-		if start+i+1 == len(text) {
-			return closingStarts[string(word[:i+1])]
-		}
-	}
-	return false
-}
-
-// hasFormula reports whether one of the formulas begins with a word.
-func hasFormula(word []byte) bool {
-	for _, f := range formulas {
-		if strings.HasPrefix(f, string(word)) && len(word) > 0 {
+		if closingWords[string(word[:n])] {
 			return true
 		}
+		n = 0
 	}
-	return false
+	return closingWords[string(word[:n])]
 }
+
+func isWordByte(c byte) bool { return isLetter(c) || isDigit(c) || c == '\'' }
 
 // restOf is the end of a text whose folded form goes on at a given byte. Folding may
 // change lengths, so it is found from the end, word by word.

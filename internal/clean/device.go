@@ -66,10 +66,11 @@ func isDevice(text string) bool {
 		return false
 	}
 	line := strings.Trim(strings.ToLower(text), " -–—_*<>()[]{}|~•\"'“”«»\u00a0")
-	line = beforeLink(line)
-	line = beforeExcuse(line)
-	line = strings.TrimRight(line, " .!-–—()[]<>*_")
 	first, _ := utf8.DecodeRuneInString(line)
+	if !hasAnyPrefix(line+" ", devicePrefixes[first]...) && !hasAnyPrefix(line, deviceBeginnings[first]...) && !containsAny(line, deviceEndings) && !strings.Contains(line, " gesendet") {
+		return false
+	}
+	line = strings.TrimRight(beforeExcuse(beforeLink(line)), " .!-–—()[]<>*_")
 	for _, p := range devicePrefixes[first] {
 		if rest, ok := strings.CutPrefix(line+" ", p); ok && isDeviceName(rest, longestDeviceWords) {
 			return true

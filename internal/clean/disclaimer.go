@@ -15,6 +15,7 @@ const (
 	longestAside       = 400  // bytes that somebody may say about such words
 	longestParagraph   = 40   // rows
 	mostFooters        = 4
+	longestCompany     = 160 // bytes of a row
 	shortestCompany    = 40  // bytes
 	shortestLegal      = 80  // bytes: below, nothing is long enough to be a lawyer's
 	surelyLegal        = 150 // bytes: above, two of a lawyer's words are enough
@@ -311,10 +312,9 @@ func isPersonal(text string) bool {
 	return english && (strings.HasPrefix(text, "i ") || containsAny(text, []string{" i ", " my "}))
 }
 
-// isCompany reports whether a line is what a company has to say of itself.
-func isCompany(text string) bool {
-	text = strings.ToLower(text)
-	return containsAny(text, companies)
+// isCompany reports whether a row is what a company has to say of itself.
+func (m *mail) isCompany(i int) bool {
+	return len(m.say(i)) <= longestCompany && lawIn(m.lowered(i, i+1)).count[ofCompany] > 0
 }
 
 // banner sets apart the warnings that stand above mails from outside.

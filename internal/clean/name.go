@@ -79,19 +79,19 @@ func nameWords(name string) func(yield func(string) bool) {
 func (m *mail) stranger() bool { return len(m.names.known) == 0 || m.names.role }
 
 // knows reports whether a folded word is one of the sender's name, or short for one.
-func (m *mail) knows(word string) bool {
-	if m.names.known[word] {
+func (m *mail) knows(word []byte) bool {
+	if m.names.known[string(word)] {
 		return true
 	}
-	if utf8.RuneCountInString(word) < 2 {
+	if utf8.RuneCount(word) < 2 {
 		return false
 	}
 	for name := range m.names.known {
-		if len(word) >= 3 && strings.HasPrefix(name, word) && !commonWords[word] {
+		if len(word) >= 3 && len(name) >= len(word) && name[:len(word)] == string(word) && !commonWords[string(word)] {
 			return true
 		}
 		for _, short := range nicknames[name] {
-			if short == word {
+			if short == string(word) {
 				return true
 			}
 		}
@@ -109,21 +109,35 @@ func (m *mail) isName(text string) bool {
 		return false
 	}
 	known, unknown, count := 0, 0, 0
-	fold := folded(text)
-	for w := range nameWords(fold) {
+	var buffer [64]byte
+	for word := range nameWords(text) {
 		count++
+		fold := foldedInto(buffer[:0], word)
 		switch {
-		case m.knows(w):
+		case m.knows(fold):
 			known++
-		case honorifics[w] || utf8.RuneCountInString(w) == 1:
+		case honorifics[string(fold)] || utf8.RuneCount(fold) == 1:
 		default:
-			unknown++
+			if unknown++; unknown > 1 && len(m.names.local) < 4 || unknown > 4 {
+				return false
+			}
 		}
 	}
 	if count > 6 {
 		return false
 	}
-	return known > 0 && (unknown == 0 || unknown == 1 && known >= 2) || count > 1 && m.joined(fold)
+	return known > 0 && (unknown == 0 || unknown == 1 && known >= 2) || count > 1 && m.joined(folded(text))
+}
+
+// foldedInto is folded into a buffer.
+func foldedInto(b []byte, word string) []byte {
+	for i := range len(word) {
+		if word[i] >= utf8.RuneSelf {
+			return append(b[:0], folded(word)...)
+		}
+		b = append(b, lower(word[i]))
+	}
+	return b
 }
 
 // joined reports whether words that are written without blanks make the sender's

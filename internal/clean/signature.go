@@ -645,7 +645,7 @@ func (m *mail) couldSign(from, to int) bool {
 		switch {
 		case isPostscript(text), isHeading(text) && !contactLabels[firstWord(text)] && (strings.HasPrefix(text, "#") || rows > 1):
 			return false
-		case len(text) <= 160 && isCompany(text), m.contactRow(text):
+		case m.contactRow(text), m.isCompany(i):
 			reached++
 			last = false
 			continue
