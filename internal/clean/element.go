@@ -23,6 +23,7 @@ const (
 	idB
 	idBlockquote
 	idBr
+	idButton
 	idCenter
 	idCite
 	idCode
@@ -35,6 +36,7 @@ const (
 	idI
 	idIframe
 	idImg
+	idInput
 	idLi
 	idList
 	idNoembed
@@ -101,7 +103,11 @@ func element(name []byte) (id, kind) {
 		return idImg, void
 	case "hr":
 		return idHr, void
-	case "area", "base", "col", "embed", "input", "link", "meta", "param", "source", "track", "wbr", "basefont", "bgsound", "frame", "keygen":
+	case "input", "embed":
+		return idInput, void
+	case "button":
+		return idButton, inline
+	case "area", "base", "col", "link", "meta", "param", "source", "track", "wbr", "basefont", "bgsound", "frame", "keygen":
 		return idOther, void
 	case "ul", "menu", "dir":
 		return idList, block

@@ -36,6 +36,7 @@ type frame struct {
 	id     id
 	kind   kind
 	margin uint8 // line feeds behind it
+	apart  bool  // a box in a line: words in it do not run into those around it
 }
 
 // Bounds that keep the reader linear in its input whatever the input is. Elements
@@ -68,6 +69,7 @@ type reader struct {
 	sought    int  // tags without an end
 	noTag     bool // no tag ends from here on
 	noComment bool // no comment ends from here on
+	typed     bool // a text that somebody only called HTML: what looks like tags is text
 }
 
 // attributes are those of one tag that matter, as they are written.
@@ -93,6 +95,9 @@ func (r *reader) read(document string) {
 	document = mend(document)
 	r.src = document
 	r.st.rowLine = -1
+	if r.typed = typed(document); r.typed {
+		r.st.flags |= pre
+	}
 	for i := 0; i < len(document); {
 		if i = r.text(i); i < len(document) {
 			i = r.markup(i)
@@ -383,6 +388,9 @@ func (r *reader) start(i int) int {
 		return 0
 	}
 	id, kind := element(name[:n])
+	if r.typed && kind != nothing && kind != raw && (kind != void || id != idOther) {
+		return 0
+	}
 	end, ok := r.attributes(end)
 	if !ok {
 		return 0
@@ -566,9 +574,10 @@ func (r *reader) open(id id, kind kind, name []byte) {
 			}
 		}
 		if sty&styleInline != 0 && (kind == block || kind == article) && id != idTr && id != idTable {
-			above, f.margin = 0, 0
+			above, f.margin, f.apart = 0, 0, true
 		}
 	}
+	f.apart = f.apart || kind == inline && sty&styleApart != 0 || id == idButton
 	next := r.st
 	if id == idBlockquote && quotes(a, sty) {
 		above, f.margin = 1, 1
@@ -580,6 +589,7 @@ func (r *reader) open(id id, kind kind, name []byte) {
 	if seen && above > 0 && kind != cell {
 		p.boundary(int(above))
 	}
+	p.apart = p.apart || seen && f.apart
 	if a.class != "" || a.id != "" {
 		m := containers(a)
 		if id == idBlockquote && hasWord(a.class, "gmail_quote") {
@@ -686,8 +696,12 @@ func (r *reader) void(id id) {
 			if alt = unescape(alt); isEmoji(alt) {
 				p.accents = true
 				p.put(alt, &r.st)
+				return
 			}
 		}
+		p.apart = true
+	case idInput:
+		p.apart = true
 	}
 }
 
@@ -926,6 +940,7 @@ func (r *reader) close() {
 	if inside.flags&bullet != 0 && r.st.flags&bullet == 0 {
 		r.listMark()
 	}
+	p.apart = p.apart || f.apart || f.kind == unseen && r.st.flags&(hidden|tiny) == 0
 	if inside.flags&hidden != 0 {
 		return
 	}

@@ -17,7 +17,7 @@ func TestHTML(t *testing.T) {
 		// Blocks and lines.
 		"nothing":                    {"", ""},
 		"tags only":                  {"<div><br></div>", ""},
-		"no tags":                    {"just\n text &amp; more", "just text & more"},
+		"no tags":                    {"just\n text &amp; more", "just\n text & more"},
 		"paragraphs":                 {"<p>Hello</p><p>World</p>", "Hello\n\nWorld"},
 		"divs are lines":             {"<div>a</div><div>b<div>c</div></div>d", "a\nb\nc\nd"},
 		"a div of a break is blank":  {"<div>a</div><div><br></div><div>b</div>", "a\n\nb"},
@@ -78,7 +78,7 @@ func TestHTML(t *testing.T) {
 		"opacity":              {`<p style="opacity:0">a</p><p style="opacity:0.5">b</p>`, "b"},
 		"last declaration":     {`<p style="display:none;display:block">a</p>`, "a"},
 		"tracking picture":     {`a<img src="https://t.example/o.gif" width=1 height=1 alt="">`, "a"},
-		"select and svg":       {"a<select><option>b</select><svg><text>c</text></svg>d", "ad"},
+		"select and svg":       {"a<select><option>b</select><svg><text>c</text></svg>d", "a d"},
 		"unseen without end":   {"<div>a<svg><text>b</div>c", "a\nc"},
 
 		// Links.

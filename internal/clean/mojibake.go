@@ -25,14 +25,17 @@ const (
 
 // sequence is a stretch of a text that may be mojibake, and what was meant.
 type sequence struct {
-	start, end int
-	meant      rune
-	certainty  certainty
+	start     int
+	meant     rune
+	size      uint8
+	certainty certainty
 }
+
+func (q sequence) end() int { return q.start + int(q.size) }
 
 // maxMends bounds how often mojibake of mojibake is mended. What is no text by then
 // was never any, and is left alone.
-const maxMends = 6
+const maxMends = 4
 
 // mend undoes mojibake. A text without any is returned as it is, without a copy.
 func mend(s string) string {
@@ -51,7 +54,7 @@ func mend(s string) string {
 		for _, f := range found {
 			b.WriteString(mended[at:f.start])
 			b.WriteRune(f.meant)
-			at = f.end
+			at = f.end()
 		}
 		b.WriteString(mended[at:])
 		mended = b.String()
@@ -104,7 +107,7 @@ func mojibake(s string) []sequence {
 		i += n
 		if next, ok := misread(s, i); ok {
 			found = append(found, next)
-			i = next.end
+			i = next.end()
 			continue
 		}
 		letters = letters || s[i+1] != 0x97 && s[i+1] != 0xB7 // × and ÷ are none
@@ -112,7 +115,7 @@ func mojibake(s string) []sequence {
 	}
 	// Side by side they are certain: no writing goes on like that.
 	for i := 1; i < len(found); i++ {
-		if found[i-1].end == found[i].start {
+		if found[i-1].end() == found[i].start {
 			found[i-1].certainty, found[i].certainty = certain, certain
 		}
 	}
@@ -120,22 +123,22 @@ func mojibake(s string) []sequence {
 	if !sure {
 		return nil
 	}
-	if !letters {
-		return found
-	}
-	// In a text with letters that are right, only where the same line leaves no doubt.
+	// What could be a capital letter and a quote is mended only beside what is certain: in
+	// the same line, and between the same tags. The rest is too where a text has letters
+	// that were read well.
 	out := found[:0]
 	for i := 0; i < len(found); {
 		end := i + 1
 		doubt := found[i].certainty != certain
-		for end < len(found) && strings.IndexByte(s[found[end-1].end:found[end].start], '\n') < 0 {
+		for end < len(found) && !strings.ContainsAny(s[found[end-1].end():found[end].start], "\n<") {
 			doubt = doubt && found[end].certainty != certain
 			end++
 		}
-		if !doubt {
-			out = append(out, found[i:end]...)
+		for ; i < end; i++ {
+			if !doubt || !letters && (found[i].meant < 0xC0 || found[i].meant > 0x17F) {
+				out = append(out, found[i])
+			}
 		}
-		i = end
 	}
 	return out
 }
@@ -176,7 +179,7 @@ func misread(s string, i int) (sequence, bool) {
 	if size != more+1 || r == utf8.RuneError && lead != 0xEF {
 		return none, false
 	}
-	out := sequence{start: i, end: at, meant: r, certainty: possible}
+	out := sequence{start: i, size: uint8(at - i), meant: r, certainty: possible}
 	switch {
 	case r >= 0xA0 && r <= 0x17F: // Latin letters and signs
 		if odd || inWord(s, i, at) || lead == 0xC2 && i > 0 && isDigit(s[i-1]) {
@@ -216,13 +219,20 @@ func misreadByte(s string) (b byte, odd bool, size int) {
 		return 0, false, 0
 	}
 	r, size := utf8.DecodeRuneInString(s)
-	n := slices.Index(windows1252[:], r)
-	if n < 0 {
+	if int(r) >= len(bytes1252) || bytes1252[r] == 0 {
 		return 0, false, 0
 	}
-	b = byte(0x80 + n)
+	b = bytes1252[r]
 	return b, b == 0x80 || b == 0x83 || b == 0x88 || b == 0x89 || b == 0x98 || b == 0x9F, size
 }
+
+// bytes1252 has the bytes 80-9F of Windows-1252 by their characters.
+var bytes1252 = func() (t ['™' + 1]byte) {
+	for n, r := range windows1252 {
+		t[r] = byte(0x80 + n)
+	}
+	return t
+}()
 
 // inWord reports whether the capital letter at s[start:] stands in a word in small
 // letters, as none does: behind one of them, or before one where a word begins.
@@ -247,7 +257,7 @@ func (p *page) mend() bool {
 		for ; len(found) > 0 && found[0].start < end; found = found[1:] {
 			f := found[0]
 			to = append(to, old[at:f.start]...)
-			at = f.end
+			at = f.end()
 			switch {
 			case unseenRune(f.meant):
 			case !unicode.IsSpace(f.meant):

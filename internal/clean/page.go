@@ -2,6 +2,7 @@ package clean
 
 import (
 	"bytes"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -36,6 +37,7 @@ type page struct {
 	gap    int    // line feeds before the next text, 1 or 2; without meaning while open
 	open   bool   // the last line goes on
 	space  bool   // a space is wanted before the next text of the line
+	apart  bool   // a space is wanted there if it would run into a word
 	hard   bool   // the line has a non-breaking space and no text: blank, but a line
 	cell   bool   // nothing came in this cell of a table yet
 	tabs   int    // borders of cells before the next text
@@ -67,7 +69,7 @@ func (p *page) reset() {
 func (p *page) put(text string, st *state) {
 	if !p.open {
 		p.begin(st)
-	} else if p.tabs == 0 && p.space && p.pad == "" {
+	} else if p.tabs == 0 && p.pad == "" && (p.space || p.apart && p.runsOn(text)) {
 		p.buf = append(p.buf, ' ')
 	}
 	if len(p.buf) > 0 {
@@ -77,8 +79,17 @@ func (p *page) put(text string, st *state) {
 		p.buf = append(p.buf, p.pad...)
 	}
 	p.tabs, p.pad = 0, ""
-	p.space, p.cell = false, false
+	p.space, p.apart, p.cell = false, false, false
 	p.buf = append(p.buf, text...)
+}
+
+// runsOn reports whether text would go on with the word that the line ends with, or
+// with a word behind its punctuation. A comma or a full stop belongs to what is before it.
+func (p *page) runsOn(text string) bool {
+	if len(p.buf) == 0 || text == "" {
+		return false
+	}
+	return strings.IndexByte(" \t\n([{<\"'/", p.buf[len(p.buf)-1]) < 0 && strings.IndexByte(" .,;:!?)]}>\"'/%", text[0]) < 0
 }
 
 // begin starts a line, and the blank line before it where there is to be one.
@@ -126,7 +137,7 @@ func (p *page) begin(st *state) {
 	p.buf = append(p.buf, p.marker...)
 	p.marker = p.marker[:0]
 	p.lines = append(p.lines, next)
-	p.gap, p.open, p.space, p.hard = 0, true, false, false
+	p.gap, p.open, p.space, p.apart, p.hard = 0, true, false, false, false
 	p.begun++
 }
 
@@ -160,7 +171,7 @@ func (p *page) newline() {
 }
 
 func (p *page) end() {
-	p.open, p.space, p.hard, p.tabs, p.pad = false, false, false, 0, ""
+	p.open, p.space, p.apart, p.hard, p.tabs, p.pad = false, false, false, false, 0, ""
 }
 
 // finish ends the last line and brings the text into its composed form.

@@ -21,6 +21,7 @@ const (
 	styleListMark                   // Word's own mark of a list item
 	styleFlat                       // height of nothing
 	styleClipped                    // what does not fit is not shown
+	styleApart                      // display: inline-block and the like
 )
 
 // parseStyle reads a style attribute, declaration by declaration. Of what it does
@@ -57,10 +58,12 @@ func parseStyle(s string) style {
 func declare(out style, name, value string) style {
 	switch {
 	case equalFold(name, "display"):
-		out &^= styleHidden | styleBlock | styleInline
+		out &^= styleHidden | styleBlock | styleInline | styleApart
 		switch {
 		case hasFold(value, "none"):
 			out |= styleHidden
+		case hasFold(value, "inline-"):
+			out |= styleInline | styleApart
 		case hasFold(value, "inline"):
 			out |= styleInline
 		case hasFold(value, "block"), hasFold(value, "flex"), hasFold(value, "table") && !hasFold(value, "table-c"), hasFold(value, "list-item"):
