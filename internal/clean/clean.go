@@ -5,7 +5,8 @@ package clean
 //
 //   - 1 was a parser's tree turned into Markdown.
 //   - 2 is this package's own reader: plain text, hidden elements out, NFC.
-//   - 3 takes mails apart: what is repeated, signatures and disclaimers are no part of the text.
+//   - 3 takes mails apart: what is repeated, signatures and disclaimers are no part of the
+//     text. It mends mojibake, and keeps apart what ran together in boxes and typed lines.
 const Version = 3
 
 // HTML returns the text of an HTML document, as a person would copy it from a

@@ -948,6 +948,7 @@ func (r *reader) close() {
 	case idTable, idTr:
 		p.cell = false
 	case idTd:
+		p.apart = true // from what stands in a wrong place, between cells
 		return
 	}
 	if f.margin > 0 {

@@ -1,6 +1,9 @@
 package clean
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // typed reports whether a document is a text with line ends that somebody only called
 // HTML: no tag in it makes a line, or letters bold. Its lines are lines then, and
@@ -23,7 +26,7 @@ func typed(document string) bool {
 		}
 		switch id, kind := element(name); {
 		case kind == raw, kind == nothing, id == idOther && kind == void: // style, html, meta
-		case id != idOther || inlineNames[string(name)]:
+		case id != idOther, inlineNames[string(name)], bytes.IndexByte(name, ':') > 0: // the last are Word's
 			if isTag(tag[length:]) {
 				return false
 			}
@@ -37,7 +40,7 @@ const maxTag = 256
 // tagName is the name at the beginning of s in lower case, and its length; none when
 // it is longer than any, or ends as no name of a tag does.
 func tagName(s string) (name []byte, length int) {
-	for length < len(s) && (isLetter(s[length]) || isDigit(s[length])) {
+	for length < len(s) && (isLetter(s[length]) || isDigit(s[length]) || s[length] == ':' && length+1 < len(s) && isLetter(s[length+1])) {
 		if length == 12 {
 			return nil, 0
 		}
