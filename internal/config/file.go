@@ -147,7 +147,7 @@ var (
 
 func (r *fileReader) integration(root *yaml.Node) Integration {
 	i := Integration{PollInterval: DefaultPollInterval, VerifyInterval: DefaultVerifyInterval, Quota: DefaultQuota}
-	keys := r.mapping(root, "", []string{"project", "integration", "source", "connection", "poll_interval", "verify_interval", "quota", "start_from", "objects"})
+	keys := r.mapping(root, "", []string{"project", "integration", "source", "connection", "poll_interval", "verify_interval", "raw_retention", "quota", "start_from", "objects"})
 	i.Project = r.name(root, keys, "project", projectName, "letters, digits, dot, - and _")
 	if i.Project == "." || i.Project == ".." {
 		r.problem(keys["project"], "project: %q would be lost in an address: choose another name", i.Project)
@@ -164,6 +164,11 @@ func (r *fileReader) integration(root *yaml.Node) Integration {
 	}
 	if n, ok := keys["verify_interval"]; ok {
 		i.VerifyInterval = r.duration(n, "verify_interval", MinVerifyInterval, MaxVerifyInterval, DefaultVerifyInterval)
+	}
+	if n, ok := keys["raw_retention"]; ok {
+		if err := i.RawRetention.UnmarshalText([]byte(r.text(n, "raw_retention"))); err != nil {
+			r.problem(n, "raw_retention: %v: write it as 90d or forever", err)
+		}
 	}
 	if n, ok := keys["quota"]; ok {
 		i.Quota = r.quota(n)

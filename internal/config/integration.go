@@ -23,8 +23,9 @@ type Integration struct {
 	// VerifyInterval is within which deletes and other differences are found; zero in
 	// what a release before it had stored.
 	VerifyInterval Duration   `json:"verify_interval,omitempty"`
-	Quota          Quota      `json:"quota,omitzero"`       // zero in files stored by older releases; see InForce
-	StartFrom      *time.Time `json:"start_from,omitempty"` // UTC; nil = from the beginning
+	RawRetention   Retention  `json:"raw_retention,omitzero"` // of raw copies, since they were applied
+	Quota          Quota      `json:"quota,omitzero"`         // zero in files stored by older releases; see InForce
+	StartFrom      *time.Time `json:"start_from,omitempty"`   // UTC; nil = from the beginning
 	Objects        []Object   `json:"objects"`
 }
 
@@ -179,6 +180,7 @@ func (i Integration) flat() map[string]string {
 		"connection.instance_url": i.Connection.InstanceURL, "connection.login_url": i.Connection.LoginURL,
 		"connection.consumer_key": i.Connection.ConsumerKey, "poll_interval": i.PollInterval.String(),
 		"verify_interval": cmp.Or(i.VerifyInterval, DefaultVerifyInterval).String(),
+		"raw_retention":   i.RawRetention.String(),
 		"quota.share":     i.Quota.InForce().Share.String(), "quota.reserve": i.Quota.InForce().Reserve.String(),
 	}
 	if i.StartFrom != nil {

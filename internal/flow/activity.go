@@ -35,4 +35,6 @@ var (
 	// BackfillStep lays a backfill out, looks after its jobs, and says which pages can be read.
 	BackfillStep = Activity[BackfillStepParams, BackfillStepResult]{Name: "BackfillStep"}
 	Steer        = Activity[SteerParams, SteerResult]{Name: "Steer"}
+	// RetransformStep makes texts anew of stored raw copies, for a while.
+	RetransformStep = Activity[RetransformParams, RetransformResult]{Name: "RetransformStep"}
 )

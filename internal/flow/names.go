@@ -9,6 +9,10 @@ const WorkflowIntegration = "Integration"
 // the integration's, for as long as the load takes.
 const WorkflowBackfill = "Backfill"
 
+// WorkflowRetransform is the type of the workflow that makes an integration's texts anew of
+// stored raw copies.
+const WorkflowRetransform = "Retransform"
+
 // Task queues, so that each stage scales apart.
 const (
 	QueueIntegrations = "integrations"      // workflows
@@ -30,7 +34,7 @@ const (
 )
 
 // SignalCancel ends a backfill; what it has loaded stays. Backfills hear [SignalPause] and
-// [SignalResume], too.
+// [SignalResume], too. A retransform hears this one only.
 const SignalCancel = "cancel"
 
 // QueryStatus answers with a [Status].
@@ -72,6 +76,11 @@ func WorkflowID(project, integration string) string {
 // BackfillID is the id of the workflow of an object's backfill: backfill/<project>/<integration>/<object>.
 func BackfillID(project, integration, object string) string {
 	return "backfill/" + project + "/" + integration + "/" + object
+}
+
+// RetransformID is the id of the workflow that makes texts anew: retransform/<project>/<integration>.
+func RetransformID(project, integration string) string {
+	return "retransform/" + project + "/" + integration
 }
 
 // SplitName splits "<project>/<integration>" as people write it; ok is false for

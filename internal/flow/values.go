@@ -320,3 +320,67 @@ type BackfillStepResult struct {
 	Expected int64      `json:"expected"` // rows
 	Rows     int64      `json:"rows"`     // loaded
 }
+
+// RetransformParams is the input of the Retransform workflow.
+type RetransformParams struct {
+	Project     string `json:"project"`
+	Integration string `json:"integration"`
+}
+
+// RetransformCounts says what making texts anew of stored raw copies does, or did.
+type RetransformCounts struct {
+	Records         int64 `json:"records"`     // looked at
+	WithoutRaw      int64 `json:"without_raw"` // of these, those without a raw copy: they stay as they are
+	Unchanged       int64 `json:"unchanged"`
+	Created         int64 `json:"created"` // were set aside, and become comments
+	TextChanged     int64 `json:"text_changed"`
+	MetadataChanged int64 `json:"metadata_changed"`
+	SetAside        int64 `json:"set_aside"` // cannot become comments any more; their comments stay
+	Units           int64 `json:"units"`     // AI units: Created + TextChanged
+	// Of the texts that change.
+	BodiesShorter     int64 `json:"bodies_shorter"`
+	BodiesLonger      int64 `json:"bodies_longer"`
+	SignaturesShorter int64 `json:"signatures_shorter"`
+	SignaturesLonger  int64 `json:"signatures_longer"`
+}
+
+// Add adds d to c.
+func (c *RetransformCounts) Add(d RetransformCounts) {
+	c.Records += d.Records
+	c.WithoutRaw += d.WithoutRaw
+	c.Unchanged += d.Unchanged
+	c.Created += d.Created
+	c.TextChanged += d.TextChanged
+	c.MetadataChanged += d.MetadataChanged
+	c.SetAside += d.SetAside
+	c.Units += d.Units
+	c.BodiesShorter += d.BodiesShorter
+	c.BodiesLonger += d.BodiesLonger
+	c.SignaturesShorter += d.SignaturesShorter
+	c.SignaturesLonger += d.SignaturesLonger
+}
+
+// RetransformProgress is how far the texts of one object are made anew.
+type RetransformProgress struct {
+	Object string            `json:"object"`
+	State  string            `json:"state"` // open, done or cancelled
+	Total  int64             `json:"total"` // records when it was asked for
+	Counts RetransformCounts `json:"counts"`
+}
+
+// RetransformResult says how far RetransformStep came.
+type RetransformResult struct {
+	Open    bool                  `json:"open"` // there is more to do
+	Objects []RetransformProgress `json:"objects"`
+}
+
+// RetransformStatus is the answer of a Retransform workflow to the status query.
+type RetransformStatus struct {
+	Project     string                `json:"project"`
+	Integration string                `json:"integration"`
+	State       string                `json:"state"`
+	Reason      string                `json:"reason,omitempty"` // what it waits for
+	Hint        string                `json:"hint,omitempty"`
+	Until       time.Time             `json:"until,omitzero"` // when it is tried again
+	Objects     []RetransformProgress `json:"objects"`
+}

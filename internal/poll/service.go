@@ -75,6 +75,8 @@ const (
 	maxParents        = 200  // changed parents followed in one query of children
 	maxRechecks       = 2000 // Ids read again in one batch
 	eraseBatches      = 50   // batches whose raw copies are rewritten between two looks
+	removeBatches     = 200  // batches whose raw copies are removed between two looks
+	retryRecords      = 200  // records of an object that are tried again between two looks
 	recheckIDs        = 200  // Ids in one query: 18 characters each keep the URI short
 )
 

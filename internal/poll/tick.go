@@ -109,6 +109,9 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 	if _, err := s.Store.Erase(ctx, t.IntegrationID, eraseBatches); err != nil {
 		return err
 	}
+	if err := s.tidy(ctx, t, watched); err != nil {
+		return err
+	}
 	if err := s.Store.SetWatched(ctx, t.IntegrationID); err != nil {
 		return err
 	}

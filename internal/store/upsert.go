@@ -432,9 +432,13 @@ const insertComments = `
 	from outcomes o` + staging + `
 	where o.outcome = 'created' and o.comment_at is null`
 
+// The text that stays goes with what was said of its length.
 const updateComments = `
 	update comments c set
-		ts = s.ts, thread_id = s.thread_id, envelope = s.envelope, properties = s.properties, revision = o.revision,
+		ts = s.ts, thread_id = s.thread_id, envelope = s.envelope, revision = o.revision,
+		properties = case when o.outcome = 'metadata_changed' and o.before_hash is distinct from o.text_hash and c.properties->'string:Truncated' is distinct from s.properties->'string:Truncated'
+			then s.properties - 'string:Truncated' || jsonb_strip_nulls(jsonb_build_object('string:Truncated', c.properties->'string:Truncated'))
+			else s.properties end,
 		text_hash = case when o.outcome = 'metadata_changed' then o.before_hash else o.text_hash end, content_hash = s.content_hash,
 		last_modified = now(), deleted_at = null, erased = false
 	from outcomes o` + staging + `
