@@ -123,9 +123,8 @@ func (s *stack) expected(extra map[string]string) map[string]string {
 		require.True(s.t, ok, "the simulator's mails all have a date")
 		m := &c.Messages[0]
 		m.Subject.Text = strings.TrimSpace(strings.NewReplacer("\r", "", "\n", "", "\t", "").Replace(text("Subject")))
-		if m.Body.Text = trimmed(text("TextBody")); m.Body.Text == "" && text("HtmlBody") != "" {
-			m.Body.Text = clean.HTML(text("HtmlBody")) // the text of HTML is package clean's own business
-		}
+		// How a mail is taken apart is package clean's own business.
+		m.Body.Text = clean.Split(clean.Mail{Text: text("TextBody"), HTML: text("HtmlBody"), FromName: text("FromName"), FromAddress: text("FromAddress"), Subject: text("Subject")}).Reply
 		m.From = text("FromAddress")
 		if name := strings.TrimSpace(text("FromName")); name != "" {
 			m.From = strings.TrimSpace(name + " <" + m.From + ">")
@@ -168,22 +167,6 @@ func list(text string) []string {
 		}
 	}
 	return out
-}
-
-// trimmed is text with line feeds, without blanks at line ends or control characters.
-func trimmed(text string) string {
-	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {
-			return -1
-		}
-		return r
-	}, text)
-	lines := strings.Split(text, "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " \t\u00a0\u2002\u2003\u2009\u3000\u0085\u2028\u2029\v\f\r")
-	}
-	return strings.TrimSpace(strings.Join(lines, "\n"))
 }
 
 // difference says how source differs from Salesforce, nil when it does not.

@@ -113,7 +113,7 @@ func TestJourney(t *testing.T) {
 			armed := filepath.Join(s.crash, point)
 			require.NoError(t, os.WriteFile(armed, nil, 0o644))
 			mail := s.rows("EmailMessage")[5]
-			s.update("EmailMessage", mail, simforce.Row{"TextBody": "Written when the worker died at " + point})
+			s.update("EmailMessage", mail, simforce.Row{"HtmlBody": nil, "TextBody": "Written when the worker died at " + point})
 			units++
 			select {
 			case <-s.worker.Done():
@@ -169,7 +169,7 @@ func TestJourney(t *testing.T) {
 	t.Run("disconnected", func(t *testing.T) {
 		s.starter("disconnect", name)
 		s.state(flow.StateDisconnected)
-		_, err := s.sim.UpdateRecord("EmailMessage", s.rows("EmailMessage")[9]["Id"].(string), simforce.Write{Fields: simforce.Row{"TextBody": "Written while disconnected"}})
+		_, err := s.sim.UpdateRecord("EmailMessage", s.rows("EmailMessage")[9]["Id"].(string), simforce.Write{Fields: simforce.Row{"HtmlBody": nil, "TextBody": "Written while disconnected"}})
 		require.NoError(t, err)
 		page := s.connect(name, simforce.SyncUser)
 		require.Contains(t, page, "configured successfully")
@@ -284,7 +284,7 @@ func (s *stack) randomChanges(r *rand.Rand, texts map[string]int, n int) (most i
 		switch r.IntN(4) {
 		case 0, 1:
 			texts[id]++
-			s.update("EmailMessage", mail, simforce.Row{"TextBody": fmt.Sprintf("Text %d of %s", texts[id], id)})
+			s.update("EmailMessage", mail, simforce.Row{"HtmlBody": nil, "TextBody": fmt.Sprintf("Text %d of %s", texts[id], id)})
 			most++
 		case 2:
 			if mail["ParentId"] != nil {
@@ -398,7 +398,7 @@ func (s *stack) pauseAndResume(t *testing.T) {
 	s.state(flow.StatePaused)
 	calls := s.sim.Counters().Total
 	mail := s.rows("EmailMessage")[7]
-	s.update("EmailMessage", mail, simforce.Row{"TextBody": "Written while paused"})
+	s.update("EmailMessage", mail, simforce.Row{"HtmlBody": nil, "TextBody": "Written while paused"})
 	pause(t.Context(), 2*interval)
 	require.Equal(t, calls, s.sim.Counters().Total, "a paused integration leaves Salesforce alone")
 	require.Contains(t, s.cli("workflow", "query", "--workflow-id", id, "--type", "status"), "paused")

@@ -83,7 +83,7 @@ func (b *bench) marked() string {
 		"ThreadIdentifier": canary, "Incoming": true}})
 	b.settle()
 	b.clock.add(time.Minute)
-	b.update("EmailMessage", id, simforce.Row{"TextBody": "second " + canary})
+	b.update("EmailMessage", id, simforce.Row{"HtmlBody": nil, "TextBody": "second " + canary})
 	b.settle()
 	require.Equal(b, "second "+canary, b.comment(id).Messages[0].Body.Text)
 	require.Subset(b, b.holding(), []string{"comments", "raw_chunks", "revisions"})

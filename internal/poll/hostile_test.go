@@ -66,7 +66,7 @@ func TestSyncWhateverSalesforceAnswers(t *testing.T) {
 		failures := map[fault.Kind]int{}
 		b.through(60, failures)
 		for i, m := range b.records("EmailMessage")[:20] {
-			b.update("EmailMessage", text(m, "Id"), simforce.Row{"TextBody": "grüßt zum zweiten Mal"})
+			b.update("EmailMessage", text(m, "Id"), simforce.Row{"HtmlBody": nil, "TextBody": "grüßt zum zweiten Mal"})
 			if i%5 == 0 {
 				b.through(2, failures)
 			}

@@ -160,7 +160,7 @@ func TestReconnectAfterALostAnswer(t *testing.T) {
 	require.Equal(t, flow.OutcomeAwaiting, result.Outcome)
 	require.Contains(t, result.Reason, "never arrived")
 	require.Contains(t, result.Hint, "starter connect support/prod")
-	b.update("EmailMessage", text(b.records("EmailMessage")[3], "Id"), simforce.Row{"TextBody": "edited while nobody could look"})
+	b.update("EmailMessage", text(b.records("EmailMessage")[3], "Id"), simforce.Row{"HtmlBody": nil, "TextBody": "edited while nobody could look"})
 
 	b.grant()
 	b.check()

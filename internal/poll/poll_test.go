@@ -290,7 +290,7 @@ func TestRowChangedWhileItsBatchIsRead(t *testing.T) {
 	ids := b.mails(450, longAgo)
 	b.orgs.during(func(n int, _ string) {
 		if n == 3 { // parents and relations, then the first page
-			b.update("EmailMessage", ids[5], simforce.Row{"TextBody": "changed meanwhile"})
+			b.update("EmailMessage", ids[5], simforce.Row{"HtmlBody": nil, "TextBody": "changed meanwhile"})
 		}
 		b.clock.add(time.Minute) // the change is settled when it is read
 	})
@@ -317,9 +317,9 @@ func TestRowsInFrontOfTheLastOneInItsSecond(t *testing.T) {
 		before = before || ids[i+1] < ids[i]
 	}
 	require.True(t, before, "some id is smaller than one before it")
-	b.update("EmailMessage", ids[0], simforce.Row{"TextBody": "two"})
+	b.update("EmailMessage", ids[0], simforce.Row{"HtmlBody": nil, "TextBody": "two"})
 	b.sync()
-	b.update("EmailMessage", ids[0], simforce.Row{"TextBody": "three"})
+	b.update("EmailMessage", ids[0], simforce.Row{"HtmlBody": nil, "TextBody": "three"})
 	b.settle()
 	b.same()
 	require.EqualValues(t, 14, b.units(), "twelve mails and two changes of a text")

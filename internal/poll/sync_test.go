@@ -62,7 +62,7 @@ func TestSyncAllMails(t *testing.T) {
 	b.same()
 
 	m := b.records("EmailMessage")[17]
-	b.update("EmailMessage", text(m, "Id"), simforce.Row{"TextBody": "edited"})
+	b.update("EmailMessage", text(m, "Id"), simforce.Row{"HtmlBody": nil, "TextBody": "edited"})
 	counts = b.settle()
 	require.EqualValues(t, 1, counts.TextChanged)
 	require.EqualValues(t, 1, counts.Units)
@@ -70,7 +70,7 @@ func TestSyncAllMails(t *testing.T) {
 
 	// Twice in one second, the second time after the first was read.
 	for _, body := range []string{"first", "second"} {
-		b.update("EmailMessage", text(m, "Id"), simforce.Row{"TextBody": body})
+		b.update("EmailMessage", text(m, "Id"), simforce.Row{"HtmlBody": nil, "TextBody": body})
 		b.sync()
 	}
 	b.settle()

@@ -103,7 +103,7 @@ func TestWatchTellsOneObjectsTrouble(t *testing.T) {
 	b := connected(t, simforce.Options{Generate: 12}, mailObject, noteObject)
 	b.settle()
 	b.hide("CaseComment")
-	b.update("EmailMessage", text(b.records("EmailMessage")[0], "Id"), simforce.Row{"TextBody": "new"})
+	b.update("EmailMessage", text(b.records("EmailMessage")[0], "Id"), simforce.Row{"HtmlBody": nil, "TextBody": "new"})
 	result := b.look()
 	require.Equal(t, flow.OutcomeNews, result.Outcome)
 	require.Len(t, result.News, 1)

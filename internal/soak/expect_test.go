@@ -136,8 +136,10 @@ func mailComment(m simforce.Row, p parents) *comment.Comment {
 	if s := oneLine(text(m, "Subject")); s != "" {
 		msg.Subject = &comment.Text{Text: s}
 	}
-	if msg.Body.Text = clean.Text(text(m, "TextBody")); msg.Body.Text == "" {
-		msg.Body.Text = clean.HTML(text(m, "HtmlBody"))
+	// How a mail is taken apart is package clean's own business.
+	split := clean.Split(clean.Mail{Text: text(m, "TextBody"), HTML: text(m, "HtmlBody"), FromName: text(m, "FromName"), FromAddress: text(m, "FromAddress"), Subject: text(m, "Subject")})
+	if msg.Body.Text = split.Reply; split.Signature != "" {
+		msg.Signature = &comment.Text{Text: split.Signature}
 	}
 	thread := text(m, "ParentId")
 	if thread == "" {
