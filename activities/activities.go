@@ -47,11 +47,13 @@ func (a *Activities) RegisterLoad(r worker.ActivityRegistry) {
 	flow.Upsert.Bind(r, a.upsert)
 }
 
-// RegisterBackfill registers the stages of a backfill's pages.
+// RegisterBackfill registers the stages of a backfill's pages, and what makes texts anew: nobody
+// waits for either.
 func (a *Activities) RegisterBackfill(r worker.ActivityRegistry) {
 	flow.Poll.Bind(r, a.page)
 	flow.Transform.Bind(r, a.transform)
 	flow.Upsert.Bind(r, a.upsert)
+	flow.RetransformStep.Bind(r, a.retransform)
 }
 
 // beatEvery is a third of the shortest heartbeat timeout that workflows set.

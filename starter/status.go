@@ -104,7 +104,12 @@ func readStatus(ctx context.Context, db *store.Store, project, integration strin
 		return view, "", err
 	}
 	loads, err := db.Backfills(ctx, status.ID)
+	if err != nil {
+		return view, "", err
+	}
 	view.setBackfills(loads)
+	anew, err := db.Retransforms(ctx, status.ID)
+	view.setRetransforms(anew)
 	return view, status.ID, err
 }
 
@@ -161,6 +166,7 @@ func (a *app) printStatus(v statusView) error {
 		return nil
 	}
 	a.printLoads(v)
+	a.printRetransforms(v)
 	w := tabwriter.NewWriter(a.out, 2, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  OBJECT\tSTATE\tCOMMENTS\tIN SALESFORCE\tHERE\tMISSING\tAI UNITS\tSET ASIDE\tTO READ AGAIN\tCOMPLETE TO\tLAST BATCH")
 	for _, o := range v.Objects {

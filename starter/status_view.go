@@ -81,6 +81,8 @@ type objectView struct {
 	Erasing        int64       `json:"to_erase"` // deleted records of which copies are still to be removed
 	// Backfill is the last large load, open or ended; null when there was none.
 	Backfill *backfillView `json:"backfill"`
+	// Retransform is how far texts are made anew, or were the last time; null when they never were.
+	Retransform *retransformView `json:"retransform"`
 }
 
 type resyncView struct {

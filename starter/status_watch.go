@@ -142,6 +142,11 @@ func (w *watching) look(ctx context.Context) error {
 			return err
 		}
 		w.view.setBackfills(loads)
+		anew, err := w.db.Retransforms(ctx, w.id)
+		if err != nil {
+			return err
+		}
+		w.view.setRetransforms(anew)
 		if !w.turned() {
 			return nil
 		}
@@ -196,7 +201,7 @@ func (w *watching) done() (bool, error) {
 	complete, cancelled := true, ""
 	for _, o := range w.view.Objects {
 		switch b := o.Backfill; {
-		case isOpen(b):
+		case isOpen(b), o.Retransform.isOpen():
 			return false, nil
 		case w.ended[o.Object] || o.CompleteTo == nil && b != nil && b.First && b.stopped:
 			cancelled = o.Object
@@ -240,6 +245,7 @@ func (w *watching) write(out io.Writer) {
 		}
 	}
 	a.printLoads(v)
+	a.printRetransforms(v)
 	for _, o := range v.Objects {
 		a.printTrouble(o.Object, o.Problem, o.Hint, nil)
 		a.printTrouble(o.Object, o.Fault, o.FaultHint, o.RetryAt)
@@ -264,6 +270,9 @@ func (w *watching) showLines() error {
 				text += "  waits: " + b.WaitsFor.Message
 			}
 			w.line(o.Object, text)
+		}
+		if r := o.Retransform; r.isOpen() || r != nil && w.lines[o.Object+" anew"] != "" {
+			w.line(o.Object+" anew", r.progress())
 		}
 	}
 	if w.trouble != nil {

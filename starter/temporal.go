@@ -175,3 +175,23 @@ func rest(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// startRetransform starts the workflow that makes an integration's texts anew; one that runs is as
+// good: it sees what was asked for with its next step.
+func (w *workflows) startRetransform(ctx context.Context, project, integration string) (started bool, err error) {
+	id := flow.RetransformID(project, integration)
+	_, running, err := w.running(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	call, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	_, err = w.client.ExecuteWorkflow(call, client.StartWorkflowOptions{
+		ID:                       id,
+		TaskQueue:                flow.QueueIntegrations,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		StaticSummary:            "texts made anew: " + project + "/" + integration,
+	}, flow.WorkflowRetransform, flow.RetransformParams{Project: project, Integration: integration})
+	return !running, w.translate("start "+id, err)
+}

@@ -11,4 +11,5 @@ import (
 func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(Integration, workflow.RegisterOptions{Name: flow.WorkflowIntegration})
 	r.RegisterWorkflowWithOptions(Backfill, workflow.RegisterOptions{Name: flow.WorkflowBackfill})
+	r.RegisterWorkflowWithOptions(Retransform, workflow.RegisterOptions{Name: flow.WorkflowRetransform})
 }

@@ -29,6 +29,14 @@ type Store interface {
 	ListIntegrations(ctx context.Context, project string) ([]store.Integration, error)
 	IntegrationStatus(ctx context.Context, project, name string) (store.IntegrationStatus, error)
 	Backfills(ctx context.Context, integrationID string) ([]store.Backfill, error)
+	Retransforms(ctx context.Context, integrationID string) ([]store.Retransform, error)
+	LoadTarget(ctx context.Context, project, integration string) (*store.Target, error)
+	ListSetAside(ctx context.Context, sourceID, object string, after store.SetAsideAt, limit int) ([]store.SetAside, bool, error)
+	CountSetAside(ctx context.Context, sourceID string) (map[string]int64, error)
+	StoredByID(ctx context.Context, sourceID, object string, ids []string) ([]store.StoredRecord, error)
+	StoredRecordOf(ctx context.Context, sourceID, recordID string) (object string, record store.StoredRecord, err error)
+	ObjectPlan(ctx context.Context, sourceID, object string) ([]byte, error)
+	RawReader(ctx context.Context, sourceID, object string) *store.RawReader
 }
 
 // Access tells who is asking; *access.Service is one.

@@ -39,12 +39,21 @@ func (a *API) getIntegration(c *call) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	anew, err := a.store.Retransforms(c.r.Context(), status.ID)
+	if err != nil {
+		return nil, err
+	}
 	objects := make([]wireObject, len(status.ObjectList))
 	for i, o := range status.ObjectList {
 		objects[i] = toWireObject(o)
 		for _, b := range loads {
 			if b.Object == o.Name {
 				objects[i].Backfill = toWireBackfill(b, status.Integration)
+			}
+		}
+		for _, r := range anew {
+			if r.Object == o.Name {
+				objects[i].Retransform = toWireRetransform(r)
 			}
 		}
 	}
@@ -98,7 +107,8 @@ type wireObject struct {
 	Rechecks       int64       `json:"rechecks"`
 	Completeness   []wireMonth `json:"completeness"`
 	// Backfill is the last large load, open or ended; null when there was none.
-	Backfill *wireBackfill `json:"backfill"`
+	Backfill    *wireBackfill    `json:"backfill"`
+	Retransform *wireRetransform `json:"retransform"` // the last one; null for none
 }
 
 // wireMonth is a line of the ledger of completeness: rows by the month of their stamp.

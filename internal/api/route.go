@@ -46,6 +46,9 @@ var routes = []route{
 	{http.MethodGet, []string{"/api/v1/integrations"}, onListed, access.IntegrationsRead, (*API).listIntegrations, small},
 	{http.MethodGet, []string{"/api/v1/integrations/{project}/{integration}"}, onProject, access.IntegrationsRead, (*API).getIntegration, small},
 
+	{http.MethodGet, []string{"/api/v1/integrations/{project}/{integration}/skipped"}, onProject, access.IntegrationsRead, (*API).listSkipped, small},
+	{http.MethodGet, []string{"/api/v1/integrations/{project}/{integration}/records/{object}/{id}/raw"}, onProject, access.SourcesReadSensitive, (*API).getRaw, large},
+
 	{http.MethodGet, []string{"/api/v1/sources"}, onListed, access.SourcesRead, (*API).listSources, small},
 	{http.MethodGet, []string{"/api/v1/sources/{name}"}, onProject, access.SourcesRead, (*API).getProjectOrSource, small},
 	{http.MethodGet, []string{"/api/v1/sources/{project}/{source}"}, onSource, access.SourcesRead, (*API).getProjectOrSource, small},
@@ -56,4 +59,6 @@ var routes = []route{
 		onSource, access.SourcesRead, (*API).listComments, large},
 	{http.MethodGet, []string{"/api/v1/sources/{name}/comments/{id}", "/api/v1/sources/{project}/{source}/comments/{id}"},
 		onSource, access.SourcesRead, (*API).getComment, small},
+	{http.MethodGet, []string{"/api/v1/sources/{name}/comments/{id}/cleaning", "/api/v1/sources/{project}/{source}/comments/{id}/cleaning"},
+		onSource, access.SourcesRead, (*API).getCleaning, large},
 }

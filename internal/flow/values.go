@@ -325,6 +325,7 @@ type BackfillStepResult struct {
 type RetransformParams struct {
 	Project     string `json:"project"`
 	Integration string `json:"integration"`
+	Cancel      bool   `json:"cancel,omitempty"` // end what is open
 }
 
 // RetransformCounts says what making texts anew of stored raw copies does, or did.

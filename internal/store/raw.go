@@ -162,3 +162,19 @@ func (r *RawReader) Chunk(at RawPlace) (Chunk, bool, error) {
 func (r *RawReader) Kept(recordIDs []string) (map[string]*Kept, error) {
 	return kept(r.ctx, r.q, r.source, r.object, recordIDs)
 }
+
+// CountStored counts the records of an object that comments are made of.
+func (s *Store) CountStored(ctx context.Context, sourceID, object string) (int64, error) {
+	var n int64
+	err := s.pool.QueryRow(ctx, `select count(*) from records where source_id = $1 and object = $2 and state in`+made, sourceID, object).Scan(&n)
+	return n, translate("count the records", err)
+}
+
+// ObjectPlan reads the plan by which the records of a source's object become comments.
+// fault.NotFound when there is none.
+func (s *Store) ObjectPlan(ctx context.Context, sourceID, object string) (plan []byte, err error) {
+	err = s.pool.QueryRow(ctx, `
+		select o.plan from integrations i join objects o on o.integration_id = i.id
+		where i.source_id = $1 and o.name = $2 and o.plan is not null`, sourceID, object).Scan(&plan)
+	return plan, translate("read the plan of "+object, err)
+}

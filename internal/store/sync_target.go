@@ -282,3 +282,23 @@ func (s *Store) Gate(ctx context.Context, stream, epoch int64) error {
 	}
 	return nil
 }
+
+// RecordURL is where a record is seen in Salesforce.
+func (t *Target) RecordURL(recordID string) string {
+	at := t.InstanceURL
+	if at == "" {
+		var spec struct {
+			Connection struct {
+				InstanceURL string `json:"instance_url"`
+			} `json:"connection"`
+		}
+		_ = json.Unmarshal(t.Spec, &spec) // what cannot be read has no address
+		at = spec.Connection.InstanceURL
+	}
+	return at + "/" + recordID
+}
+
+// RawPath is the path at which the API gives a record's raw copy.
+func RawPath(project, integration, object, recordID string) string {
+	return "/api/v1/integrations/" + project + "/" + integration + "/records/" + object + "/" + recordID + "/raw"
+}

@@ -39,8 +39,8 @@ func (t Batches) PlanRetransform(ctx context.Context, sourceID, object string, p
 	}
 }
 
-// Retransform goes on with making an integration's texts anew, for about as long as it may. It
-// may be repeated, and ended anywhere.
+// Retransform goes on with making an integration's texts anew, for about as long as it may, or
+// cancels what is open. It may be repeated, and ended anywhere.
 func (t Batches) Retransform(ctx context.Context, in flow.RetransformParams, may time.Duration) (flow.RetransformResult, error) {
 	began := time.Now()
 	jobs, err := t.Store.OpenRetransforms(ctx, in.Project, in.Integration)
@@ -50,6 +50,12 @@ func (t Batches) Retransform(ctx context.Context, in flow.RetransformParams, may
 	var integration string
 	for _, job := range jobs {
 		integration = job.IntegrationID
+		if in.Cancel {
+			if _, err := t.Store.CancelRetransforms(ctx, integration, job.Object); err != nil {
+				return flow.RetransformResult{}, err
+			}
+			continue
+		}
 		if job.Version != clean.Version { // what was planned is not what this program would do
 			if err := t.Store.EndRetransform(ctx, job.ID, "it was planned with another cleaning version than the worker has: plan it again with the worker's release"); err != nil {
 				return flow.RetransformResult{}, err

@@ -1,0 +1,131 @@
+package transform
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+
+	"salesforcesync/internal/clean"
+	"salesforcesync/internal/csv"
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/salesforce"
+	"salesforcesync/internal/store"
+)
+
+// Explanation says how the text of a comment came about, by the cleaning and the mapping of
+// today. It is worked out of the raw copy each time, and never stored.
+type Explanation struct {
+	Object, RecordID string
+	Version          int    // of the cleaning that explains
+	InForce          int    // cleaning version of the stored text; 0 = there is none
+	Same             bool   // what is explained is the stored text
+	Mail             bool   // the text was taken apart
+	Text             string // all of it, clean; spans point into it
+	Reply            string
+	Signature        string
+	Spans            []clean.Span
+}
+
+// RecordOf is the Id of the record that a comment was made of; "" for comments of others.
+func RecordOf(commentID string) string {
+	id, err := hex.DecodeString(commentID)
+	if err != nil || len(id) != 18 || salesforce.To18(string(id)) != string(id) {
+		return ""
+	}
+	return string(id)
+}
+
+// Explain explains the text that a record's raw copy gives. fault.NotFound when it has none any more.
+func Explain(plan json.RawMessage, raw *store.RawReader, record store.StoredRecord) (Explanation, error) {
+	out := Explanation{RecordID: record.ID, Version: clean.Version, InForce: record.Version}
+	recipe, err := RecipeOf(plan)
+	if err != nil {
+		return out, err
+	}
+	chunk, ok, err := raw.Chunk(record.Raw)
+	if err != nil {
+		return out, err
+	}
+	again := &Again{reader: recipe.Reader()}
+	found := false
+	if ok {
+		err = again.reader.pick(chunk, map[string]store.StoredRecord{record.ID: record}, func(x Reading) {
+			found = true
+			m := recipe.Mapping
+			out.Mail = m.Mail
+			if m.Mail {
+				split := clean.Split(mailOf(x.rec, m))
+				out.Text, out.Spans = split.Text, split.Spans
+			} else {
+				out.Text = body(x.rec, m.Body)
+			}
+			out.Reply, out.Signature = texts(x.rec, m)
+		})
+		if err != nil {
+			return out, err
+		}
+	}
+	if !found {
+		return out, noRaw(record.ID)
+	}
+	counts, err := again.Records(raw, []store.StoredRecord{record}, func(Change) error { return nil })
+	out.Same = counts.TextChanged+counts.Created+counts.SetAside == 0
+	return out, err
+}
+
+func noRaw(recordID string) error {
+	return fault.New(fault.NotFound, "there is no raw copy of record %s any more", recordID).
+		WithHint("raw_retention in the integration file says how long they are kept; `starter resync` asks Salesforce for what has changed")
+}
+
+// RawOf is a record as Salesforce gave it: JSON of the REST API as it came, or the cells of the
+// Bulk API under their names. fault.NotFound when there is no raw copy any more.
+func RawOf(raw *store.RawReader, record store.StoredRecord) (json.RawMessage, error) {
+	chunk, ok, err := raw.Chunk(record.Raw)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, noRaw(record.ID)
+	}
+	if chunk.Format != store.FormatCSV {
+		for line := range bytes.Lines(chunk.Data) {
+			var is struct {
+				ID string `json:"Id"`
+			}
+			if err := json.Unmarshal(line, &is); err != nil {
+				return nil, fault.Wrap(fault.Internal, err, "read a raw copy")
+			}
+			if salesforce.To18(is.ID) == record.ID {
+				return bytes.TrimSpace(line), nil
+			}
+		}
+		return nil, noRaw(record.ID)
+	}
+	rows := csv.NewBytesReader(chunk.Data)
+	header, err := rows.Header()
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "read a raw copy")
+	}
+	id := slices.Index(header, PathID)
+	for {
+		row, err := rows.Next()
+		if errors.Is(err, io.EOF) {
+			return nil, noRaw(record.ID)
+		}
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, err, "read a raw copy")
+		}
+		if salesforce.To18(row.Text(id)) != record.ID {
+			continue
+		}
+		cells := make(map[string]string, len(header))
+		for i, name := range header {
+			cells[name] = row.Text(i)
+		}
+		return json.Marshal(cells)
+	}
+}
