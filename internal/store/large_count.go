@@ -53,10 +53,6 @@ func (c *largeCounts) keep(key string, numbers [3]int64, took time.Duration) {
 	c.kept[key] = keptCount{numbers, time.Now().Add(min(largeCountShare*took, largeCountKept))}
 }
 
-type rowsQuerier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 // countSources fills in how many comments and units the sources of integrations have.
 func (s *Store) countSources(ctx context.Context, q rowsQuerier, list []Integration) error {
 	var unknown []string
