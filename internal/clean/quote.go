@@ -1030,7 +1030,10 @@ func isRule(text string) bool {
 // interleaved keeps the quotations that are answered one by one: without them the
 // answers say nothing. What is quoted below the last answer goes.
 func (m *mail) interleaved() {
-	type block struct{ from, to int }
+	type block struct {
+		from, to int
+		answered bool
+	}
 	var blocks []block
 	last := -1
 	for i := range m.rows {
@@ -1049,30 +1052,43 @@ func (m *mail) interleaved() {
 			blocks = blocks[:n-1] // a footer that was quoted along
 		}
 	}
-	answered := 0
-	for k, b := range blocks {
+	answered, first := 0, m.firstWords()
+	for k := range blocks {
 		to := len(m.rows)
 		if k+1 < len(blocks) {
 			to = blocks[k+1].from
 		}
-		if m.answers(b.to, to) {
+		if blocks[k].answered = m.answers(blocks[k].to, to); blocks[k].answered {
 			answered++
 		}
 	}
-	if answered == 0 || len(blocks) < 2 {
-		m.ruleLines()
-		return
-	}
 	for k, b := range blocks {
-		if k+1 < len(blocks) && m.answers(b.to, blocks[k+1].from) || answered > 1 && k+1 == len(blocks) && m.answers(b.to, len(m.rows)) {
-			for i := b.from; i < b.to; i++ {
-				if r := &m.rows[i]; r.depth > 0 || r.rule == "broken line" {
-					r.class, r.rule = own, ""
-				}
+		keep := answered > 1 || k+1 < len(blocks)
+		// One that no program introduced stands where somebody put it.
+		set := first < b.from && b.to-b.from <= longestSet && m.rows[b.from].depth > 0 && m.rows[b.from].rule == "prefix"
+		if !b.answered || !keep && !set {
+			continue
+		}
+		for i := b.from; i < b.to; i++ {
+			if r := &m.rows[i]; r.depth > 0 || r.rule == "broken line" {
+				r.class, r.rule = own, ""
 			}
 		}
 	}
 	m.ruleLines()
+}
+
+// longestSet bounds, in rows, a quotation that somebody put into a text by hand.
+const longestSet = 10
+
+// firstWords is the first row in which the sender says something.
+func (m *mail) firstWords() int {
+	for i := range m.rows {
+		if m.words(i, i+1) {
+			return i
+		}
+	}
+	return len(m.rows)
 }
 
 // answers reports whether there is something said in rows that is no footer.
