@@ -311,11 +311,27 @@ func (m *mail) shares(i int) bool {
 	if len(text) > 2*longestAttribution || m.rows[i].turned {
 		return false
 	}
-	first, _, _ := strings.Cut(text, " ")
-	if isDigit(first[0]) || on[strings.ToLower(strings.Trim(first, "-*_"))] {
+	if beginsDated(text) {
 		return m.sharesBelow(i, text)
 	}
 	return m.mayIntroduce(i) && figures(text) >= 2 && m.sharesAbove(i, text)
+}
+
+// beginsDated reports whether a line begins with a date, or with "On" and one.
+func beginsDated(text string) bool {
+	words := 0
+	for word := range strings.FieldsSeq(text) {
+		if words == 0 && !isDigit(word[0]) && !on[strings.ToLower(strings.Trim(word, "-*_"))] {
+			return false
+		}
+		if strings.ContainsAny(word, "0123456789") {
+			return true
+		}
+		if words++; words == 5 {
+			break
+		}
+	}
+	return false
 }
 
 // sharesBelow splits a row that goes on with the quotation that it introduces.
@@ -622,7 +638,7 @@ func (m *mail) attribution(i int) int {
 	for n := 1; n <= longestAttributionRows && i+n <= len(m.rows); n++ {
 		text := m.say(i + n - 1)
 		r := &m.rows[i+n-1]
-		if text == "" && n > 1 && begins && m.setApart(i+n) {
+		if text == "" && n > 1 && begins && figures(joined) > 1 && m.setApart(i+n) {
 			continue
 		}
 		if text == "" || r.depth != depth || depth == 0 && r.class == quoted && r.rule != "attribution" || len(joined)+len(text) > longestAttribution {
@@ -631,7 +647,7 @@ func (m *mail) attribution(i int) int {
 		if n > 1 && !begins && (n != 2 || text[0] != '<' && (len(text) >= 24 || !verb(strings.ToLower(text)))) {
 			return 0
 		}
-		if n > 1 && figures(joined) == 0 && startsAnew(text) {
+		if n > 1 && figures(joined) == 0 && (startsAnew(text) || isEnded(joined)) {
 			return 0 // what is above is said
 		}
 		if joined != "" {
@@ -673,6 +689,11 @@ func startsAnew(text string) bool {
 	first, rest, _ := strings.Cut(text, " ")
 	c, _ := utf8.DecodeRuneInString(first)
 	return unicode.IsUpper(c) && on[strings.ToLower(first)] && figures(rest) >= 2
+}
+
+// isEnded reports whether a line ends as a sentence does, rather than with a shortened word.
+func isEnded(text string) bool {
+	return strings.ContainsRune(".?!", rune(text[len(text)-1])) && strings.Count(text, " ") >= 3
 }
 
 // setApart reports whether a row is an address that a program set apart from the name before it.
@@ -1022,9 +1043,12 @@ func (m *mail) ruledAbove(i int) bool {
 	return false
 }
 
+// drawing is what lines are drawn with.
+const drawing = "-‐‑‒–—―─━═_=*~ "
+
 // isRule reports whether a line is drawn rather than written.
 func isRule(text string) bool {
-	return len(text) >= 5 && strings.Trim(text, "-‐‑‒–—―─━═_=*~ ") == ""
+	return len(text) >= 5 && strings.Trim(text, drawing) == ""
 }
 
 // interleaved keeps the quotations that are answered one by one: without them the
@@ -1109,13 +1133,13 @@ func (m *mail) answers(from, to int) bool {
 // ruleLines takes the rule right above a quotation for a part of it.
 func (m *mail) ruleLines() {
 	for i := range m.rows {
-		if m.rows[i].class == own && !m.rows[i].fixed && isRule(m.say(i)) {
+		if text := m.say(i); m.rows[i].class == own && !m.rows[i].fixed && len(text) > 1 && strings.Trim(text, drawing) == "" {
 			next := m.nextText(i + 1)
 			if next == len(m.rows) || m.rows[next].class != quoted {
 				continue
 			}
 			// Right above marked rows it is one of a program that draws it there.
-			if m.rows[next].depth == 0 || next == i+1 && m.rows[next].depth == 1 && len(m.say(i)) >= 20 {
+			if m.rows[next].depth == 0 || next == i+1 && m.rows[next].depth == 1 && len(text) >= 20 {
 				m.set(i, i+1, quoted, m.rows[next].rule)
 			}
 		}

@@ -1,6 +1,8 @@
 package clean_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -51,4 +53,44 @@ func TestHostileQuotationsAreReadInLinearTime(t *testing.T) {
 			require.Less(t, cpu(t)-before, 3*time.Second, "CPU time of half a megabyte, read four times")
 		})
 	}
+}
+
+// said are texts that have something of a quotation, of its headers or of the line above it.
+var said = []string{
+	"ok",
+	"Hi Bob,\n\nthe list is:\n- one\n- two\n\nWhich one do you want?",
+	"Hello,\n\nOn Monday we can meet at 10:30. On 3/3/2025 I was away.\n\nIs that fine?",
+	"See the log:\n\n2025-03-12 14:20:33 started\n2025-03-12 14:20:34 stopped\n\nWhat is wrong?",
+	"The form has:\n\nName: Ann\nDate: 3 March 2025\nTo: Berlin\n\nPlease fix the date.",
+	"Please send it to ann@acme.example and to carl@acme.example: they need it.",
+	"As I wrote on 3 March 2025:\n\nthe invoice is wrong.\n\nPlease send a new one.",
+	"1. First\n2. Second\n\n* Third\n\nFrom my side it is done.\nTo be sure, ask Carl.",
+	"Wir haben am 3. März 2025 um 10:12 Uhr geschrieben, dass alles in Ordnung ist.\n\nIst das richtig?",
+	"He said:\n\n\"We pay.\"\n\nI said: no.",
+	"The subject: nothing.\nThe date: today at 10:12 on 3/3/2025.\n\nIt does not work.",
+}
+
+// TestWhatIsSaidAboveAnyHistoryStays puts texts above the history of every golden mail
+// that begins with its reply.
+func TestWhatIsSaidAboveAnyHistoryStays(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/quotes/*.txt")
+	require.NoError(t, err)
+	tried := 0
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		require.NoError(t, err)
+		want, err := os.ReadFile(file + ".want")
+		require.NoError(t, err)
+		reply, _, _ := strings.Cut(strings.TrimPrefix(string(want), "-- reply --\n"), "\n-- quoted --")
+		history, ok := strings.CutPrefix(string(body), reply)
+		if reply == "" || !ok || strings.HasPrefix(filepath.Base(file), "looks-like") || strings.TrimSpace(history) == "" {
+			continue
+		}
+		for _, text := range said {
+			require.Equal(t, strings.Fields(text), strings.Fields(clean.Split(clean.Mail{Text: text + history}).Reply), file)
+		}
+		tried++
+	}
+	require.Greater(t, tried, 150)
 }
