@@ -638,7 +638,7 @@ func (m *mail) attribution(i int) int {
 	for n := 1; n <= longestAttributionRows && i+n <= len(m.rows); n++ {
 		text := m.say(i + n - 1)
 		r := &m.rows[i+n-1]
-		if text == "" && n > 1 && begins && figures(joined) > 1 && m.setApart(i+n) {
+		if text == "" && n > 1 && begins && figures(joined) > 3 && m.setApart(i+n) {
 			continue
 		}
 		if text == "" || r.depth != depth || depth == 0 && r.class == quoted && r.rule != "attribution" || len(joined)+len(text) > longestAttribution {
@@ -647,7 +647,7 @@ func (m *mail) attribution(i int) int {
 		if n > 1 && !begins && (n != 2 || text[0] != '<' && (len(text) >= 24 || !verb(strings.ToLower(text)))) {
 			return 0
 		}
-		if n > 1 && figures(joined) == 0 && (startsAnew(text) || isEnded(joined)) {
+		if n > 1 && (startsAnew(text, joined) || figures(joined) == 0 && isEnded(joined)) {
 			return 0 // what is above is said
 		}
 		if joined != "" {
@@ -684,11 +684,12 @@ func (m *mail) mayIntroduce(i int) bool {
 	return false
 }
 
-// startsAnew reports whether a row begins such a line by itself, with a date.
-func startsAnew(text string) bool {
+// startsAnew reports whether a row begins such a line by itself, with "On" or with a
+// date below another.
+func startsAnew(text, above string) bool {
 	first, rest, _ := strings.Cut(text, " ")
 	c, _ := utf8.DecodeRuneInString(first)
-	return unicode.IsUpper(c) && on[strings.ToLower(first)] && figures(rest) >= 2
+	return unicode.IsUpper(c) && on[strings.ToLower(first)] && figures(rest) >= 2 || figures(first) >= 3 && figures(above) > 0 && !strings.ContainsAny(first, ":@")
 }
 
 // isEnded reports whether a line ends as a sentence does, rather than with a shortened word.

@@ -66,6 +66,7 @@ var said = []string{
 	"As I wrote on 3 March 2025:\n\nthe invoice is wrong.\n\nPlease send a new one.",
 	"1. First\n2. Second\n\n* Third\n\nFrom my side it is done.\nTo be sure, ask Carl.",
 	"Wir haben am 3. März 2025 um 10:12 Uhr geschrieben, dass alles in Ordnung ist.\n\nIst das richtig?",
+	"----------\nTable\n----------\na | b\n1 | 2\n\nIs it right?",
 	"He said:\n\n\"We pay.\"\n\nI said: no.",
 	"The subject: nothing.\nThe date: today at 10:12 on 3/3/2025.\n\nIt does not work.",
 }
