@@ -14,7 +14,7 @@ const (
 // devicePrefixes begin the line that a mail program adds on its own: "Sent from my
 // phone". Few words may follow, whatever they are.
 var devicePrefixes = byRune(
-	"sent from my ", "sent from mail for ", "sent from outlook", "sent from yahoo", "sent from samsung", "sent from android", "sent from iphone", "sent from ipad", "sent from blackberry", "sent from windows", "sent from the all new", "sent from proton", "sent from gmail", "sent from mobile", "sent from mailbox",
+	"sent from my ", "sent from mail for ", "sent from outlook", "sent from yahoo", "sent from samsung", "sent from android", "sent from iphone", "sent from ipad", "sent from blackberry", "sent from windows", "sent from the all new", "sent from proton", "sent from gmail", "sent from mobile", "sent from mailbox", "sent on the go", "sent on the move", "sent while on the move", "sent in haste",
 	"sent from mail.ru", "sent from typeapp", "sent from nine", "sent from spark", "sent from aquamail", "sent via mobile", "sent with airmail", "sent wirelessly from", "get outlook for ", "get bluemail", "download outlook for ", "sent with proton", "sent from workspace",
 	"envoyé de mon ", "envoyé de ma ", "envoyé depuis mon ", "envoyé depuis ma ", "obtenir outlook pour", "télécharger outlook pour", "provenance : courrier pour", "téléchargez outlook pour", "envoyé depuis l'application", "envoyé depuis l’application",
 	"gesendet von meinem", "gesendet von meiner", "diese nachricht wurde von meinem", "diese e-mail wurde von meinem", "holen sie sich outlook", "outlook für ios", "outlook für android", "laden sie outlook",
@@ -31,7 +31,7 @@ var devicePrefixes = byRune(
 var deviceBeginnings = byRune(
 	"sent from ", "sent via ", "sent using ", "sent with ", "sent by ", "sent through ", "composed on ", "written on ", "typed on ", "from my ", "envoyé depuis ", "envoyé avec ", "envoyé via ", "envoyé par ", "gesendet von ", "gesendet mit ", "gesendet aus ", "gesendet über ", "gesendet per ", "enviado de ", "enviado con ", "enviado pelo ", "enviado pela ", "enviado por ", "enviado via ", "enviado desde ",
 	"inviato da ", "inviato con ", "inviato tramite ", "verzonden via ", "verzonden met ", "verstuurd met ", "verstuurd via ", "sendt fra ", "sendt med ", "sendt via ", "skickat med ", "wysłane przez ", "wysłano przez ", "wysłane za ", "отправлено через ", "az ", "a ", "odesláno přes ", "从", "從",
-	"enviado desde el ", "inviato dal ", "gesendet mit der ", "verzonden vanaf ", "verzonden vanuit ", "verstuurd vanuit ", "verstuurd vanaf ", "verzonden met de ", "skickat från ", "skickad från ", "lähetetty ", "wysłane z ", "wysłano z ", "odesláno z ", "odesláno ze ", "odoslané z ", "odoslané zo ", "отправлено с ", "отправлено из ", "отправлено со ", "послано с ", "надіслано з ", "надіслано із ", "відправлено з ", "изпратено от ", "küldve ", "elküldve ", "trimis de pe", "trimis din", "poslano s ", "poslato sa ", "poslato s ", "послато са", "saadetud ", "nosūtīts no ", "išsiųsta iš ", "siųsta iš ", "gửi từ ", "đã gửi từ ", "được gửi từ", "dikirim dari ", "נשלח מ", "enviat des ", "enviat del ", "enviado dende ", "az outlook beszerzése", "sent on the go", "outlook für ", "outlook voor ", "envoyé à partir de ", "envoyé sans fil ", "sendt fra i", "sent úr ", "στάλθηκε από", "εστάλη από", "αποστολή από το", "从我的", "أرسلت من", "أُرسلت من", "مرسل من", "تم الإرسال من", "ส่งจาก", "ارسال شده از", "diese nachricht wurde mit ",
+	"enviado desde el ", "inviato dal ", "gesendet mit der ", "verzonden vanaf ", "verzonden vanuit ", "verstuurd vanuit ", "verstuurd vanaf ", "verzonden met de ", "skickat från ", "skickad från ", "skickades från ", "lähetetty ", "wysłane z ", "wysłano z ", "odesláno z ", "odesláno ze ", "odoslané z ", "odoslané zo ", "отправлено с ", "отправлено из ", "отправлено со ", "послано с ", "надіслано з ", "надіслано із ", "відправлено з ", "изпратено от ", "küldve ", "elküldve ", "trimis de pe", "trimis din", "poslano s ", "poslato sa ", "poslato s ", "послато са", "saadetud ", "nosūtīts no ", "išsiųsta iš ", "siųsta iš ", "gửi từ ", "đã gửi từ ", "được gửi từ", "dikirim dari ", "נשלח מ", "enviat des ", "enviat del ", "enviado dende ", "az outlook beszerzése", "sent on the go", "outlook für ", "outlook voor ", "envoyé à partir de ", "envoyé sans fil ", "sendt fra i", "sent úr ", "στάλθηκε από", "εστάλη από", "αποστολή από το", "从我的", "أرسلت من", "أُرسلت من", "مرسل من", "تم الإرسال من", "ส่งจาก", "ارسال شده از", "diese nachricht wurde mit ",
 )
 
 // deviceEndings end such a line, if a device or a mail program is named.
@@ -70,7 +70,7 @@ func isDevice(text string) bool {
 	if !hasAnyPrefix(line+" ", devicePrefixes[first]...) && !hasAnyPrefix(line, deviceBeginnings[first]...) && !containsAny(line, deviceEndings) && !strings.Contains(line, " gesendet") {
 		return false
 	}
-	line = strings.TrimRight(beforeExcuse(beforeLink(line)), " .!-–—()[]<>*_")
+	line = strings.TrimRight(beforeExcuse(withoutLinks(line)), " .!-–—()[]<>*_")
 	for _, p := range devicePrefixes[first] {
 		if rest, ok := strings.CutPrefix(line+" ", p); ok && isDeviceName(rest, longestDeviceWords) {
 			return true
@@ -100,15 +100,30 @@ func endsAs(line string) bool {
 
 // isDeviceName reports whether what follows such words may be a device: no sentence is.
 func isDeviceName(rest string, most int) bool {
+	if head, tail, ok := strings.Cut(rest, ", "); ok && containsAny(head, deviceNames) && hasAnySuffix(tail, "smartphone", "phone", "device", "tablet") {
+		rest, most = head+" "+tail, 2*most
+	}
 	return len(strings.Fields(rest)) <= most && !strings.ContainsAny(rest, "?,;:") && !strings.Contains(rest, ". ")
 }
 
-// beforeLink is a line without the link at its end.
-func beforeLink(line string) string {
-	for _, s := range []string{"<http", "<mailto", "[http", "(http", "https://", "http://"} {
-		if at := strings.Index(line, s); at > 0 {
-			line = line[:at]
+// withoutLinks is a line without the links in it.
+func withoutLinks(line string) string {
+	for _, pair := range [...][2]string{{"<http", ">"}, {"<mailto:", ">"}, {"[http", "]"}, {"(http", ")"}} {
+		for {
+			at := strings.Index(line, pair[0])
+			if at <= 0 {
+				break
+			}
+			end := strings.Index(line[at:], pair[1])
+			if end < 0 {
+				line = line[:at]
+				break
+			}
+			line = strings.TrimRight(line[:at], " ") + line[at+end+1:]
 		}
+	}
+	if at := strings.Index(line, "http"); at > 0 && (strings.HasPrefix(line[at:], "https://") || strings.HasPrefix(line[at:], "http://")) {
+		line = line[:at]
 	}
 	return line
 }
@@ -161,6 +176,15 @@ func (m *mail) isLink(i int) bool {
 func hasAnyPrefix(text string, prefixes ...string) bool {
 	for _, p := range prefixes {
 		if strings.HasPrefix(text, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasAnySuffix(text string, suffixes ...string) bool {
+	for _, s := range suffixes {
+		if strings.HasSuffix(strings.TrimRight(text, " "), s) {
 			return true
 		}
 	}

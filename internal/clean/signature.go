@@ -40,6 +40,12 @@ func (m *mail) signature(from, to int) {
 		for last > from && !m.blank(last-1) {
 			last--
 		}
+		for i := to - 1; i > last; i-- { // a postscript right below the name
+			if isPostscript(m.say(i)) {
+				last = i
+				break
+			}
+		}
 		if last == from {
 			return
 		}
@@ -197,13 +203,27 @@ func (m *mail) marked(from, to int) int {
 	for start < to && !m.open(start) {
 		start++
 	}
-	if start == to {
+	if start == to || m.typedInto(start, to) {
 		return -1
 	}
 	if above := m.lastText(from, start); above > from && isDelimiter(m.say(above-1)) {
 		return above - 1
 	}
 	return start
+}
+
+// typedInto reports whether somebody wrote their mail where the signature was.
+func (m *mail) typedInto(from, to int) bool {
+	sentences, rows := 0, 0
+	for i := from; i < to && rows < longestMarked; i++ {
+		if m.open(i) {
+			rows++
+			if m.isSentenceAt(i) {
+				sentences++
+			}
+		}
+	}
+	return sentences > 2 && 2*sentences > rows || sentences > 1 && sentences == rows
 }
 
 // isDelimiter reports whether a line is what mail programs put above a signature.
@@ -424,11 +444,23 @@ func (m *mail) nameBelow(i, to int) bool {
 		return m.nameBelow(below, to)
 	}
 	name := trimName(text)
-	if isCapitalized(name, 4) && !m.isSentenceAt(below) && !isHeading(text) {
+	if comma := strings.HasSuffix(m.say(i), ","); isCapitalized(name, 4) && !m.isSentenceAt(below) && !isHeading(text) && (comma || m.stranger() || !unicode.IsUpper(firstRune(name))) && isShortName(name) {
 		return true
 	}
 	// "thanks,\nbob"
 	return below == i+1 && strings.HasSuffix(m.say(i), ",") && m.lastText(i, to) == below+1 && len(name) < 20 && name != "" && !strings.ContainsFunc(name, func(c rune) bool { return !unicode.IsLetter(c) })
+}
+
+// isShortName reports whether a text is no longer than names are in scripts that have no
+// capitals to tell them by.
+func isShortName(text string) bool {
+	switch first := firstRune(text); {
+	case unicode.In(first, unicode.Han, unicode.Hiragana, unicode.Katakana):
+		return utf8.RuneCountInString(text) <= 5 || strings.ContainsAny(text, " \u3000")
+	case unicode.In(first, unicode.Hangul, unicode.Arabic, unicode.Hebrew, unicode.Thai, unicode.Devanagari):
+		return countWords(text) <= 2
+	}
+	return true
 }
 
 // withClosing goes up to the words that close a mail, from the row of a signature.
@@ -601,15 +633,20 @@ func (m *mail) listed(from, to int) bool {
 		if isItem(text) {
 			return true
 		}
-		name, rest, ok := strings.Cut(text, ":")
-		if ok && !contactLabels[strings.ToLower(strings.Trim(name, " .*|"))] && !strings.HasPrefix(rest, "//") && len(name) < 30 && !strings.ContainsAny(name, "@+0123456789|(") {
+		if isField(text) {
 			return true
 		}
-		if !ok && isPhone(text) && !contactLabels[firstWord(text)] && strings.Count(text, " ") > 1 && unicode.IsLetter(firstRune(text)) {
+		if !strings.Contains(text, ":") && isPhone(text) && !contactLabels[firstWord(text)] && strings.Count(text, " ") > 1 && unicode.IsLetter(firstRune(text)) {
 			entries++
 		}
 	}
 	return entries > 1
+}
+
+// isField reports whether a line is a value with a label that no contact has.
+func isField(text string) bool {
+	name, rest, ok := strings.Cut(text, ":")
+	return ok && !contactLabels[strings.ToLower(strings.Trim(name, " .*|"))] && !contactLabels[firstWord(name)] && !strings.Contains(rest, "//") && len(name) < 30 && !strings.ContainsAny(name, "@+0123456789|(")
 }
 
 func firstRune(text string) rune {
@@ -635,16 +672,19 @@ func isItem(text string) bool {
 // as a slogan, next to what says who the sender is.
 func (m *mail) couldSign(from, to int) bool {
 	rows, sentences, items, small, reached := 0, 0, 0, 0, 0
-	last := false // the last row is a sentence
+	last, numbered := false, false // the last row is a sentence, there are figures
 	for i := from; i < to; i++ {
 		if !m.open(i) {
 			continue
 		}
 		rows++
 		text := m.say(i)
+		numbered = numbered || strings.ContainsAny(text, "0123456789@")
 		switch {
 		case isPostscript(text), isHeading(text) && !contactLabels[firstWord(text)] && (strings.HasPrefix(text, "#") || rows > 1):
 			return false
+		case rows > 1 && m.blank(i-1) && isField(text) && !m.isNameAt(i):
+			return false // "Attachments: invoice.pdf"
 		case m.contactRow(text), m.isCompany(i):
 			reached++
 			last = false
@@ -663,7 +703,7 @@ func (m *mail) couldSign(from, to int) bool {
 		}
 		last = false
 	}
-	if rows > longestSignature || items > 1 || small > 2 && small > reached {
+	if rows > longestSignature || items > 1 || small > 2 && small > reached || rows > 5 && reached == 0 && !numbered {
 		return false
 	}
 	// A slogan stands among what says how to reach somebody.
