@@ -87,7 +87,8 @@ func (m *mail) sealed(from, to int) int {
 // and a name.
 func (m *mail) passable(start, to int, rule string) bool {
 	if m.sender(start, to) {
-		return true
+		// A box with their name may be a heading.
+		return rule != "delimiter" || !isDrawn(m.say(start)) || isDelimiter(m.say(start)) || m.reachable(start, to)
 	}
 	if below := m.nextText(to); below < len(m.rows) && isPostscript(m.say(below)) {
 		return true
@@ -312,8 +313,8 @@ func (m *mail) drawnAbove(from, i, to, rows int) bool {
 	return name && (m.reachable(i+1, to) || rows <= 3 && m.stranger() && above > from && endsSentence(m.say(above-1)))
 }
 
-// carded reports whether the sender's name stands between the drawn line at row i and
-// another one, with no more than a few rows below: a card, and a saying.
+// carded reports whether the sender's card stands between the drawn line at row i and
+// another one, with no more than a saying right below.
 func (m *mail) carded(from, i, to int) bool {
 	rows := 0
 	for j := i + 1; j < to && rows <= 8; j++ {
@@ -321,17 +322,21 @@ func (m *mail) carded(from, i, to int) bool {
 			continue
 		}
 		if isDrawn(m.say(j)) {
-			below := 0
-			for k := j + 1; k < to; k++ {
-				if m.open(k) {
-					below++
-				}
-			}
-			return rows > 0 && below <= 5 && m.sender(i+1, j) && m.allShort(i+1, j) && m.saysAbove(i)
+			return rows > 0 && to-j <= 4 && m.allOpen(j, to) && m.sender(i+1, j) && m.reachable(i+1, j) && m.allShort(i+1, j) && m.saysAbove(i)
 		}
 		rows++
 	}
 	return false
+}
+
+// allOpen reports whether rows are one paragraph of lines that are not long.
+func (m *mail) allOpen(from, to int) bool {
+	for i := from; i < to; i++ {
+		if !m.open(i) || len(m.say(i)) > 100 {
+			return false
+		}
+	}
+	return true
 }
 
 // isHeading reports whether a line is above something rather than in it.
