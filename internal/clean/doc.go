@@ -1,7 +1,8 @@
 // Package clean makes text fit to be read: HTML to text, line ends, control
-// characters, bytes that are not text, accents in their composed form. It is pure:
-// the same input and the same [Version] give the same bytes, because text decides
-// the bill. It is linear in its input, whatever the input is.
+// characters, bytes that are not text, bytes that were read as other letters, accents in
+// their composed form. It is pure: the same input and the same [Version] give the same
+// bytes, because text decides the bill; testdata/version.golden holds it to that. It is
+// linear in its input, whatever the input is.
 //
 //	HTML ──reader: tags, styles, references──► page: lines with marks ──► text
 //

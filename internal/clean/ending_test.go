@@ -2,7 +2,6 @@ package clean_test
 
 import (
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,8 +12,6 @@ import (
 
 	"salesforcesync/internal/clean"
 )
-
-var updateEndings = flag.Bool("update-endings", false, "write what testdata/endings should be")
 
 // TestSplitEndings takes every mail of testdata/endings apart and compares what
 // stays, what is set apart and by which rule. A mail is a .txt or an .html file; who
@@ -51,7 +48,7 @@ func TestSplitEndings(t *testing.T) {
 			result := clean.Split(mail)
 			whole(t, result)
 			got := described(result)
-			if *updateEndings {
+			if *update {
 				require.NoError(t, os.WriteFile(name+".want", []byte(got), 0o600))
 				return
 			}
