@@ -61,7 +61,7 @@ func within(t *testing.T, text, source string) {
 func TestTextsAreMadeOfTheirInput(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(5, 26))
-	for range 4000 {
+	for range 2000 {
 		in := random(rng, 60)
 		text := clean.Text(in)
 		wellFormed(t, text)

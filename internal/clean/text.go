@@ -42,8 +42,9 @@ func Text(s string) string {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}
 	for range maxMends {
+		before := s
 		s = compose(strings.TrimSpace(mend(s)))
-		if !suspect(s) || len(mojibake(s)) == 0 {
+		if s == before || !suspect(s) || len(mojibake(s)) == 0 {
 			break // else what was taken out, or composed, was all that hid it
 		}
 	}
