@@ -95,3 +95,21 @@ func TestWhatIsSaidAboveAnyHistoryStays(t *testing.T) {
 	}
 	require.Greater(t, tried, 150)
 }
+
+func TestWhatIsSaidBelowAQuotationStays(t *testing.T) {
+	t.Parallel()
+	for _, text := range said {
+		for what, above := range map[string]string{
+			"marked":              "On Mon, 3 Mar 2025 at 10:12, Bob <bob@desk.example> wrote:\n> Did you pay?\n> It is late.\n\n",
+			"marked and greeted":  "Hi Bob,\n\nOn Mon, 3 Mar 2025 at 10:12, Bob <bob@desk.example> wrote:\n> Did you pay?\n> It is late.\n\n",
+			"without a line":      "> Did you pay?\n> It is late.\n\n",
+			"headers":             "From: Bob <bob@desk.example>\nSent: Monday, March 3, 2025 10:12 AM\nTo: Ann\nSubject: Invoice\n\n> Did you pay?\n\n",
+			"nested, with blanks": "Bob wrote:\n\n>> Did you pay?\n>\n> It is late.\n>\n\n\n",
+		} {
+			got := clean.Split(clean.Mail{Text: above + text})
+			require.True(t, strings.HasSuffix(strings.Join(strings.Fields(got.Reply), " "), strings.Join(strings.Fields(text), " ")), "%s: %q of %q", what, got.Reply, text)
+		}
+		html := "<div class=moz-cite-prefix>On 03.03.25 10:12, Bob wrote:<br></div><blockquote type=cite>Did you pay?</blockquote><pre>" + text + "</pre>"
+		require.Equal(t, strings.Fields(text), strings.Fields(clean.Split(clean.Mail{HTML: html}).Reply))
+	}
+}
