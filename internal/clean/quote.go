@@ -311,10 +311,15 @@ func (m *mail) shares(i int) bool {
 	if len(text) > 2*longestAttribution || m.rows[i].turned {
 		return false
 	}
-	if beginsDated(text) {
-		return m.sharesBelow(i, text)
+	colon := strings.IndexByte(text, ':')
+	inner, may := colon >= 0 && colon+1 < len(text), m.mayIntroduce(i, longestAttributionRows)
+	switch {
+	case !inner && !may:
+		return false
+	case beginsDated(text):
+		return inner && m.sharesBelow(i, text)
 	}
-	return m.mayIntroduce(i) && figures(text) >= 2 && m.sharesAbove(i, text)
+	return may && figures(text) >= 2 && m.sharesAbove(i, text)
 }
 
 // beginsDated reports whether a line begins with a date, or with "On" and one.
@@ -521,7 +526,7 @@ func (m *mail) opener(i int, text string) (end int, rule string) {
 	if isNamed(text) {
 		return i + 1, "wrote"
 	}
-	if i < 100 && len(text) < 200 && len(text) > 20 && containsAny(text, aboveHints) && anyIn(text, above) {
+	if i < 100 && len(text) < 200 && len(text) > 20 && m.stands(i, text) && containsAny(text, aboveHints) && anyIn(text, above) {
 		return i + 1, "above"
 	}
 	if end := m.headers(i); end > 0 {
@@ -534,6 +539,14 @@ func (m *mail) opener(i int, text string) (end int, rule string) {
 		return i + 1, "headers" // of a language that is not known here
 	}
 	return 0, ""
+}
+
+// stands reports whether a row stands by itself: between blank ones, or drawn around.
+func (m *mail) stands(i int, text string) bool {
+	if c := text[0]; c < utf8.RuneSelf && !isLetter(c) {
+		return true
+	}
+	return (i == 0 || m.blank(i-1)) && (i+1 == len(m.rows) || m.blank(i+1)) || strings.HasSuffix(text, "-") || strings.HasSuffix(text, "=") || strings.HasSuffix(text, "#")
 }
 
 // containsAny reports whether one of a few parts is in text as it is written.
@@ -630,10 +643,13 @@ const (
 // attribution is how many rows from i on say who wrote what follows, 0 for none.
 func (m *mail) attribution(i int) int {
 	first := m.say(i)
-	if len(first) > longestAttribution || !m.mayIntroduce(i) {
+	if len(first) > longestAttribution || !m.mayIntroduce(i, longestAttributionRows) {
 		return 0
 	}
 	begins, depth := beginsAttribution(first), m.rows[i].depth
+	if !begins && !m.mayIntroduce(i, 2) {
+		return 0
+	}
 	joined := ""
 	for n := 1; n <= longestAttributionRows && i+n <= len(m.rows); n++ {
 		text := m.say(i + n - 1)
@@ -663,9 +679,9 @@ func (m *mail) attribution(i int) int {
 	return 0
 }
 
-// mayIntroduce is a quick look: does a row from i on end as such lines do, or stand above marked ones?
-func (m *mail) mayIntroduce(i int) bool {
-	for n := i; n < len(m.rows) && n < i+longestAttributionRows; n++ {
+// mayIntroduce is a quick look: does one of some rows end as such lines do, or stand above marked ones?
+func (m *mail) mayIntroduce(i, rows int) bool {
+	for n := i; n < len(m.rows) && n < i+rows; n++ {
 		if m.rows[n].empty && !m.setApart(n+1) {
 			return false
 		}
@@ -967,7 +983,11 @@ func isAnswer(subject string) bool {
 // behind it, where its "To" is row i: the name and the date stand above without
 // labels, and the labels may be without colons, in rows of their own. 0 as the end for none.
 func (m *mail) bareHeaders(i int) (start, end int) {
-	first, colon := anyLabel(m.say(i))
+	text := m.say(i)
+	if len(text) > 20 && !strings.ContainsAny(text[:20], ":\t") {
+		return 0, 0
+	}
+	first, colon := anyLabel(text)
 	if first != labelTo {
 		return 0, 0
 	}
