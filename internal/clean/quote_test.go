@@ -96,6 +96,29 @@ func TestWhatIsSaidAboveAnyHistoryStays(t *testing.T) {
 	require.Greater(t, tried, 150)
 }
 
+func TestWhatIsSaidAboveAnyHistoryInHTMLStays(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/quotes/*.html")
+	require.NoError(t, err)
+	tried := 0
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		require.NoError(t, err)
+		want, err := os.ReadFile(file + ".want")
+		require.NoError(t, err)
+		if !strings.HasPrefix(string(want), "-- reply --\nReply\n-- quoted --") {
+			continue
+		}
+		for _, text := range said {
+			html := strings.ReplaceAll(strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(text), "\n", "<br>")
+			got := clean.Split(clean.Mail{HTML: strings.Replace(string(body), "Reply", html, 1)})
+			require.Equal(t, strings.Fields(text), strings.Fields(got.Reply), file)
+		}
+		tried++
+	}
+	require.Greater(t, tried, 40)
+}
+
 func TestWhatIsSaidBelowAQuotationStays(t *testing.T) {
 	t.Parallel()
 	for _, text := range said {
