@@ -229,7 +229,7 @@ func (m *mail) typedInto(from, to int) bool {
 
 // isDelimiter reports whether a line is what mail programs put above a signature.
 func isDelimiter(text string) bool {
-	return text == "--" || text == "—" || text == "–" || text == "- -" || text == "–-" || text == "-–"
+	return text == "--" || text == "- --" || text == "—" || text == "–" || text == "- -" || text == "–-" || text == "-–"
 }
 
 // isDrawn reports whether a line is drawn with marks of one or two kinds.
@@ -257,7 +257,7 @@ func (m *mail) delimited(from, to int) int {
 		}
 		switch {
 		case isDelimiter(text):
-			if rows == 0 && m.devicesBelow(i+1) || rows > 0 && (text == "--" && !m.looksLikeText(i+1, to) || m.allShort(i+1, to)) {
+			if rows == 0 && m.devicesBelow(i+1) || rows > 0 && (strings.HasSuffix(text, "--") && !m.looksLikeText(i+1, to) || m.allShort(i+1, to)) {
 				return m.firstDelimiter(from, i)
 			}
 		case isDrawn(text):
@@ -347,7 +347,7 @@ func isHeading(text string) bool {
 // endsSentence reports whether a line ends as sentences do.
 func endsSentence(text string) bool {
 	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(text, " \"'”»)"))
-	return strings.ContainsRune(".!?…。！？", last) || last > 0x2190 && unicode.Is(unicode.So, last)
+	return hasAnySuffix(text, ":)", ";)", "-)", ":(", "-(", ":D", ";D", ":P") || strings.ContainsRune(".!?…。！？", last) || last > 0x2190 && unicode.Is(unicode.So, last)
 }
 
 // itemAbove reports whether the row above begins with a dash as well: a list.
@@ -480,6 +480,8 @@ func (m *mail) withClosing(from, start int) int {
 		switch {
 		case kind == closesAlone || named, kind == closesNamed && m.closesRight(above, start, rows):
 			start = above
+		case rows == 0 && m.echoes(above, start):
+			start = above
 		case rows == 0 && m.closesOddly(from, above, start):
 			return above
 		case rows < 2 && (m.isName(trimName(text)) || isCapitalized(trimName(text), 3)) && m.closedAbove(from, above):
@@ -495,6 +497,19 @@ func (m *mail) withClosing(from, start int) int {
 // below: they stand right above it, or a name is between.
 func (m *mail) closesRight(i, start, rows int) bool {
 	return rows > 0 && start == i+1 || m.isNameAt(start) || start == i+1
+}
+
+// echoes reports whether row i is a name that the card below it begins with.
+func (m *mail) echoes(i, start int) bool {
+	name := trimName(m.say(i))
+	if len(name) < 2 || len(name) > 40 || strings.Contains(name, " ") || !isDelimiter(m.say(start)) {
+		return false
+	}
+	first := m.nextText(start + 1)
+	if first >= len(m.rows) || !m.open(first) {
+		return false
+	}
+	return strings.HasPrefix(folded(trimName(m.say(first))), folded(name))
 }
 
 // closesOddly reports whether row i above the sender's name closes a mail in words of
