@@ -359,6 +359,9 @@ func FuzzSplit(f *testing.F) {
 	for _, block := range headerBlocks {
 		f.Add("It works.\n\nThanks,\nAnn\n\n"+block+"\n\nOld words.\nref:_00D5f0Abcd._5005f1WxYz:ref", "Ann", false)
 	}
+	for _, line := range hostileEndings {
+		f.Add("It works.\n"+line+line+line, "Ann Example", false)
+	}
 	f.Add("<p>a</p><hr><div id=divRplyFwdMsg>x: y</div><blockquote type=cite>z</blockquote><pre class=moz-signature>-- </pre>", "a", true)
 	f.Fuzz(func(t *testing.T, in, name string, html bool) {
 		mail := clean.Mail{Text: in, FromName: name, FromAddress: "ann@acme.example", Subject: "Re: x"}
