@@ -66,10 +66,11 @@ type reader struct {
 	linkAt int    // where its text begins
 
 	attr      attributes
-	sought    int  // tags without an end
-	noTag     bool // no tag ends from here on
-	noComment bool // no comment ends from here on
-	typed     bool // a text that somebody only called HTML: what looks like tags is text
+	sought    int             // tags without an end
+	noTag     bool            // no tag ends from here on
+	noComment bool            // no comment ends from here on
+	concealed map[string]bool // classes and ids that style sheets hide
+	typed     bool            // a text that somebody only called HTML: what looks like tags is text
 }
 
 // attributes are those of one tag that matter, as they are written.
@@ -408,7 +409,7 @@ func (r *reader) start(i int) int {
 // raw reads over content that is no text. As in a browser, what is never closed
 // swallows the rest.
 func (r *reader) raw(id id, i int) int {
-	src, closer := r.src, closers[id]
+	src, closer, start := r.src, closers[id], i
 	for {
 		at := strings.IndexByte(src[i:], '<')
 		if at < 0 {
@@ -416,6 +417,9 @@ func (r *reader) raw(id id, i int) int {
 		}
 		i += at
 		if hasFold(src[i:], closer) {
+			if id == idStyle {
+				r.sheet(src[start:i])
+			}
 			if end := strings.IndexByte(src[i:], '>'); end > 0 {
 				return i + end + 1
 			}
@@ -585,6 +589,9 @@ func (r *reader) open(id id, kind kind, name []byte) {
 		next.marks |= markQuote * citation(a)
 	}
 	gone := a.hidden || sty&styleHidden != 0 || kind == unseen
+	if len(r.concealed) > 0 && sty&(styleBlock|styleInline) == 0 {
+		gone = gone || r.conceals(a)
+	}
 	seen := !gone && next.flags&(hidden|tiny) == 0
 	if seen && above > 0 && kind != cell {
 		p.boundary(int(above))

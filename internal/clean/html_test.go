@@ -173,6 +173,9 @@ var hostile = map[string]func(n int) string{
 	"quoted lines":        func(n int) string { return strings.Repeat("> > > >\n", n/8) },
 	"attribution lines":   func(n int) string { return strings.Repeat("On Mon, 1 Jan 2024 at 10:00, ", n/29) },
 	"On lines":            func(n int) string { return strings.Repeat("On \n", n/4) },
+	"style sheets": func(n int) string {
+		return "<style>.b{display:none}" + strings.Repeat(".a{display:none}/*", n/40) + strings.Repeat("@media{", n/20) + "</style>" + strings.Repeat("<i class='a a'>", n/30)
+	},
 	"mojibake":            func(n int) string { return strings.Repeat("Ã©", n/4) },
 	"much of mojibake":    func(n int) string { return strings.Repeat("Ãƒ", n/8) + strings.Repeat("ƒ", n/4) },
 	"what hides mojibake": func(n int) string { return strings.Repeat("Ã\x00\u00ad©", n/7) },
