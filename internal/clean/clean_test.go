@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/unicode/norm"
 
 	"salesforcesync/internal/clean"
@@ -19,6 +20,7 @@ func TestText(t *testing.T) {
 		"two carriage returns":     {"a\r\r\nb", "a\n\nb"},
 		"control characters":       {"a\x00b\x07c\td", "abc\td"},
 		"control characters of C1": {"a\u0085b\u009fc", "abc"},
+		"Windows-1252 as Latin-1":  {"it\u0092s \u0093so\u0094 \u0096 5 \u0080\u0095", "it’s “so” – 5 €•"},
 		"not UTF-8":                {"caf\xe9", "caf\uFFFD"},
 		"half a surrogate pair":    {"a\xed\xa0\xbdb", "a\uFFFDb"},
 		"blanks at line ends":      {"  a  \n b \t\n", "a\n b"},
@@ -72,6 +74,9 @@ func plainly(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\uFEFF", "").Replace(s)
 	s = strings.Map(func(r rune) rune {
+		if r >= 0x80 && r < 0xA0 && strings.ContainsRune("\u0080\u0082\u0084\u008a\u008c\u008e\u0091\u0092\u0093\u0094\u0095\u0096\u0097\u0099\u009a\u009c\u009e", r) {
+			return charmap.Windows1252.DecodeByte(byte(r))
+		}
 		if r != '\n' && r != '\t' && unicode.IsControl(r) {
 			return -1
 		}

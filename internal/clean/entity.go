@@ -115,6 +115,17 @@ var windows1252 = [32]rune{
 	0x90, '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', 0x9D, 'ž', 'Ÿ',
 }
 
+// meantByControl is the character that was meant by a control character of U+0080 to
+// U+009F, which no text has: a byte of Windows-1252 that was read as Latin-1. It is 0
+// for those that somebody may have meant, and for those that letters rarely need.
+func meantByControl(c rune) rune {
+	switch c {
+	case 0x80, 0x82, 0x84, 0x8A, 0x8C, 0x8E, 0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x99, 0x9A, 0x9C, 0x9E:
+		return windows1252[c-0x80]
+	}
+	return 0
+}
+
 // unescape is the value of an attribute.
 func unescape(s string) string {
 	at := strings.IndexByte(s, '&')

@@ -215,6 +215,9 @@ func (r *reader) character(c rune) {
 		r.space(c)
 	case c < 0x20, c >= 0x7f && c < 0xA0:
 		// A control character: a reader sees nothing.
+		if meant := meantByControl(c); meant > 0 {
+			p.rune(meant, &r.st)
+		}
 	case c == 0xA0:
 		if r.st.flags&pre != 0 {
 			r.space(' ')

@@ -59,6 +59,7 @@ func TestHTML(t *testing.T) {
 		"halves of an emoji":  {"&#55357;&#56832; &#xD83D;", "😀 \uFFFD"},
 		"composed":            {"e&#769;, E\u0301 and\u200b\u00ad so", "é, É and so"},
 		"control characters":  {"a\x00b&#7;c\u0085d&#12;e", "abcd e"},
+		"Windows as Latin-1":  {"<p>it\u0092s \u0093so\u0094</p>", "it’s “so”"},
 		"wide blanks":         {"a\u2000b&emsp;c\u3000<p>\u2003</p>d", "a\u2002b\u2003c\n\nd"},
 		"joined emoji":        {"👩\u200d💻 می\u200cخواهم", "👩\u200d💻 می\u200cخواهم"},
 		"right to left":       {"<p dir=rtl>שלום &rlm;(עולם)</p>", "שלום \u200f(עולם)"},

@@ -132,6 +132,11 @@ func scrub(s string) string {
 				continue
 			}
 			out = append(out, s[start:i]...)
+			if skip == 2 {
+				if meant := meantByControl(rune(s[i+1])); meant > 0 {
+					out = utf8.AppendRune(out, meant)
+				}
+			}
 		case textDirt:
 			out = append(out, s[start:i]...)
 			if s[i] == '\r' && (i+1 == len(s) || s[i+1] != '\n') {
