@@ -97,7 +97,7 @@ func TestApplyBadFiles(t *testing.T) {
 		"browser's address": {[]string{"acme.my.salesforce.com", "https://acme.lightning.force.com"}, "write https://acme.my.salesforce.com"},
 		"with a path":       {[]string{"acme.my.salesforce.com", "https://acme.my.salesforce.com/home"}, "line 5: instance_url: the Salesforce address goes on after the host"},
 		"secret not set":    {[]string{"SF_CONSUMER_SECRET", "NOT_SET"}, "line 7: consumer_secret_env: the environment variable NOT_SET is not set"},
-		"preset to come":    {[]string{"preset: email", "preset: chat"}, "line 10: preset: chat is not available yet"},
+		"preset of another": {[]string{"preset: email", "preset: chat"}, "line 10: preset: chat is for LiveChatTranscript, not for EmailMessage"},
 	} {
 		for _, command := range []string{"apply", "plan"} {
 			t.Run(command+" "+name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"salesforcesync/internal/config"
+	"salesforcesync/internal/poll"
 	"salesforcesync/internal/quota"
 	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/store"
@@ -145,8 +146,8 @@ func callsPerLook(spec config.Integration) float64 {
 				i += 1 + next
 			}
 		}
-		if o.Preset == config.PresetEmail {
-			climb("Parent.Id")
+		for _, parent := range poll.FollowedParents(o) {
+			climb(parent + ".Id")
 		}
 		for _, path := range o.Fields {
 			climb(path)

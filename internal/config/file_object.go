@@ -60,7 +60,7 @@ func (r *fileReader) object(n *yaml.Node) Object {
 		r.problem(n, "objects: an entry has no object: name the Salesforce object, such as EmailMessage")
 	}
 	if v, ok := keys["preset"]; ok {
-		o.Preset = r.preset(v)
+		o.Preset = r.preset(v, o.Object)
 	}
 	if v, ok := keys["where"]; ok {
 		if o.Where = r.text(v, "where"); o.Where != "" {
@@ -108,17 +108,21 @@ func (r *fileReader) checkParts(n *yaml.Node, o Object, keys map[string]*yaml.No
 	}
 }
 
-func (r *fileReader) preset(n *yaml.Node) string {
+// preset reads the preset of an object.
+func (r *fileReader) preset(n *yaml.Node, object string) string {
 	preset := r.text(n, "preset")
-	switch {
-	case preset == "" || slices.Contains(AvailablePresets, preset):
-		return preset
-	case slices.Contains(Presets, preset):
-		r.problem(n, "preset: %s is not available yet: leave it out and name the fields instead (available: %s)", preset, strings.Join(AvailablePresets, ", "))
-	default:
-		r.problem(n, "preset: %q is unknown%s (available: %s)", clip(preset), suggest(preset, AvailablePresets), strings.Join(AvailablePresets, ", "))
+	if preset == "" {
+		return ""
 	}
-	return ""
+	fits, known := PresetObjects[preset]
+	switch {
+	case !known:
+		r.problem(n, "preset: %q is unknown%s (available: %s)", clip(preset), suggest(preset, Presets), strings.Join(Presets, ", "))
+		return ""
+	case object != "" && !slices.ContainsFunc(fits, func(name string) bool { return strings.EqualFold(name, object) }):
+		r.problem(n, "preset: %s is for %s, not for %s: leave it out and name the fields instead", preset, strings.Join(fits, " and "), clip(object))
+	}
+	return preset
 }
 
 func (r *fileReader) deleted(n *yaml.Node) string {

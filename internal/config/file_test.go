@@ -183,7 +183,8 @@ func TestProblemsNameLineAndKey(t *testing.T) {
 		"object twice":        {email + "  - object: emailmessage\n    preset: email\n", "line 8: objects: emailmessage is listed twice, first in line 6"},
 		"object without name": {connection + "objects:\n  - preset: email\n", "line 6: objects: an entry has no object"},
 		"object name":         {strings.Replace(email, "EmailMessage", "Email Message", 1), "line 6: object: is no name"},
-		"preset later":        {strings.Replace(email, "preset: email", "preset: case", 1), "line 7: preset: case is not available yet: leave it out and name the fields instead (available: email)"},
+		"preset of another":   {strings.Replace(email, "preset: email", "preset: case", 1), "line 7: preset: case is for Case, not for EmailMessage: leave it out and name the fields instead"},
+		"preset of two":       {strings.Replace(email, "preset: email", "preset: feed", 1), "line 7: preset: feed is for FeedItem and FeedComment, not for EmailMessage"},
 		"preset unknown":      {strings.Replace(email, "preset: email", "preset: emial", 1), `line 7: preset: "emial" is unknown: did you mean "email"?`},
 		"no timestamp":        {connection + "objects:\n  - object: X\n    body: Y\n", "line 6: objects: X has no preset and no timestamp"},
 		"no text":             {connection + "objects:\n  - object: X\n    timestamp: Y\n", "line 6: objects: X has no preset, no body and no subject"},
@@ -226,7 +227,7 @@ func TestAllProblemsAtOnceInOrder(t *testing.T) {
 
 func TestAliasesStandForTheirAnchor(t *testing.T) {
 	t.Parallel()
-	i, err := read(connection + "objects:\n  - object: A\n    preset: email\n    properties: &p {X: Y}\n  - object: B\n    preset: email\n    properties: *p\n")
+	i, err := read(connection + "objects:\n  - object: FeedItem\n    preset: feed\n    properties: &p {X: Y}\n  - object: feedcomment\n    preset: feed\n    properties: *p\n")
 	require.NoError(t, err)
 	require.Equal(t, i.Objects[0].Properties, i.Objects[1].Properties)
 }
@@ -277,7 +278,7 @@ func TestDurationReadsAsWritten(t *testing.T) {
 
 func FuzzReadIntegration(f *testing.F) {
 	f.Add(full)
-	f.Add(connection + "objects:\n  - object: A\n    preset: &a email\n  - *a\n")
+	f.Add(connection + "objects:\n  - object: Case\n    preset: &a case\n  - *a\n")
 	f.Add("a: &a [*a]\n")
 	f.Add("? {a: b}\n: c\n")
 	f.Add("project: \"\\0\"\nobjects: [[], {}, ~]\nstart_from: 0000-00-00\n")

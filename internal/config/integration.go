@@ -61,14 +61,24 @@ type Property struct {
 // object in the file.
 var Parts = []string{"id", "thread", "subject", "body", "signature", "from", "to", "cc", "bcc", "sent_at", "timestamp", "direction"}
 
-// Presets by name. Only those in AvailablePresets can be used in this release.
-var (
-	Presets          = []string{PresetEmail, "case", "case-comment", "task", "feed", "chat"}
-	AvailablePresets = []string{PresetEmail}
+// Presets by name: each fills an object's parts, and fits some objects only.
+const (
+	PresetEmail       = "email"
+	PresetCase        = "case"
+	PresetCaseComment = "case-comment"
+	PresetTask        = "task"
+	PresetFeed        = "feed"
+	PresetChat        = "chat"
 )
 
-// PresetEmail fills an object's parts from EmailMessage.
-const PresetEmail = "email"
+// Presets are all of them, and PresetObjects the objects that they fit.
+var (
+	Presets       = []string{PresetEmail, PresetCase, PresetCaseComment, PresetTask, PresetFeed, PresetChat}
+	PresetObjects = map[string][]string{
+		PresetEmail: {"EmailMessage"}, PresetCase: {"Case"}, PresetCaseComment: {"CaseComment"}, PresetTask: {"Task"},
+		PresetFeed: {"FeedItem", "FeedComment"}, PresetChat: {"LiveChatTranscript"},
+	}
+)
 
 // What becomes of a comment whose record was deleted in Salesforce.
 const (

@@ -4,7 +4,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -96,9 +98,11 @@ func (s *stack) comments(source string) (map[string]seen, error) {
 // the product's own mapping.
 func (s *stack) expected(extra map[string]string) map[string]string {
 	s.t.Helper()
-	cases := map[string]simforce.Row{}
-	for _, row := range s.rows("Case") {
-		cases[row["Id"].(string)] = row
+	parents := map[string]simforce.Row{}
+	for _, object := range []string{"Case", "Account", "User", "Group"} {
+		for _, row := range s.rows(object) {
+			parents[row["Id"].(string)] = row
+		}
 	}
 	out := map[string]string{}
 	for _, row := range s.rows("EmailMessage") {
@@ -130,6 +134,17 @@ func (s *stack) expected(extra map[string]string) map[string]string {
 			m.From = strings.TrimSpace(name + " <" + m.From + ">")
 		}
 		m.To, m.Cc, m.Bcc = list(text("ToAddress")), list(text("CcAddress")), list(text("BccAddress"))
+		c.Properties["string:Has Attachments"] = strconv.FormatBool(row["HasAttachment"] == true)
+		c.Properties["string:Record URL"] = s.simURL + "/" + text("Id")
+		to := m.To
+		if len(to) == 0 {
+			to = m.Cc
+		}
+		for name, addresses := range map[string][]string{"Sender Domain": {m.From}, "Recipient Domain": to} {
+			if v := domains(addresses); v != "" {
+				c.Properties["string:"+name] = v
+			}
+		}
 		c.Properties["string:Direction"] = map[bool]string{true: "inbound", false: "outbound"}[row["Incoming"] == true]
 		if parent := text("ParentId"); parent != "" {
 			c.ThreadID = hexOf(parent)
@@ -138,7 +153,13 @@ func (s *stack) expected(extra map[string]string) map[string]string {
 				properties[name] = field
 			}
 			for name, field := range properties {
-				if v, _ := cases[parent][field].(string); v != "" {
+				if v, _ := parents[parent][field].(string); v != "" {
+					c.Properties["string:"+name] = v
+				}
+			}
+			for name, lookup := range map[string]string{"Account": "AccountId", "Case Owner": "OwnerId"} {
+				id, _ := parents[parent][lookup].(string)
+				if v, _ := parents[id]["Name"].(string); v != "" {
 					c.Properties["string:"+name] = v
 				}
 			}
@@ -155,6 +176,18 @@ func (s *stack) rows(object string) []simforce.Row {
 	rows, err := s.sim.Records("", object)
 	require.NoError(s.t, err)
 	return rows
+}
+
+// domains are those of addresses, each once.
+func domains(addresses []string) string {
+	var out []string
+	for _, a := range addresses {
+		a = strings.ToLower(strings.Trim(a[strings.LastIndexByte(a, '<')+1:], "<> "))
+		if _, domain, ok := strings.Cut(a, "@"); ok && !slices.Contains(out, domain) {
+			out = append(out, domain)
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 func hexOf(text string) string { return hex.EncodeToString([]byte(text)) }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"salesforcesync/internal/config"
@@ -103,7 +104,7 @@ func (c *checking) judge(ctx context.Context, o *store.TargetObject) (*judgement
 }
 
 func (c *checking) compile(ctx context.Context, j *judgement) (*Plan, error) {
-	return compile(j.want, c.spec.StartFrom, c.schema.describe(ctx), j.before, Frozen{Since: c.target.ReadAt.UTC(), Order: c.target.ReadOrder})
+	return compile(j.want, c.spec, c.schema.describe(ctx), j.before, Frozen{Since: c.target.ReadAt.UTC(), Order: c.target.ReadOrder})
 }
 
 // movedMeanwhile reports whether a query was refused for a name that describe had shown.
@@ -161,6 +162,11 @@ func reread(before, now *Plan) *store.Reread {
 	}
 	if before.Recipients == nil && now.Recipients != nil && !slices.Contains(before.Left, relationObject) {
 		add(0, "recipients of "+now.Object+" are read from "+relationObject)
+	}
+	for _, path := range now.Fields {
+		if _, known := before.Recipe.Types[path]; !known && !slices.Contains(before.Left, path) && slices.Contains(now.Recipe.Mapping.Paths(), path) {
+			add(0, path+" of "+now.Object+" is read since this release") // the mapping in the file is the same
+		}
 	}
 	for _, path := range now.Recipe.Mapping.Paths() {
 		had, known := before.Recipe.Types[path]
@@ -224,7 +230,10 @@ func (s *Service) try(ctx context.Context, org Salesforce, plan *Plan, verdict *
 // compile makes the plan of one object. Errors are fault.Config or fault.Invalid
 // for what the administrator must change, else describe's. before is the last good plan
 // of the same mapping, or nil: what it could read and is hidden now is frozen, as frozen says.
-func compile(want config.Object, startFrom *time.Time, describe salesforce.DescribeFunc, before *Plan, frozen Frozen) (*Plan, error) {
+func compile(want config.Object, spec config.Integration, describe salesforce.DescribeFunc, before *Plan, frozen Frozen) (*Plan, error) {
+	if _, err := findPreset(want); err != nil {
+		return nil, err
+	}
 	object, err := describe(want.Object)
 	if err != nil {
 		return nil, err
@@ -246,11 +255,11 @@ func compile(want config.Object, startFrom *time.Time, describe salesforce.Descr
 	if stamp.Name != "" {
 		plan.Recipe.Types[stamp.Name] = stamp.Type
 	}
-	c := compiler{plan: plan, describe: describe, before: before, frozen: frozen}
+	c := compiler{plan: plan, describe: describe, before: before, frozen: frozen, instance: strings.TrimSuffix(spec.Connection.InstanceURL, "/") + "/"}
 	if err := c.mapping(want); err != nil {
 		return nil, err
 	}
-	if err := c.conditions(want, startFrom); err != nil {
+	if err := c.conditions(want, spec.StartFrom); err != nil {
 		return nil, err
 	}
 	if deleted, ok := object.Field(transform.PathDeleted); ok {
@@ -268,12 +277,14 @@ func compile(want config.Object, startFrom *time.Time, describe salesforce.Descr
 // conditions joins the preset's condition, start_from and the file's where, each checked.
 func (c *compiler) conditions(want config.Object, startFrom *time.Time) error {
 	var all []soql.Expr
-	if want.Preset == config.PresetEmail {
-		drafts, err := c.withoutDrafts()
-		if err != nil {
+	p, err := findPreset(want)
+	if err != nil {
+		return err
+	}
+	if p != nil {
+		if all, err = c.leaveOut(p); err != nil {
 			return err
 		}
-		all = append(all, drafts...)
 	}
 	if startFrom != nil {
 		e, err := c.since(*startFrom)

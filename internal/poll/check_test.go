@@ -23,20 +23,21 @@ func TestCheckPlansTheEmailPreset(t *testing.T) {
 	b := connected(t, simforce.Options{}, mail, surveyObject)
 	p := b.plan("emailmessage")
 	require.Equal(t, "EmailMessage", p.Object)
-	require.Equal(t, []string{"Id", "BccAddress", "CcAddress", "CreatedDate", "FromAddress", "FromName", "HtmlBody", "Incoming", "IsDeleted", "MessageDate",
-		"Parent.Account.Name", "Parent.CaseNumber", "Parent.Origin", "Parent.Priority", "Parent.Status", "ParentId", "Subject", "SystemModstamp",
+	require.Equal(t, []string{"Id", "BccAddress", "CcAddress", "CreatedDate", "FromAddress", "FromName", "HasAttachment", "HtmlBody", "Incoming", "IsDeleted", "MessageDate",
+		"Parent.Account.Name", "Parent.CaseNumber", "Parent.Origin", "Parent.Owner.Name", "Parent.Priority", "Parent.Status", "ParentId", "Subject", "SystemModstamp",
 		"TextBody", "ThreadIdentifier", "ToAddress"}, p.Fields)
 	require.Equal(t, "Status != '5' AND IsPrivateDraft = false AND incoming = true", p.Where)
 	require.Equal(t, []poll.Dependency{{Path: "Parent", IDPath: "ParentId", Parent: "Case", Stamp: "SystemModstamp"},
-		{Path: "EmailMessageRelation", Parent: "EmailMessageRelation", Stamp: "SystemModstamp", Back: "EmailMessageId"},
-		{Path: "Parent.Account", IDPath: "Parent.AccountId", Parent: "Account", Stamp: "SystemModstamp"}}, p.Dependencies)
+		{Path: "Parent.Account", IDPath: "Parent.AccountId", Parent: "Account", Stamp: "SystemModstamp"},
+		{Path: "EmailMessageRelation", Parent: "EmailMessageRelation", Stamp: "SystemModstamp", Back: "EmailMessageId"}}, p.Dependencies, "users and queues are not followed")
 	require.Empty(t, p.Left)
 	m := p.Recipe.Mapping
 	require.Equal(t, []transform.TextPath{{Path: "TextBody"}, {Path: "HtmlBody", HTML: true}}, m.Body)
 	require.Equal(t, []string{"MessageDate", "CreatedDate"}, m.Timestamp)
 	require.Equal(t, []string{"ParentId", "ThreadIdentifier"}, m.Thread)
 	require.Equal(t, []transform.PropertyPath{{Name: "Case Number", Path: "Parent.CaseNumber"}, {Name: "Case Status", Path: "Parent.Status"},
-		{Name: "Case Origin", Path: "Parent.Origin"}, {Name: "Case Priority", Path: "Parent.Priority"}, {Name: "Customer", Path: "Parent.Account.Name"}}, m.Properties)
+		{Name: "Case Origin", Path: "Parent.Origin"}, {Name: "Case Owner", Path: "Parent.Owner.Name"}, {Name: "Account", Path: "Parent.Account.Name"},
+		{Name: "Has Attachments", Path: "HasAttachment"}, {Name: "Case Priority", Path: "Parent.Priority"}, {Name: "Customer", Path: "Parent.Account.Name"}}, m.Properties)
 
 	survey := b.plan("Survey_Response__c")
 	require.Equal(t, []string{"Id", "Feedback__c", "IsDeleted", "Score__c", "Submitted__c", "SystemModstamp"}, survey.Fields)
@@ -88,7 +89,7 @@ func TestCheckNamesWhatIsWrongAndStopsThatObjectOnly(t *testing.T) {
 		"another id": {nil, func(o *config.Object) {
 			o.Fields = config.FieldMap{"timestamp": "CreatedDate", "body": "Feedback__c", "id": "Name"}
 		}, "Name cannot identify a comment", "property"},
-		"preset of another object": {nil, func(o *config.Object) { o.Preset = config.PresetEmail }, "Subject of Survey_Response__c", "Subject"},
+		"preset of another object": {nil, func(o *config.Object) { o.Preset = config.PresetEmail }, "preset email is for EmailMessage, not for Survey_Response__c", "name the fields"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,7 +8,6 @@ import (
 	"salesforcesync/internal/config"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/salesforce"
-	"salesforcesync/internal/soql"
 	"salesforcesync/internal/transform"
 )
 
@@ -19,12 +18,18 @@ type compiler struct {
 	describe salesforce.DescribeFunc
 	before   *Plan  // the last good plan of the same mapping; nil for none
 	frozen   Frozen // what a path that is hidden now becomes, but for its path
+	instance string // address of the org, with a slash
 }
 
 func sortedPaths(t transform.Types) []string { return slices.Sorted(maps.Keys(t)) }
 
-// path resolves a path of the object and selects it.
-func (c *compiler) path(p string) (string, error) {
+// path resolves a path of the object, selects it, and follows the parents on it.
+func (c *compiler) path(p string) (string, error) { return c.selects(p, true) }
+
+// still is path without following the last parent.
+func (c *compiler) still(p string) (string, error) { return c.selects(p, false) }
+
+func (c *compiler) selects(p string, follow bool) (string, error) {
 	found, err := salesforce.ResolvePath(c.plan.Object, p, c.describe)
 	if text, ok := c.freeze(p, err); ok {
 		return text, nil
@@ -37,6 +42,9 @@ func (c *compiler) path(p string) (string, error) {
 			WithHint("name one of its parts, such as BillingCity instead of BillingAddress")
 	}
 	c.plan.Recipe.Types[found.Text] = found.Field.Type
+	if n := len(found.Relations); !follow && n > 0 {
+		found.Relations = found.Relations[:n-1]
+	}
 	return found.Text, c.follow(found.Relations)
 }
 
@@ -98,18 +106,6 @@ func (c *compiler) follow(relations []salesforce.Relation) error {
 	return nil
 }
 
-// optional is path for what a preset would like to have. One that is not visible is not
-// selected, but stays in the mapping: comments of an earlier mapping may have what it
-// fed, and keep it.
-func (c *compiler) optional(p string) (string, error) {
-	text, err := c.path(p)
-	if fault.Is(err, fault.Config) {
-		c.leave(p)
-		return p, nil
-	}
-	return text, err
-}
-
 func (c *compiler) leave(p string) {
 	if !slices.Contains(c.plan.Left, p) {
 		c.plan.Left = append(c.plan.Left, p)
@@ -119,8 +115,12 @@ func (c *compiler) leave(p string) {
 // mapping resolves what feeds what: the preset's paths, then the file's over them.
 func (c *compiler) mapping(want config.Object) error {
 	m := &c.plan.Recipe.Mapping
-	if want.Preset == config.PresetEmail {
-		if err := c.email(m, want.Fields); err != nil {
+	p, err := findPreset(want)
+	if err != nil {
+		return err
+	}
+	if p != nil {
+		if err := c.preset(m, p, want); err != nil {
 			return err
 		}
 	}
@@ -156,7 +156,7 @@ func (c *compiler) fields(m *transform.Mapping, fields config.FieldMap) error {
 					WithHint("only Id is unique for certain; leave `id` out and keep %s as a property", p)
 			}
 		case "thread":
-			m.Thread = []string{p}
+			m.Thread, m.Case = []string{p}, ""
 		case "subject":
 			m.Subject = p
 		case "body":
@@ -172,7 +172,7 @@ func (c *compiler) fields(m *transform.Mapping, fields config.FieldMap) error {
 			}
 			m.Signature = &text
 		case "from":
-			m.From, m.FromName = p, ""
+			m.From, m.FromName, m.Senders = p, "", nil
 		case "to":
 			m.To = p
 		case "cc":
@@ -219,108 +219,4 @@ func (c *compiler) properties(m *transform.Mapping, properties []config.Property
 		m.Properties = append(m.Properties, transform.PropertyPath{Name: want.Name, Path: p})
 	}
 	return nil
-}
-
-// presetPath is one path of a preset and what it feeds.
-type presetPath struct {
-	part     string // of the integration file; "" for a property
-	property string
-	path     string
-	optional bool // the preset goes on without it
-}
-
-// emailPreset is what EmailMessage gives (object reference, "EmailMessage"). The two
-// bodies must both be visible: with one hidden, half of the mails would seem empty.
-var emailPreset = []presetPath{
-	{part: "subject", path: "Subject"},
-	{part: "body", path: "TextBody"},
-	{part: "body", path: "HtmlBody"},
-	{part: "from", path: "FromAddress"},
-	{part: "from", path: "FromName"},
-	{part: "to", path: "ToAddress"},
-	{part: "cc", path: "CcAddress"},
-	{part: "bcc", path: "BccAddress", optional: true},
-	{part: "sent_at", path: "MessageDate"},
-	{part: "timestamp", path: "MessageDate"},
-	{part: "timestamp", path: "CreatedDate"},
-	{part: "thread", path: "ParentId"},
-	{part: "thread", path: "ThreadIdentifier", optional: true},
-	{part: "direction", path: "Incoming"},
-	{property: "Case Number", path: "Parent.CaseNumber", optional: true},
-	{property: "Case Status", path: "Parent.Status", optional: true},
-	{property: "Case Priority", path: "Parent.Priority", optional: true},
-	{property: "Case Origin", path: "Parent.Origin", optional: true},
-}
-
-// email maps the preset. Parts the file sets itself are not asked for.
-func (c *compiler) email(m *transform.Mapping, own config.FieldMap) error {
-	m.Mail = true
-	for _, p := range emailPreset {
-		if _, set := own[p.part]; set {
-			continue
-		}
-		resolve := c.path
-		if p.optional {
-			resolve = c.optional
-		}
-		path, err := resolve(p.path)
-		if err != nil {
-			return err
-		}
-		switch p.part {
-		case "subject":
-			m.Subject = path
-		case "body":
-			m.Body = append(m.Body, transform.TextPath{Path: path, HTML: p.path == "HtmlBody"})
-		case "from":
-			if p.path == "FromName" {
-				m.FromName = path
-			} else {
-				m.From = path
-			}
-		case "to":
-			m.To = path
-		case "cc":
-			m.Cc = path
-		case "bcc":
-			m.Bcc = path
-		case "sent_at":
-			m.SentAt = path
-		case "timestamp":
-			m.Timestamp = append(m.Timestamp, path)
-		case "thread":
-			m.Thread = append(m.Thread, path)
-		case "direction":
-			m.Direction = path
-		default:
-			m.Properties = append(m.Properties, transform.PropertyPath{Name: p.property, Path: path})
-		}
-	}
-	return c.recipients(m, own)
-}
-
-// Fields by which the preset tells drafts: Status 5 is Draft in EmailMessage's fixed
-// list, and a private draft is visible to its author only.
-const (
-	draftStatus  = "Status"
-	draftPrivate = "IsPrivateDraft"
-)
-
-// withoutDrafts leaves drafts out. Without Status they could not be told from mails,
-// and a draft must never be billed: it is an error. The other field helps where it is
-// visible; once it did, it is needed like every field of a condition.
-func (c *compiler) withoutDrafts() ([]soql.Expr, error) {
-	if _, err := salesforce.ResolvePath(c.plan.Object, draftStatus, c.describe); err != nil {
-		return nil, err
-	}
-	out := []soql.Expr{soql.Compare(draftStatus, soql.NotEqual, soql.StringLiteral("5"))}
-	_, err := salesforce.ResolvePath(c.plan.Object, draftPrivate, c.describe)
-	switch {
-	case fault.Is(err, fault.Config) && (c.before == nil || !strings.Contains(c.before.Where, draftPrivate)):
-		c.leave(draftPrivate)
-		return out, nil
-	case err != nil:
-		return nil, err
-	}
-	return append(out, soql.Compare(draftPrivate, soql.Equal, soql.BoolLiteral(false))), nil
 }

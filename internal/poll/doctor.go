@@ -218,20 +218,23 @@ func wanted(j *judgement) []wish {
 		}
 	}
 	add(transform.PathID, "id", false, false)
-	if j.want.Preset == config.PresetEmail {
-		for _, p := range emailPreset {
-			_, own := j.want.Fields[p.part]
-			feeds := p.part
-			if p.property != "" {
-				own = slices.ContainsFunc(j.want.Properties, func(w config.Property) bool { return w.Name == p.property })
-				feeds = "property " + p.property
+	if p, err := findPreset(j.want); p != nil && err == nil {
+		for _, one := range p.paths {
+			if owns(j.want, one) {
+				continue
 			}
-			if !own {
-				add(p.path, feeds, p.optional, false)
+			feeds := one.part
+			if one.property != "" {
+				feeds = "property " + one.property
+			}
+			add(one.path, feeds, one.optional, false)
+			if one.rich != "" {
+				add(one.rich, feeds, false, false)
 			}
 		}
-		add(draftStatus, "leaves drafts out", false, true)
-		add(draftPrivate, "leaves drafts out", true, true)
+		for _, l := range p.leaves {
+			add(l.field, l.why, l.optional, true)
+		}
 	}
 	for _, part := range config.Parts {
 		if path, ok := j.want.Fields[part]; ok {

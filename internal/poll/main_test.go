@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -401,10 +402,7 @@ func (b *bench) comments() map[string]comment.Comment {
 // same requires that the comments are what the simulator's mails should become.
 func (b *bench) same() {
 	b.Helper()
-	cases := map[string]simforce.Row{}
-	for _, c := range b.records("Case") {
-		cases[c["Id"].(string)] = c
-	}
+	parents := b.parents()
 	got := b.comments()
 	want := 0
 	for _, m := range b.records("EmailMessage") {
@@ -415,15 +413,49 @@ func (b *bench) same() {
 		id := hex.EncodeToString([]byte(m["Id"].(string)))
 		c, ok := got[id]
 		require.True(b, ok, "mail %s of %v is missing", m["Id"], m["SystemModstamp"])
-		require.Equal(b, expected(m, cases), c, "mail %s", m["Id"])
+		require.Equal(b, b.expected(m, parents), c, "mail %s", m["Id"])
 	}
 	require.Len(b, got, want)
 }
 
 func text(r simforce.Row, field string) string { s, _ := r[field].(string); return s }
 
+// parents are the rows that the presets show something of, by Id.
+func (b *bench) parents() map[string]simforce.Row {
+	b.Helper()
+	out := map[string]simforce.Row{}
+	for _, object := range []string{"Case", "Account", "Contact", "User", "Group"} {
+		for _, r := range b.records(object) {
+			out[r["Id"].(string)] = r
+		}
+	}
+	return out
+}
+
+// ofCase are the properties that comments have of their case.
+func ofCase(c simforce.Row, parents map[string]simforce.Row) comment.Properties {
+	out := comment.Properties{}
+	for name, field := range map[string]string{"Case Number": "CaseNumber", "Case Status": "Status", "Case Priority": "Priority", "Case Origin": "Origin"} {
+		out.SetString(name, text(c, field))
+	}
+	out.SetString("Case Owner", text(parents[text(c, "OwnerId")], "Name"))
+	out.SetString("Account", text(parents[text(c, "AccountId")], "Name"))
+	return out
+}
+
+// domains are those of addresses, each once.
+func domains(addresses []string) string {
+	var out []string
+	for _, a := range addresses {
+		if _, d, ok := strings.Cut(strings.ToLower(strings.Trim(a[strings.LastIndexByte(a, '<')+1:], "<> ")), "@"); ok && !slices.Contains(out, d) {
+			out = append(out, d)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
 // expected is a mail as a comment, by the words of the contract.
-func expected(m simforce.Row, cases map[string]simforce.Row) comment.Comment {
+func (b *bench) expected(m simforce.Row, parents map[string]simforce.Row) comment.Comment {
 	sent := m["MessageDate"].(time.Time).UTC()
 	line := func(s string) string {
 		return strings.TrimSpace(strings.Map(func(r rune) rune {
@@ -458,16 +490,13 @@ func expected(m simforce.Row, cases map[string]simforce.Row) comment.Comment {
 		thread = text(m, "ThreadIdentifier")
 	}
 	c := comment.Comment{ID: hex.EncodeToString([]byte(m["Id"].(string))), Timestamp: sent, ThreadID: hex.EncodeToString([]byte(thread)),
-		Messages: []comment.Message{msg}, Properties: comment.Properties{"string:Direction": "outbound"}}
-	if m["Incoming"] == true {
-		c.Properties["string:Direction"] = "inbound"
-	}
-	if parent, ok := cases[text(m, "ParentId")]; ok {
-		for name, field := range map[string]string{"Case Number": "CaseNumber", "Case Status": "Status", "Case Priority": "Priority", "Case Origin": "Origin"} {
-			if v := text(parent, field); v != "" {
-				c.Properties["string:"+name] = v
-			}
-		}
+		Messages: []comment.Message{msg}, Properties: ofCase(parents[text(m, "ParentId")], parents)}
+	c.Properties.SetString("Direction", map[bool]string{true: "inbound", false: "outbound"}[m["Incoming"] == true])
+	c.Properties.SetString("Has Attachments", strconv.FormatBool(m["HasAttachment"] == true))
+	c.Properties.SetString("Record URL", b.url+"/"+m["Id"].(string))
+	c.Properties.SetString("Sender Domain", domains([]string{msg.From}))
+	if c.Properties.SetString("Recipient Domain", domains(msg.To)); len(msg.To) == 0 {
+		c.Properties.SetString("Recipient Domain", domains(msg.Cc))
 	}
 	return c
 }

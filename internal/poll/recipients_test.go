@@ -142,7 +142,7 @@ func TestRelationsThatAreHidden(t *testing.T) {
 		require.Equal(t, []string{"EmailMessageRelation"}, p.Left)
 		require.Len(t, p.Notes, 1)
 		require.Nil(t, p.Recipients)
-		require.Len(t, p.Dependencies, 1)
+		require.Len(t, p.Dependencies, 2, "the case and its account")
 		b.settle()
 		require.Len(t, b.comments(), 30)
 	}

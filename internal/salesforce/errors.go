@@ -94,7 +94,7 @@ var rules = []rule{
 
 	// --- queries
 	{codes: []string{"MALFORMED_QUERY"}, text: "implementation restriction", kind: fault.Config,
-		hint: "Salesforce answers for this object only with the filter named here; add it to the condition or leave the object out"},
+		hint: "Salesforce answers for this object only with the filter named here: give the integration user View All Data, add it to the condition, or leave the object out"},
 	{codes: []string{"MALFORMED_QUERY"}, text: "reified column", kind: fault.Config,
 		hint: "this object cannot be read as a whole; leave it out"},
 	{codes: []string{"MALFORMED_QUERY"}, kind: fault.Internal, hint: hintBug},

@@ -268,12 +268,17 @@ func (d *delivery) extras(cases map[int]string) {
 		case 1:
 			d.put("Survey_Response__c", at, Row{"Case__c": id, "Submitted__c": at, "Feedback__c": "Answer came quickly. The second mail solved it.", "Score__c": float64(t%11) - 0.5*float64(t%2)})
 		case 2:
-			d.put("Task", at, Row{"WhatId": id, "Subject": "Call", "Description": "Ring the customer about " + c.text("Subject"), "TaskSubtype": "Call", "ActivityDate": at})
+			d.put("Task", at, Row{"WhatId": id, "WhoId": nilIf(c.text("ContactId") == "", c.text("ContactId")), "AccountId": nilIf(c.text("AccountId") == "", c.text("AccountId")),
+				"Subject": "Call", "Description": "Ring the customer about " + c.text("Subject"), "TaskSubtype": "Call",
+				"CallType": "Outbound", "CallDurationInSeconds": int64(60 + t), "ActivityDate": at})
 		case 3:
-			d.put("FeedItem", at, Row{"ParentId": id, "Type": "TextPost", "Body": "Has anyone seen this before?"})
+			post := d.put("FeedItem", at, Row{"ParentId": id, "Type": "TextPost", "Body": "Has anyone seen this before?"})
+			d.put("FeedComment", at, Row{"FeedItemId": post, "ParentId": id, "CommentBody": "<p>Yes, <b>last week</b>.</p>", "IsRichText": true})
 		case 4:
-			d.put("LiveChatTranscript", at, Row{"CaseId": id, "Status": "Completed", "StartTime": at.Add(-time.Hour), "EndTime": at.Add(-50 * time.Minute),
-				"Body": "<p>Chat started</p>( 4s ) Visitor: Hello, is somebody there?<br>( 20s ) Lena: Yes, how can I help?<br>"})
+			d.put("LiveChatTranscript", at, Row{"CaseId": id, "ContactId": nilIf(c.text("ContactId") == "", c.text("ContactId")),
+				"Status": "Completed", "StartTime": at.Add(-time.Hour), "EndTime": at.Add(-50 * time.Minute), "ChatDuration": int64(600), "WaitTime": int64(9),
+				"Body": `<p align="center">Chat Started: ` + at.Add(-time.Hour).Format("Monday, January 02, 2006, 15:04:05 (-0700)") + `</p><p align="center">Agent Lena B</p>` +
+					"( 4s ) Visitor: Hello, is somebody there?<br>( 1m 20s ) Lena: Yes, how can I help?<br>"})
 		}
 	}
 }

@@ -74,6 +74,9 @@
 // so Id order is not creation order. A write stamps its own row only; changes of
 // a Case's status, priority and owner also write CaseHistory.
 //
+// FeedItem and FeedComment answer a user without View All Data only for given ids, as
+// the platform does. A mail leaves no Task behind: tests make the copies they need.
+//
 // CaseHistory has CreatedDate and no other stamp, CaseShare LastModifiedDate and
 // no other; Object says the same of objects that tests declare. Outgoing mail
 // made with ToIds, CcIds and BccIds keeps only strangers in its address fields;

@@ -109,7 +109,7 @@ func TestDescribe(t *testing.T) {
 			require.Equal(t, fieldKeys, keys(f.(map[string]any)))
 		}
 	}
-	require.Equal(t, []string{"Account", "Attachment", "Case", "CaseComment", "CaseHistory", "CaseShare", "CaseStatus", "Contact", "EmailMessage", "EmailMessageRelation", "Event", "FeedItem", "Group", "LiveChatTranscript", "ObjectPermissions", "Organization", "PermissionSet", "PermissionSetAssignment", "Survey_Response__c", "Task", "User"}, names)
+	require.Equal(t, []string{"Account", "Attachment", "Case", "CaseComment", "CaseHistory", "CaseShare", "CaseStatus", "Contact", "EmailMessage", "EmailMessageRelation", "Event", "FeedComment", "FeedItem", "Group", "LiveChatTranscript", "ObjectPermissions", "Organization", "PermissionSet", "PermissionSetAssignment", "Survey_Response__c", "Task", "User"}, names)
 
 	var d struct {
 		KeyPrefix          string

@@ -158,6 +158,8 @@ type Object struct {
 	NoCreated  bool `json:"noCreated,omitempty"`
 	// NoBulk objects cannot be queried in bulk.
 	NoBulk bool `json:"noBulk,omitempty"`
+	// NoWhole objects answer a user without View All Data only if the query filters by Id.
+	NoWhole bool `json:"noWhole,omitempty"`
 
 	lower  string // the name
 	byName map[string]int

@@ -266,6 +266,7 @@ func standardObjects() []*Object {
 	task := object("Task", "Task", "Tasks", "00T",
 		ref("WhoId", "Name ID", "Who", one("Contact"), kept("Tasks")),
 		ref("WhatId", "Related To ID", "What", []string{"Account", "Case"}, children("Tasks")),
+		ref("AccountId", "Account ID", "Account", one("Account"), readOnly, kept("")),
 		combobox("Subject", "Subject", []string{"Call", "Email", "Send Letter", "Other"}),
 		date("ActivityDate", "Due Date Only"),
 		picklist("Status", "Status", []string{"Not Started", "In Progress", "Completed"}, required, withDefault("Not Started")),
@@ -273,7 +274,9 @@ func standardObjects() []*Object {
 		ref("OwnerId", "Assigned To ID", "Owner", []string{"Group", "User"}, required),
 		area("Description", "Description", 32000),
 		picklist("TaskSubtype", "Task Subtype", []string{"Task", "Email", "ListEmail", "Call"}, createOnly, restricted),
+		picklist("CallType", "Call Type", []string{"Internal", "Inbound", "Outbound"}),
 		str("CallDisposition", "Call Result", 255),
+		integer("CallDurationInSeconds", "Call Duration"),
 		flag("IsArchived", "Archived", readOnly),
 		flag("IsRecurrence", "Create Recurring Series of Tasks"),
 	)
@@ -287,7 +290,7 @@ func standardObjects() []*Object {
 	relation.NoModified = true
 	feed := object("FeedItem", "Feed Item", "Feed Items", "0D5",
 		ref("ParentId", "Parent ID", "Parent", []string{"Account", "Case", "Contact", "User"}, required, createOnly, children("")),
-		picklist("Type", "Feed Item Type", []string{"TextPost", "ContentPost", "LinkPost", "EmailMessageEvent", "TrackedChange"}, restricted, createOnly, withDefault("TextPost")),
+		picklist("Type", "Feed Item Type", []string{"TextPost", "ContentPost", "LinkPost", "CaseCommentPost", "EmailMessageEvent", "TrackedChange"}, restricted, createOnly, withDefault("TextPost")),
 		area("Body", "Body", 10000, noFilter),
 		str("Title", "Title", 255),
 		flag("IsRichText", "Is Rich Text"),
@@ -296,6 +299,18 @@ func standardObjects() []*Object {
 		integer("CommentCount", "Comment Count", readOnly, required, withDefault(int64(0))),
 		ref("InsertedById", "InsertedBy ID", "InsertedBy", one("User"), readOnly),
 	)
+	feed.NoWhole = true
+	remark := object("FeedComment", "Feed Comment", "Feed Comments", "0D7",
+		ref("FeedItemId", "Feed Item ID", "", one("FeedItem"), required, createOnly, children("FeedComments")),
+		ref("ParentId", "Parent ID", "Parent", []string{"Account", "Case", "Contact", "User"}, readOnly, kept("")),
+		area("CommentBody", "Comment Body", 10000, noFilter),
+		picklist("CommentType", "Comment Type", []string{"TextComment", "ContentComment"}, restricted, createOnly, withDefault("TextComment")),
+		flag("IsRichText", "Is Rich Text"),
+		picklist("Status", "Status", []string{"Published", "PendingReview"}, restricted, withDefault("Published")),
+		integer("Revision", "Revision", readOnly, required, withDefault(int64(1))),
+		ref("InsertedById", "InsertedBy ID", "InsertedBy", one("User"), readOnly),
+	)
+	remark.NoModified, remark.NoWhole = true, true
 	chat := object("LiveChatTranscript", "Chat Transcript", "Chat Transcripts", "570",
 		str("Name", "Transcript Name", 255, required, readOnly, nameField, func(f *Field) { f.AutoNumber = true }),
 		ref("CaseId", "Case ID", "Case", one("Case"), kept("LiveChatTranscripts")),
@@ -304,6 +319,8 @@ func standardObjects() []*Object {
 		picklist("Status", "Status", []string{"Waiting", "InProgress", "Completed", "Missed"}, withDefault("Completed")),
 		datetime("StartTime", "Start Time"),
 		datetime("EndTime", "End Time"),
+		integer("ChatDuration", "Chat Duration"),
+		integer("WaitTime", "Wait Time"),
 		ref("OwnerId", "Owner ID", "Owner", []string{"Group", "User"}, required),
 	)
 	organization := object("Organization", "Organization", "Organization", "00D",
@@ -368,7 +385,7 @@ func standardObjects() []*Object {
 	).withoutBin()
 	status.ReadOnly, status.NoReplication, status.NoUndelete, status.NoBulk = true, true, true, true
 	return append([]*Object{
-		account, attachment, status, cases, comment, contact, message, relation.audited(), feed, group, chat, organization, survey, task, user,
+		account, attachment, status, cases, comment, contact, message, relation.audited(), feed, remark.audited(), group, chat, organization, survey, task, user,
 		event, history.audited(), share.audited(),
 	}, permissionObjects()...)
 }

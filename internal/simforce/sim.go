@@ -324,7 +324,7 @@ func (o *org) extend(def Object, now time.Time) error {
 		own := def.clone()
 		next = object(def.Name, def.Label, def.Plural, def.KeyPrefix, own.Fields...)
 		next.ReadOnly, next.NoReplication, next.NoUndelete = def.ReadOnly, def.NoReplication, def.NoUndelete
-		next.NoStamp, next.NoModified, next.NoCreated, next.NoBulk = def.NoStamp, def.NoModified, def.NoCreated, def.NoBulk
+		next.NoStamp, next.NoModified, next.NoCreated, next.NoBulk, next.NoWhole = def.NoStamp, def.NoModified, def.NoCreated, def.NoBulk, def.NoWhole
 		next.audited()
 	}
 	for _, f := range next.Fields {

@@ -255,5 +255,19 @@ func (s *Server) compileAt(v view, text string, all bool, now time.Time) (*plan,
 		e.status = http.StatusBadRequest
 		return nil, e
 	}
+	if obj := p.table.obj; obj.NoWhole && v.user != "" && !v.viewsAll("") && !byID(q.Where) {
+		return nil, refuse(http.StatusBadRequest, "MALFORMED_QUERY", "Implementation restriction: %s requires a filter by Id", obj.Name)
+	}
 	return p, nil
+}
+
+// byID reports whether a condition holds for rows of given ids only.
+func byID(e Expr) bool {
+	switch e := e.(type) {
+	case *And:
+		return slices.ContainsFunc(e.Terms, byID)
+	case *Cond:
+		return strings.EqualFold(e.Path.String(), "Id") && (e.Op == "=" || e.Op == "IN")
+	}
+	return false
 }

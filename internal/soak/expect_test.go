@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -35,8 +36,9 @@ type where struct {
 // parents are the rows that properties and conditions reach, and the relations of mails
 // by mail, in Id order.
 type parents struct {
-	cases, accounts map[string]simforce.Row
-	relations       map[string][]simforce.Row
+	cases, accounts, owners map[string]simforce.Row
+	relations               map[string][]simforce.Row
+	instance                string // the address of the org
 }
 
 func (p parents) caseOf(row simforce.Row) simforce.Row { return p.cases[text(row, "ParentId")] }
@@ -156,7 +158,28 @@ func mailComment(m simforce.Row, p parents) *comment.Comment {
 		property(c, name, text(parent, field))
 	}
 	property(c, "Account", text(p.accounts[text(parent, "AccountId")], "Name"))
+	property(c, "Case Owner", text(p.owners[text(parent, "OwnerId")], "Name"))
+	property(c, "Has Attachments", strconv.FormatBool(m["HasAttachment"] == true))
+	property(c, "Record URL", p.instance+"/"+text(m, "Id"))
+	property(c, "Sender Domain", domains([]string{msg.From}))
+	to := msg.To
+	if len(to) == 0 {
+		to = msg.Cc
+	}
+	property(c, "Recipient Domain", domains(to))
 	return c
+}
+
+// domains are those of addresses, each once.
+func domains(addresses []string) string {
+	var out []string
+	for _, a := range addresses {
+		a = strings.ToLower(strings.Trim(a[strings.LastIndexByte(a, '<')+1:], "<> "))
+		if _, domain, ok := strings.Cut(a, "@"); ok && !slices.Contains(out, domain) {
+			out = append(out, domain)
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 func noteComment(n simforce.Row, p parents) *comment.Comment {

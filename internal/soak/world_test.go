@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -109,12 +110,15 @@ func (w *world) records(name string) []simforce.Row {
 }
 
 func (w *world) parents() parents {
-	p := parents{map[string]simforce.Row{}, map[string]simforce.Row{}, map[string][]simforce.Row{}}
+	p := parents{map[string]simforce.Row{}, map[string]simforce.Row{}, map[string]simforce.Row{}, map[string][]simforce.Row{}, w.url}
 	for _, r := range w.records("Case") {
 		p.cases[text(r, "Id")] = r
 	}
 	for _, r := range w.records("Account") {
 		p.accounts[text(r, "Id")] = r
+	}
+	for _, r := range slices.Concat(w.records("User"), w.records("Group")) {
+		p.owners[text(r, "Id")] = r
 	}
 	for _, r := range w.records("EmailMessageRelation") {
 		if r["IsDeleted"] != true {
@@ -175,7 +179,7 @@ func (w *world) stateOf(o *object, row simforce.Row, p parents) *state {
 	parent := p.caseOf(row)
 	s.raw = fmt.Sprint(o.renamed, row["Subject"], "\x00", row["TextBody"], "\x00", row["HtmlBody"], "\x00", row["FromName"], row["FromAddress"], row["ToAddress"],
 		row["Status"], row["ParentId"], row["CommentBody"], row["Feedback__c"], "\x00", row["Submitted__c"], row["Score__c"], row["Incoming"], row["MessageDate"], row["CreatedDate"],
-		parent["Status"], parent["Priority"], parent["Origin"], parent["Subject"], p.accounts[text(parent, "AccountId")]["Name"])
+		parent["Status"], parent["Priority"], parent["Origin"], parent["Subject"], p.accounts[text(parent, "AccountId")]["Name"], parent["OwnerId"], row["HasAttachment"], row["CcAddress"])
 	for _, rel := range p.relations[text(row, "Id")] {
 		s.raw += fmt.Sprint(rel["RelationType"], rel["RelationAddress"])
 	}

@@ -41,15 +41,20 @@ func (r *Reader) keep(x Reading, before *store.Kept) (c *comment.Comment, textKe
 	if err != nil || before == nil {
 		return c, false, err
 	}
-	now, then := &c.Messages[0], before.Comment.Messages[0]
 	if text != "" {
-		now.Subject, now.Body, now.Signature = then.Subject, then.Body, then.Signature
+		keepTexts(c, before, m.Chat)
 		keepProperty(c, before, PropertyTruncated)
 	}
-	if x.undecided(m.Thread) != "" {
+	if m.Chat && missing(m.SentAt) {
+		for i := range min(len(c.Messages), len(before.Comment.Messages)) {
+			c.Messages[i].SentAt = before.Comment.Messages[i].SentAt
+		}
+	}
+	now, then := &c.Messages[0], before.Comment.Messages[0]
+	if x.threadMissing(m) {
 		c.ThreadID = before.Comment.ThreadID
 	}
-	if missing(m.From, m.FromName) {
+	if x.senderMissing(m) && !m.Chat {
 		now.From = then.From
 	}
 	for _, list := range []struct {
@@ -67,11 +72,44 @@ func (r *Reader) keep(x Reading, before *store.Kept) (c *comment.Comment, textKe
 		keepProperty(c, before, PropertyDirection)
 	}
 	for _, p := range m.Properties {
-		if missing(p.Path) {
+		if missing(p.Path) || p.Case && missing(m.Case) {
 			keepProperty(c, before, p.Name)
 		}
 	}
 	return c, text != "", nil
+}
+
+// keepTexts gives c the stored texts. Who says what in a chat is read from its text, so that
+// the turns stay whole.
+func keepTexts(c *comment.Comment, before *store.Kept, chat bool) {
+	if chat {
+		c.Messages = slices.Clone(before.Comment.Messages)
+		return
+	}
+	now, then := &c.Messages[0], before.Comment.Messages[0]
+	now.Subject, now.Body, now.Signature = then.Subject, then.Body, then.Signature
+}
+
+// threadMissing reports whether the record does not carry the path that would make its thread.
+func (x Reading) threadMissing(m Mapping) bool {
+	if m.Case != "" && slices.Contains(x.Missing, m.Case) {
+		return true
+	}
+	return !leadsToCase(x.rec, m.Case) && x.undecided(m.Thread) != ""
+}
+
+// senderMissing reports whether the record does not carry a path that might say who it is from,
+// and none before it does.
+func (x Reading) senderMissing(m Mapping) bool {
+	for _, s := range append([]Sender{{m.FromName, m.From}}, m.Senders...) {
+		if slices.Contains(x.Missing, s.Name) || slices.Contains(x.Missing, s.Address) {
+			return true
+		}
+		if line(x.rec, s.Address) != "" {
+			return false
+		}
+	}
+	return false
 }
 
 // firstMissing is the first of the paths that the record does not carry.

@@ -35,7 +35,7 @@ func (r Recipe) Reader() *Reader {
 	if out.mapping, err = json.Marshal(m); err != nil {
 		panic(err) // strings and bools always encode
 	}
-	if out.roles, err = json.Marshal(Mapping{Subject: m.Subject, Body: m.Body, Signature: m.Signature}); err != nil {
+	if out.roles, err = json.Marshal(Mapping{Subject: m.Subject, Body: m.Body, Chat: m.Chat, Signature: m.Signature}); err != nil {
 		panic(err)
 	}
 	return out
@@ -116,6 +116,7 @@ func (r *Reader) Finish(x Reading, before *store.Kept) store.StagedRow {
 	}
 	if err == nil {
 		x.recipients.add(&row.Comment.Messages[0])
+		r.recipe.Mapping.derive(row.Comment)
 	}
 	if err != nil {
 		row.Comment, row.TextKept, row.Reason = nil, false, err.Error() // set aside with its reason

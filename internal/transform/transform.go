@@ -2,6 +2,7 @@ package transform
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,11 @@ import (
 
 // PropertyDirection holds "inbound" or "outbound" where the object says which.
 const PropertyDirection = "Direction"
+
+const (
+	directionIn  = "inbound"
+	directionOut = "outbound"
+)
 
 // PropertyTruncated names the texts of a comment that were longer than the
 // Comments API allows and were cut.
@@ -31,12 +37,17 @@ func Comment(rec salesforce.Record, m Mapping, types Types) (*comment.Comment, e
 // commentAt is Comment with the timestamp given.
 func commentAt(at time.Time, rec salesforce.Record, m Mapping, types Types) (*comment.Comment, error) {
 	c := &comment.Comment{ID: salesforce.HexID(rec.ID), Timestamp: at, Properties: comment.Properties{}}
-	c.ThreadID = thread(rec, m.Thread, types)
+	onCase := leadsToCase(rec, m.Case)
+	if onCase {
+		c.ThreadID = thread(rec, []string{m.Case}, types)
+	} else {
+		c.ThreadID = thread(rec, m.Thread, types)
+	}
 
 	var truncated []string
 	cut := func(what, text string) string {
-		text, shorter := clean.Cut(text, comment.MaxTextChars)
-		if shorter {
+		text, shorter := clean.CutText(text, comment.MaxTextChars)
+		if shorter && !slices.Contains(truncated, what) {
 			truncated = append(truncated, what)
 		}
 		return text
@@ -50,17 +61,23 @@ func commentAt(at time.Time, rec salesforce.Record, m Mapping, types Types) (*co
 	if signature = cut("signature", signature); signature != "" {
 		msg.Signature = &comment.Text{Text: signature}
 	}
-	msg.From = from(line(rec, m.FromName), line(rec, m.From))
+	msg.From = sender(rec, m)
 	msg.To, msg.Cc, msg.Bcc = addresses(rec, m.To), addresses(rec, m.Cc), addresses(rec, m.Bcc)
 	if sent, ok := rec.Time(m.SentAt); ok {
 		msg.SentAt = &sent
 	}
 	c.Messages = []comment.Message{msg}
+	if m.Chat {
+		chat(c, rec, m, cut)
+	}
 
 	if m.Direction != "" {
 		c.Properties.SetString(PropertyDirection, direction(rec, m.Direction))
 	}
 	for _, p := range m.Properties {
+		if p.Case && !onCase {
+			continue
+		}
 		if types[p.Path].Numeric() {
 			if n, ok := rec.Number(p.Path); ok {
 				c.Properties.SetNumber(p.Name, n)
@@ -70,6 +87,9 @@ func commentAt(at time.Time, rec salesforce.Record, m Mapping, types Types) (*co
 		if text, ok := rec.Text(p.Path); ok {
 			c.Properties.SetString(p.Name, clean.Text(text))
 		}
+	}
+	if m.URL != "" {
+		m.setOwn(c, PropertyRecordURL, m.URL+rec.ID)
 	}
 	if len(truncated) > 0 {
 		c.Properties.SetString(PropertyTruncated, strings.Join(truncated, ", "))
@@ -160,7 +180,7 @@ func body(rec salesforce.Record, paths []TextPath) string {
 		if !ok {
 			continue
 		}
-		if p.HTML {
+		if rich, _ := rec.Bool(p.Rich); p.HTML || rich {
 			text = clean.HTML(text)
 		} else {
 			text = clean.Text(text)
@@ -175,12 +195,17 @@ func body(rec salesforce.Record, paths []TextPath) string {
 func direction(rec salesforce.Record, path string) string {
 	if incoming, ok := rec.Bool(path); ok {
 		if incoming {
-			return "inbound"
+			return directionIn
 		}
-		return "outbound"
+		return directionOut
 	}
-	text, _ := rec.Text(path)
-	return clean.Line(text)
+	text := line(rec, path)
+	for _, known := range []string{directionIn, directionOut} {
+		if strings.EqualFold(text, known) {
+			return known
+		}
+	}
+	return text
 }
 
 // from joins a name and an address as "Name <address>". The address stays to the
