@@ -20,7 +20,7 @@ func (a *API) getRaw(c *call) (reply, error) {
 	}
 	object, id := c.r.PathValue("object"), salesforce.To18(c.r.PathValue("id"))
 	missing := fault.New(fault.NotFound, "integration %s/%s has no record %.40q of %.100q", target.Project, target.Integration, c.r.PathValue("id"), object)
-	if id == "" {
+	if id == "" || !validName(objectName, object, maxObjectName) {
 		return nil, missing
 	}
 	found, err := a.store.StoredByID(c.r.Context(), target.SourceID, object, []string{id})

@@ -12,12 +12,14 @@ import (
 var (
 	projectName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 	sourceName  = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	objectName  = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 	idText      = regexp.MustCompile(`^[0-9a-f]{16}$`)
 )
 
 const (
 	maxProjectName = 1024
 	maxSourceName  = 256
+	maxObjectName  = 256
 )
 
 // resolve reads what the path names and checks the caller's right on it: what does

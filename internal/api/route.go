@@ -59,6 +59,6 @@ var routes = []route{
 		onSource, access.SourcesRead, (*API).listComments, large},
 	{http.MethodGet, []string{"/api/v1/sources/{name}/comments/{id}", "/api/v1/sources/{project}/{source}/comments/{id}"},
 		onSource, access.SourcesRead, (*API).getComment, small},
-	{http.MethodGet, []string{"/api/v1/sources/{name}/comments/{id}/cleaning", "/api/v1/sources/{project}/{source}/comments/{id}/cleaning"},
+	{http.MethodGet, []string{"/api/v1/sources/{project}/{source}/comments/{id}/cleaning"},
 		onSource, access.SourcesRead, (*API).getCleaning, large},
 }

@@ -17,7 +17,8 @@ import (
 func paths(b *bench, r route) []string {
 	var out []string
 	for _, pattern := range r.patterns {
-		p := strings.NewReplacer("{project}", "support", "{source}", "emails", "{integration}", "prod", "{id}", "0a").Replace(pattern)
+		p := strings.NewReplacer("{project}", "support", "{source}", "emails", "{integration}", "prod",
+			"{object}/{id}", "EmailMessage/"+recordID, "{id}", madeOfRecord).Replace(pattern)
 		if !strings.Contains(p, "{name}") {
 			out = append(out, p)
 			continue
@@ -38,7 +39,8 @@ func paths(b *bench, r route) []string {
 func TestEveryRouteAsksForItsRight(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{})
-	b.seed.Mail(b.source, "0a", time.Now(), "subject", "body")
+	b.seed.Mail(b.source, madeOfRecord, time.Now(), "subject", "body")
+	b.record1("Thanks.", "live")
 	tested := 0
 	for _, r := range routes {
 		if r.on == onProject || r.on == onSource {

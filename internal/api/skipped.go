@@ -77,11 +77,15 @@ func readSkippedQuery(values url.Values, t *store.Target) (skippedQuery, error) 
 		if err == nil {
 			err = json.Unmarshal(raw, &q)
 		}
-		if err != nil || q.Integration != t.IntegrationID {
+		good := func(name string) bool { return name == "" || validName(objectName, name, maxObjectName) }
+		if err != nil || q.Integration != t.IntegrationID || !good(q.Object) || !good(q.After.Object) || !good(q.After.RecordID) {
 			return q, fault.New(fault.Invalid, "after is no continuation of this list")
 		}
 	}
 	if object := values.Get("object"); object != "" {
+		if !validName(objectName, object, maxObjectName) {
+			return q, fault.New(fault.Invalid, "object is %.40q, want the API name of an object", object)
+		}
 		if q.After.Object != "" && q.Object != object {
 			return q, fault.New(fault.Invalid, "object is not that of the list which after continues")
 		}

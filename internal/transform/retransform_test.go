@@ -258,7 +258,9 @@ func TestRetransformOfEverything(t *testing.T) {
 		return store.Chunk{Format: store.FormatCSV, IDs: []string{id}, Data: []byte(header + cells)}
 	}
 	for format, chunk := range map[string]func(id, text string) store.Chunk{
-		"csv": csvOf, "json": func(id, text string) store.Chunk { return jsonChunk(record(map[string]any{"Id": id, "TextBody": text})) },
+		"csv": csvOf, "json": func(id, text string) store.Chunk {
+			return jsonChunk(record(map[string]any{"Id": id, "TextBody": text}))
+		},
 	} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
@@ -377,7 +379,9 @@ func TestRetransformEndsEarly(t *testing.T) {
 func TestRetransformBesideLiveChanges(t *testing.T) {
 	t.Parallel()
 	const mails, rounds = 60, 25
-	text := func(n, version int) string { return fmt.Sprintf("Version %d of mail %d.\n\n%s", version, n, threadText) }
+	text := func(n, version int) string {
+		return fmt.Sprintf("Version %d of mail %d.\n\n%s", version, n, threadText)
+	}
 	var records [][]byte
 	for n := range mails {
 		records = append(records, record(map[string]any{"Id": anID(n), "TextBody": text(n, 0)}))
