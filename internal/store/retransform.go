@@ -372,19 +372,19 @@ func (w *remakingTx) apply(ctx context.Context, version int, made flow.Retransfo
 // noteOutcomes puts what was decided where the statements of Upsert look for it.
 var noteOutcomes = `
 	with noted as (
-		insert into outcomes (at, record_id, outcome, revision, before_hash, text_hash, text_digest, reason, comment_id, comment_at, record_at,
-			state, ended, gone, returned)
+		insert into outcomes (at, record_id, outcome, revision, before_hash, text_hash, text_digest, reason, comment_id,
+			comment_at, comment_version, record_at, record_version, state, ended, gone, returned)
 		select s.ctid, s.record_id, d.outcome,
 			case when d.outcome in ('created', 'text_changed') then coalesce(c.revision, 0) + 1 else c.revision end,
 			case when c.erased then null else c.text_hash end,
-			s.text_hash, s.text_digest, s.reason, coalesce(s.comment_id, r.comment_id), c.ctid, r.ctid, d.state, false, false, d.back
+			s.text_hash, s.text_digest, s.reason, coalesce(s.comment_id, r.comment_id), c.ctid, c.version, r.ctid, r.version, d.state, false, false, d.back
 		from unnest(@ids::text[], @outcomes::text[], @states::text[], @back::boolean[]) as d (id, outcome, state, back)
 		cross join lateral (
 			select ctid, * from staged s where` + thisBatch + `and` + byKey("s.record_id", "d.id") + `) s
 		cross join lateral (
-			select ctid, * from records where source_id = @source and object = @object and` + byKey("record_id", "d.id") + `) r
+			select ctid, xmin as version, * from records where source_id = @source and object = @object and` + byKey("record_id", "d.id") + `) r
 		left join lateral (
-			select ctid, * from comments where source_id = @source and` + byKey("id", "coalesce(s.comment_id, r.comment_id)") + `) c on true
+			select ctid, xmin as version, * from comments where source_id = @source and` + byKey("id", "coalesce(s.comment_id, r.comment_id)") + `) c on true
 		order by d.id
 		returning *
 	)
@@ -397,4 +397,4 @@ const remadeRecords = `
 		state = o.state, comment_id = coalesce(s.comment_id, r.comment_id), record_digest = s.record_digest,
 		text_digest = case when o.outcome = 'set_aside' then r.text_digest else s.text_digest end, updated_at = now()
 	from outcomes o` + staging + `
-	where r.ctid = o.record_at and r.source_id = @source and r.object = @object and r.record_id = o.record_id`
+	where r.ctid = o.record_at and r.xmin = o.record_version`
