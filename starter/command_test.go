@@ -14,7 +14,7 @@ import (
 	"salesforcesync/internal/store/storetest"
 )
 
-var commands = []string{"setup", "plan", "apply", "connect", "start", "pause", "resume", "sync-now", "resync", "backfill", "disconnect", "status", "check", "list", "clean", "token", "delete"}
+var commands = []string{"setup", "plan", "apply", "connect", "start", "pause", "resume", "sync-now", "resync", "backfill", "retransform", "disconnect", "status", "check", "list", "skipped", "explain", "clean", "token", "delete"}
 
 func TestHelpTeaches(t *testing.T) {
 	t.Parallel()
@@ -47,7 +47,7 @@ func TestBadCommandLines(t *testing.T) {
 	b.run("token", "make").bad(exitInput, "make")
 	b.run("token", "create").bad(exitInput, "--email and --name")
 	b.run("token", "revoke").bad(exitInput, "starter token list")
-	for _, c := range []string{"connect", "disconnect", "start", "pause", "resume", "sync-now", "delete"} {
+	for _, c := range []string{"connect", "disconnect", "start", "pause", "resume", "sync-now", "retransform", "skipped", "delete"} {
 		b.run(c).bad(exitInput, "takes one PROJECT/INTEGRATION", "starter "+c+" support/salesforce-prod")
 	}
 	b.run("status", "salesforce-prod").bad(exitInput, `"salesforce-prod" is not PROJECT/INTEGRATION`)

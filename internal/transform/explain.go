@@ -72,7 +72,7 @@ func Explain(plan json.RawMessage, raw *store.RawReader, record store.StoredReco
 		return out, noRaw(record.ID)
 	}
 	counts, err := again.Records(raw, []store.StoredRecord{record}, func(Change) error { return nil })
-	out.Same = counts.TextChanged+counts.Created+counts.SetAside == 0
+	out.Same = record.HasComment && counts.TextChanged+counts.Created+counts.SetAside == 0
 	return out, err
 }
 

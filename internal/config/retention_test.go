@@ -1,0 +1,47 @@
+package config_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"salesforcesync/internal/config"
+)
+
+func TestRawRetention(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]config.Retention{"1d": 1, "90d": 90, "3660d": 3660, "forever": config.RetentionForever, `"7d"`: 7} {
+		i, err := read(connection + "raw_retention: " + text + "\n")
+		require.NoError(t, err, text)
+		require.Equal(t, want, i.RawRetention)
+		data, err := i.MarshalSpec()
+		require.NoError(t, err)
+		var again config.Integration
+		require.NoError(t, json.Unmarshal(data, &again))
+		require.Equal(t, want, again.RawRetention)
+		require.Empty(t, config.Diff(i, again))
+	}
+	for _, text := range []string{"0d", "-1d", "3661d", "90", "90 days", "12h", "never", "[1d]", "99999999999999999999d"} {
+		_, err := read(connection + "raw_retention: " + text + "\n")
+		require.ErrorContains(t, err, "line 5: raw_retention: ", text)
+	}
+	kept, err := read(connection)
+	require.NoError(t, err)
+	require.Equal(t, config.RetentionForever, kept.RawRetention, "nothing is removed that nobody asked for")
+	data, err := kept.MarshalSpec()
+	require.NoError(t, err)
+	require.NotContains(t, string(data), "retention", "older releases read what is stored")
+	kept.RawRetention = 90
+	short, err := read(connection)
+	require.NoError(t, err)
+	require.Equal(t, []config.Change{{Path: "raw_retention", Old: "forever", New: "90d"}}, config.Diff(short, kept))
+
+	_, ends := config.RetentionForever.Before(time.Now())
+	require.False(t, ends)
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	before, ends := config.Retention(2).Before(noon)
+	require.True(t, ends)
+	require.Equal(t, time.Date(2026, 2, 27, 12, 0, 0, 0, time.UTC), before)
+}
