@@ -16,7 +16,7 @@ import (
 type Reader struct {
 	recipe Recipe
 	shape  *salesforce.Shape
-	paths  []string // of the mapping, sorted
+	paths  []string             // of the mapping, sorted
 	texts  *salesforce.Digester // of the paths that feed texts
 	others *salesforce.Digester // of the mapping's other paths
 	// The mapping, and what of it decides about texts, as they go into digests.
