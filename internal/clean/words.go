@@ -130,6 +130,9 @@ var introductions = words(`
 	come|il|lo|gli|mio|mia|nostro|io|noi|o|os|as|um|uma|meu|minha|nosso|eu|zoals|de|het|een|mijn|ons|onze|ik|wij|jak|как|як
 `)
 
+// requests begin what somebody asks for, with an address in it and something quoted below.
+var requests = words(`please|send|forward|write|mail|ask|tell|contact|give|show|bitte|veuillez|merci|por|favor|per|proszę|prosím|пожалуйста`)
+
 // quoting begins such a line where nothing but a name follows.
 var quoting = words(`quoting|zitat|zitiere|citando|citazione|citat|citation|citaat|quote`)
 

@@ -1,0 +1,275 @@
+package clean
+
+import (
+	"math/bits"
+	"strings"
+	"unicode/utf8"
+)
+
+// isForwarding reports whether the subject says that a mail is passed on, or many are.
+func (m *mail) isForwarding() bool {
+	if indexFold(m.Subject, "digest") >= 0 && !hasFold(m.Subject, "re:") {
+		return true
+	}
+	prefix, _, ok := strings.Cut(m.Subject, ":")
+	return ok && forwards[strings.ToLower(strings.TrimSpace(prefix))]
+}
+
+// between is what stands between dashes, underscores or the like in a line, in
+// lower case, and whether there are any.
+func between(text string) (string, bool) {
+	if len(text) > 150 {
+		return "", false
+	}
+	inner := strings.Trim(text, "-‐‑‒–—―─━_=*~+#<>•· \t")
+	return strings.ToLower(strings.TrimRight(inner, ": ")), len(text)-len(inner) >= 4
+}
+
+func isOriginal(text string) bool {
+	if hasFold(strings.TrimLeft(text, "["), "original message processed by ") {
+		return true // Tobit David
+	}
+	if isLetter(text[0]) {
+		return false
+	}
+	inner, dashed := between(text)
+	if !dashed || inner == "" || len(inner) > 80 {
+		return false
+	}
+	if inner == "original" {
+		return len(text) >= len(inner)+16 // QQ's
+	}
+	for _, s := range original {
+		if strings.HasPrefix(inner, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// isTitled reports whether a row is the same without dashes, right above headers.
+func (m *mail) isTitled(i int, text string) bool {
+	if len(text) > 60 || !strings.HasSuffix(text, ":") {
+		return false
+	}
+	title := strings.ToLower(strings.Trim(text, "*_: "))
+	if !originals[title] {
+		return false
+	}
+	next := m.nextText(i + 1)
+	return next < len(m.rows) && (m.rows[next].depth > 0 || m.headers(next) > 0)
+}
+
+func isForward(text string) bool {
+	if len(text) > 150 || len(text) < 8 {
+		return false
+	}
+	if c := text[0]; isLetter(c) && !strings.HasSuffix(text, ":") {
+		return false
+	}
+	inner, dashed := between(text)
+	if !dashed && !strings.HasSuffix(text, ":") && !strings.HasSuffix(text, "：") {
+		return false
+	}
+	for _, s := range forwarded {
+		if strings.HasPrefix(inner, s) && (dashed || len(inner) == len(s)) {
+			return true
+		}
+	}
+	return false
+}
+
+// labelOf is the label that a line begins with, and what follows it.
+func labelOf(text string) (label, string) {
+	text = strings.TrimLeft(text, "*_|•> \t\u00a0\u200e\u200f")
+	colon, width := -1, 1
+	for i, c := range text {
+		if i > 48 {
+			break
+		}
+		if c == ':' || c == '：' {
+			colon, width = i, utf8.RuneLen(c)
+			break
+		}
+	}
+	if colon <= 0 {
+		return 0, ""
+	}
+	name := strings.ToLower(strings.Trim(text[:colon], "*_ \t\u00a0"))
+	return labels[name], strings.Trim(text[colon+width:], "*_ \t\u00a0")
+}
+
+// headers is the row behind a block of headers that begins at row i, 0 for none.
+func (m *mail) headers(i int) int {
+	first, value := labelOf(m.say(i))
+	if first == 0 || first == labelOther {
+		return 0
+	}
+	var found label
+	end, folded, blanks := i, 0, 0
+	address, dated, stamped, sent, answers := false, false, false, false, false
+	for j := i; j < len(m.rows) && j < i+40; j++ {
+		text := m.say(j)
+		if text == "" {
+			if blanks++; blanks > 1 {
+				break
+			}
+			continue
+		}
+		if m.rows[j].depth != m.rows[i].depth {
+			break
+		}
+		l, value := labelOf(text)
+		if l != 0 {
+			if l&found != 0 && l != labelOther && l != labelCopy {
+				break
+			}
+			found |= l
+			end, folded, blanks = j+1, 0, 0
+			address = address || strings.Contains(value, "@")
+			dated = dated || l == labelDate && figures(value) >= 2
+			stamped = stamped || l == labelDate && figures(value) >= 5
+			sent = sent || j == i+1 && isSent(text)
+			answers = answers || l == labelSubject && isAnswer(value)
+			continue
+		}
+		// The rest of a long list of recipients.
+		if folded++; folded > 3 || blanks > 0 {
+			break
+		}
+		address = address || strings.Contains(text, "@")
+	}
+	if end == i+1 { // all of it in one line
+		for word := range strings.FieldsSeq(m.say(i)) {
+			if strings.HasSuffix(word, ":") {
+				l := labels[strings.ToLower(strings.Trim(word, "*:"))]
+				found |= l
+				dated = dated || l == labelDate
+			}
+		}
+		address = address || strings.Contains(value, "@")
+	}
+	found &^= labelOther
+	ruled := m.rows[i].marks&(markRule|markAttribution) != 0 || i > 0 && m.ruledAbove(i)
+	n := bits.OnesCount8(uint8(found))
+	switch {
+	case found&labelFrom != 0 && n >= 3 && (address || ruled || sent || found&labelSubject != 0 && (dated || answers) || dated && n >= 4):
+		return end
+	case found&labelFrom != 0 && n == 2 && (ruled || address && dated):
+		return end
+	case n >= 3 && found&labelDate != 0 && found&labelSubject != 0 && dated:
+		return end
+	case n == 2 && first == labelDate && stamped && address:
+		return end // a date to the second or with a zone, and somebody's address
+	case n == 2 && first == labelFrom && sent:
+		return end
+	case n == 1 && first == labelFrom && ruled && (address || m.html && len(strings.Fields(value)) <= 4):
+		return end
+	}
+	return 0
+}
+
+// isSent reports whether a line says when a mail was sent, in a word that no table has.
+func isSent(text string) bool {
+	return hasFold(text, "sent:") || hasFold(text, "*sent:*") || hasFold(text, "gesendet:") || hasFold(text, "envoyé") || hasFold(text, "verzonden:") || hasFold(text, "skickat:")
+}
+
+// isAnswer reports whether a subject is that of an answer, or of a mail that is passed on.
+func isAnswer(subject string) bool {
+	prefix, _, ok := strings.Cut(subject, ":")
+	prefix = strings.ToLower(strings.TrimSpace(prefix))
+	return ok && (replies[prefix] || forwards[prefix])
+}
+
+// bareHeaders is the first row of a block of headers that Notes wrote, and the row
+// behind it, where its "To" is row i: the name and the date stand above without
+// labels, and the labels may be without colons, in rows of their own. 0 as the end for none.
+func (m *mail) bareHeaders(i int) (start, end int) {
+	text := m.say(i)
+	if len(text) > 20 && !strings.ContainsAny(text[:20], ":\t") {
+		return 0, 0
+	}
+	first, colon := anyLabel(text)
+	if first != labelTo {
+		return 0, 0
+	}
+	copied := false
+	for j := i + 1; j < len(m.rows) && j < i+16 && m.rows[j].depth == m.rows[i].depth; j++ {
+		switch l, _ := anyLabel(m.say(j)); l {
+		case labelTo, labelFrom:
+			return 0, 0
+		case labelCopy:
+			copied = true
+		case labelSubject:
+			if end = j + 1; !colon {
+				end = m.nextText(end) + 1
+			}
+			start = m.namedAbove(i)
+			if end > len(m.rows) || start < 0 && (colon || !copied) {
+				return 0, 0
+			}
+			if start < 0 {
+				start = i
+			}
+			return start, end
+		}
+	}
+	return 0, 0
+}
+
+// namedAbove is the row that names who wrote, where a date stands right above row i
+// and a name in the same row or above it, -1 for none.
+func (m *mail) namedAbove(i int) int {
+	rows, start := 0, -1
+	for j, blanks := i-1, 0; j >= 0 && rows < 2 && blanks <= 3; j-- {
+		text := m.say(j)
+		if text == "" {
+			blanks++
+			continue
+		}
+		if len(text) > 100 || rows == 0 && figures(text) < 5 || rows > 0 && (isSentence(text) || figures(text) > 4 || blanks > 2) {
+			break
+		}
+		start = j
+		if rows++; letters(text) > 30 {
+			break // "Ann Example on 03/03/2025 10:12:00 AM"
+		}
+	}
+	return start
+}
+
+// anyLabel is the label that a row is, or begins with.
+func anyLabel(text string) (l label, colon bool) {
+	if l := bareLabel(text); l != 0 {
+		return l, false
+	}
+	l, _ = labelOf(text)
+	return l, true
+}
+
+// bareLabel is the label that a row is, without a colon.
+func bareLabel(text string) label {
+	text, _, _ = strings.Cut(text, "\t")
+	if len(text) > 20 {
+		return 0
+	}
+	return labels[strings.ToLower(text)]
+}
+
+// ruledAbove reports whether a line of underscores or dashes is right above row i.
+func (m *mail) ruledAbove(i int) bool {
+	for j := i - 1; j >= 0 && j >= i-3; j-- {
+		if text := m.say(j); text != "" {
+			return isRule(text)
+		}
+	}
+	return false
+}
+
+// drawing is what lines are drawn with.
+const drawing = "-‐‑‒–—―─━═_=*~ "
+
+// isRule reports whether a line is drawn rather than written.
+func isRule(text string) bool {
+	return len(text) >= 5 && strings.Trim(text, drawing) == ""
+}

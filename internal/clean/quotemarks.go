@@ -1,0 +1,157 @@
+package clean
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// prefixed takes rows behind ">", or in a blockquote, for quotations.
+func (m *mail) prefixed() {
+	n := len(m.rows)
+	m.ownMarks()
+	for i := range m.rows {
+		r := &m.rows[i]
+		if r.depth == 0 {
+			continue
+		}
+		alone := (i == 0 || m.rows[i-1].depth == 0) && (i+1 == n || m.rows[i+1].depth == 0)
+		if line := m.text[r.start:r.end]; alone && !m.html && (strings.HasPrefix(line, ">From ") || strings.HasPrefix(line, "&gt;") || r.depth > 1 && strings.HasSuffix(line, "<<")) {
+			continue // an mbox's way to write "From ", or somebody's way to draw an arrow or to compare
+		}
+		rule := "prefix"
+		if m.html {
+			rule = "blockquote"
+		}
+		m.set(i, i+1, quoted, rule)
+	}
+	if m.html {
+		return
+	}
+	// A line that the sender's program broke leaves its last words without a mark.
+	seen := false
+	for i := 1; i < n; i++ {
+		above, r := &m.rows[i-1], &m.rows[i]
+		if r.depth > 0 || r.empty || above.class != quoted {
+			continue
+		}
+		below := i+1 < n && m.rows[i+1].depth > 0
+		if below && m.closesLink(i) || !above.empty && m.goesOn(i, below, seen) {
+			m.set(i, i+1, quoted, "broken line")
+			seen = true
+		}
+	}
+}
+
+// ownMarks takes what somebody puts before quoted rows instead of ">" for marks: "| "
+// or ": " right below a line that says who wrote, or a name, as in "Ann> ".
+func (m *mail) ownMarks() {
+	if m.html {
+		return
+	}
+	for i := 0; i+1 < len(m.rows); i++ {
+		r := &m.rows[i]
+		if r.empty || r.depth > 0 {
+			continue
+		}
+		line, next := m.line(i), m.line(i+1)
+		mark := ownMark(line)
+		switch {
+		case mark != "" && strings.HasPrefix(next, mark) && m.attributed(i):
+		case mark == "" && line[0] <= 'Z':
+			if mark = nameMark(line); mark == "" || !strings.HasPrefix(next, mark) || strings.Count(line, " ") < 4 || strings.Count(next, " ") < 4 {
+				continue // a prompt, perhaps
+			}
+		default:
+			continue
+		}
+		for ; i < len(m.rows) && strings.HasPrefix(m.line(i), mark); i++ {
+			r := &m.rows[i]
+			r.depth, r.body = 1, r.end-len(m.line(i))+len(mark)
+			r.from = min(max(r.from, r.body), r.to)
+			r.from += len(m.text[r.from:r.to]) - len(strings.TrimLeft(m.text[r.from:r.to], " "))
+			r.empty = r.from == r.to
+		}
+	}
+}
+
+// line is a row without the blanks before it.
+func (m *mail) line(i int) string {
+	return strings.TrimLeft(m.text[m.rows[i].start:m.rows[i].end], " ")
+}
+
+// attributed reports whether the row above, but for blank ones, says who wrote.
+func (m *mail) attributed(i int) bool {
+	for above := i - 1; above >= 0 && above >= i-3; above-- {
+		if !m.blank(above) {
+			text := m.say(above)
+			return len(text) <= longestAttribution && isAttribution(text, true)
+		}
+	}
+	return false
+}
+
+// nameMark is a name and ">" at the beginning of a line.
+func nameMark(line string) string {
+	if line == "" || line[0] < 'A' || line[0] > 'Z' {
+		return ""
+	}
+	end := 1
+	for end < len(line) && end < 16 && isLetter(line[end]) {
+		end++
+	}
+	if end < 2 || !strings.HasPrefix(line[end:], "> ") {
+		return ""
+	}
+	return line[:end+1]
+}
+
+// ownMark is what a line begins with that is neither a word nor the mark of a list.
+func ownMark(line string) string {
+	n := 0
+	if line == "" || !strings.Contains("|:#}%]-", line[:1]) && !strings.HasPrefix(line, "»") && !strings.HasPrefix(line, "›") {
+		return ""
+	}
+	for n < len(line) && n < 4 && !isLetter(line[n]) && !isDigit(line[n]) && line[n] != ' ' && line[n] < utf8.RuneSelf {
+		n++
+	}
+	for _, s := range []string{"»", "›"} {
+		if strings.HasPrefix(line, s) {
+			n = len(s)
+		}
+	}
+	if mark := line[:n]; strings.Trim(mark, "-") != "" {
+		return mark
+	}
+	return ""
+}
+
+// goesOn reports whether an unmarked row below a marked one is its last words. Where
+// no marked row follows it, more is asked: the same happened further up.
+func (m *mail) goesOn(i int, below, seen bool) bool {
+	above, r := &m.rows[i-1], &m.rows[i]
+	if above.depth == 0 && !below {
+		return false // the last words of last words
+	}
+	width, size := above.end-above.start, r.end-r.start
+	if width < 60 || size >= 40 && (size >= width || !seen) || !below && (!seen || size >= 40) {
+		return false
+	}
+	text := m.say(i)
+	first, _ := utf8.DecodeRuneInString(text)
+	return !strings.ContainsRune(".?!:;", rune(m.text[above.end-1])) &&
+		(!unicode.IsUpper(first) || below && width >= 66 && size <= 20 && !strings.ContainsRune(".?!:,", rune(text[len(text)-1])))
+}
+
+// closesLink reports whether a row goes on with an address that began in the row above, or is one alone.
+func (m *mail) closesLink(i int) bool {
+	text, above := m.say(i), m.say(i-1)
+	if end := strings.IndexAny(text, ")>"); end >= 0 && strings.Trim(text[end:], ")> ") == "" {
+		if strings.HasPrefix(text, "(http") || strings.HasPrefix(text, "<http") {
+			return true
+		}
+		open := strings.LastIndexAny(above, "(<")
+		return open >= 0 && strings.HasPrefix(above[open+1:], "http") && !strings.ContainsAny(above[open:], ")> ")
+	}
+	return false
+}

@@ -1,0 +1,399 @@
+package clean
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// mostSplits bounds how many rows are made two, for each moves all that follow.
+const mostSplits = 8
+
+// shares makes two rows of one where what somebody says and the line above a
+// quotation share it: "It works. On 3 March 2025, Ann wrote:", or where that line
+// and the quotation do: "On 3 March 2025 10:12, Ann <…> wrote:> Old words."
+func (m *mail) shares(i int) bool {
+	text := m.say(i)
+	if len(text) > 2*longestAttribution || m.rows[i].turned {
+		return false
+	}
+	colon := strings.IndexByte(text, ':')
+	inner, may := colon >= 0 && colon+1 < len(text), m.mayIntroduce(i, longestAttributionRows)
+	switch {
+	case !inner && !may:
+		return false
+	case beginsDated(text):
+		return inner && m.sharesBelow(i, text)
+	}
+	return may && figures(text) >= 2 && m.sharesAbove(i, text)
+}
+
+// beginsDated reports whether a line begins with a date, or with "On" and one.
+func beginsDated(text string) bool {
+	words := 0
+	for word := range strings.FieldsSeq(text) {
+		if words == 0 && !isDigit(word[0]) && !on[strings.ToLower(strings.Trim(word, "-*_"))] {
+			return false
+		}
+		if strings.ContainsAny(word, "0123456789") {
+			return true
+		}
+		if words++; words == 5 {
+			break
+		}
+	}
+	return false
+}
+
+// sharesBelow splits a row that goes on with the quotation that it introduces.
+func (m *mail) sharesBelow(i int, text string) bool {
+	at := glued(text)
+	if at == 0 {
+		return false
+	}
+	m.split(i, m.rows[i].from+at)
+	if rest := &m.rows[i+1]; i+2 < len(m.rows) && m.rows[i+2].depth > 0 {
+		rest.depth = max(rest.depth, 1)
+		m.set(i+1, i+2, quoted, "prefix")
+	} else {
+		rest.depth = 0 // one mark for all of it
+	}
+	return true
+}
+
+// sharesAbove splits a row at whose end a line begins that introduces marked rows.
+func (m *mail) sharesAbove(i int, text string) bool {
+	for at := 0; at < len(text); {
+		n := strings.IndexByte(text[at:], ' ')
+		if n < 0 {
+			return false
+		}
+		before := strings.TrimRight(text[:at+n], " ")
+		at += n + 1
+		word, rest, _ := strings.Cut(text[at:], " ")
+		first, _ := utf8.DecodeRuneInString(word)
+		if before == "" || !unicode.IsUpper(first) || !on[strings.ToLower(word)] || figures(rest) < 2 {
+			continue
+		}
+		dashes := strings.TrimRight(before, "-")
+		if len(before)-len(dashes) < 2 {
+			dashes = before
+		}
+		cut := m.rows[i].from + len(dashes)
+		whole := m.rows[i]
+		_, m.rows[i] = m.halves(whole, cut)
+		end := m.attribution(i)
+		m.rows[i] = whole
+		if next := m.nextText(i + end); end == 0 || next == len(m.rows) || m.rows[next].depth == 0 {
+			return false
+		}
+		m.split(i, cut)
+		return true
+	}
+	return false
+}
+
+// glued is where the quotation begins in a line that introduces it, 0 if it does not.
+func glued(text string) int {
+	if !beginsAttribution(text) {
+		return 0
+	}
+	for at := 0; ; {
+		n := strings.IndexByte(text[at:], ':')
+		if n < 0 || at+n+1 >= len(text) || at+n > longestAttribution {
+			return 0
+		}
+		at += n + 1
+		if c := text[at-2]; isDigit(c) || c == 'p' || c == 'o' {
+			continue // 10:12, http:, mailto:
+		}
+		head := text[:at]
+		if figures(head) < 3 || !wrote[lastWord(strings.ToLower(head[:len(head)-1]))] || !isAttribution(head, false) {
+			return 0
+		}
+		if strings.Contains(head, "@") || text[at] != ' ' {
+			return at
+		}
+		return 0
+	}
+}
+
+// split makes two rows of one.
+func (m *mail) split(i, at int) {
+	first, second := m.halves(m.rows[i], at)
+	m.rows = slices.Insert(m.rows, i+1, second)
+	m.rows[i] = first
+}
+
+// halves are the rows that a row makes when it ends and begins at a place in the text.
+func (m *mail) halves(whole row, at int) (first, second row) {
+	first, second = whole, whole
+	first.end, second.start, second.body = at, at, at
+	second.marks &^= markItem | markRule
+	return m.measure(first), m.measure(second)
+}
+
+// longestAttribution bounds the line that says who wrote, in bytes and in rows.
+const (
+	longestAttribution     = 400
+	longestAttributionRows = 5
+)
+
+// attribution is how many rows from i on say who wrote what follows, 0 for none.
+func (m *mail) attribution(i int) int {
+	first := m.say(i)
+	if len(first) > longestAttribution || !m.mayIntroduce(i, longestAttributionRows) {
+		return 0
+	}
+	begins, depth := beginsAttribution(first), m.rows[i].depth
+	if !begins && !m.mayIntroduce(i, 2) {
+		return 0
+	}
+	joined := ""
+	for n := 1; n <= longestAttributionRows && i+n <= len(m.rows); n++ {
+		text := m.say(i + n - 1)
+		r := &m.rows[i+n-1]
+		if text == "" && n > 1 && begins && figures(joined) > 3 && m.setApart(i+n) {
+			continue
+		}
+		if text == "" || r.depth != depth || depth == 0 && r.class == quoted && r.rule != "attribution" || len(joined)+len(text) > longestAttribution {
+			return 0
+		}
+		if n > 1 && !begins && (n != 2 || text[0] != '<' && (len(text) >= 24 || !verb(strings.ToLower(text)))) {
+			return 0
+		}
+		if n > 1 && (startsAnew(text, joined) || figures(joined) == 0 && isEnded(joined)) {
+			return 0 // what is above is said
+		}
+		if joined != "" {
+			joined += " "
+		}
+		joined += text
+		next := m.nextText(i + n)
+		marked := next < len(m.rows) && m.rows[next].depth > depth && next-(i+n) <= 2
+		if isAttribution(joined, marked) {
+			return n
+		}
+	}
+	return 0
+}
+
+// mayIntroduce is a quick look: does one of some rows end as such lines do, or stand above marked ones?
+func (m *mail) mayIntroduce(i, rows int) bool {
+	for n := i; n < len(m.rows) && n < i+rows; n++ {
+		if m.rows[n].empty && !m.setApart(n+1) {
+			return false
+		}
+		if m.rows[n].introduces {
+			return true
+		}
+		for next := n + 1; next < len(m.rows) && next <= n+3; next++ {
+			if m.rows[next].depth > 0 {
+				return true
+			}
+			if !m.rows[next].empty {
+				break
+			}
+		}
+	}
+	return false
+}
+
+// startsAnew reports whether a row begins such a line by itself, with "On" or with a
+// date below another.
+func startsAnew(text, above string) bool {
+	first, rest, _ := strings.Cut(text, " ")
+	c, _ := utf8.DecodeRuneInString(first)
+	return unicode.IsUpper(c) && on[strings.ToLower(first)] && figures(rest) >= 2 || figures(first) >= 3 && figures(above) > 0 && !strings.ContainsAny(first, ":@")
+}
+
+// isEnded reports whether a line ends as a sentence does, rather than with a shortened word.
+func isEnded(text string) bool {
+	return strings.ContainsRune(".?!", rune(text[len(text)-1])) && strings.Count(text, " ") >= 3
+}
+
+// setApart reports whether a row is an address that a program set apart from the name before it.
+func (m *mail) setApart(i int) bool {
+	return i < len(m.rows) && m.rows[i].from < m.rows[i].to && m.text[m.rows[i].from] == '<'
+}
+
+// beginsAttribution reports whether a line may be the first of several.
+func beginsAttribution(text string) bool {
+	text = strings.TrimLeft(text, "-–—*_<>[(\"' \t\u200e\u200f\u202a\u202b")
+	words := 0
+	for word := range strings.FieldsSeq(text) {
+		if words == 0 && on[strings.ToLower(strings.Trim(word, ",.:*"))] {
+			return true
+		}
+		if strings.ContainsAny(word, "0123456789@") {
+			return true
+		}
+		if words++; words == 4 {
+			break
+		}
+	}
+	return strings.HasPrefix(text, "בתאריך") || strings.HasPrefix(text, "ב-")
+}
+
+// isAttribution reports whether a line says who wrote. Before marked lines little is asked of it.
+func isAttribution(text string, marked bool) bool {
+	end := strings.TrimRight(text, " *_\"'”»\u200e\u200f\u202c>")
+	if marked && strings.HasSuffix(end, ";") {
+		end = end[:len(end)-1] + ":" // somebody's own
+	}
+	colon := strings.HasSuffix(end, ":") || strings.HasSuffix(end, "：")
+	numbers, address := figures(text), strings.Contains(text, "@")
+	if !colon {
+		// Zoho's has dashes for the colon, others have nothing.
+		bare := strings.TrimRight(end, "-–— ")
+		dashed := len(end)-len(bare) >= 2
+		if (dashed && strings.HasPrefix(text, "--") || numbers >= 3 && (address || dashed) && beginsAttribution(text)) && wrote[lastWord(strings.ToLower(bare))] {
+			return true
+		}
+	}
+	if marked && isOwnWay(text, end, numbers) {
+		return true
+	}
+	if !colon && (!marked || numbers < 2 && !address) && (numbers < 3 || !address || !marked) {
+		return false
+	}
+	lower := strings.ToLower(strings.TrimRight(end, ":： *"))
+	said := verb(lower)
+	if spoken := !said && (spoke[lastWord(lower)] || spoke[lastWords(lower, 2)]); spoken {
+		return marked && (address || numbers >= 2 && beginsAttribution(text) || isNamedOnly(text)) || numbers >= 3 && address && beginsAttribution(text)
+	}
+	switch {
+	case marked && said:
+		return len(text) < 250 && (numbers >= 2 || address || len(strings.Fields(text)) <= 12 && !saysWhat(lower))
+	case marked && colon:
+		return numbers >= 3 && (address || beginsAttribution(text)) || address && namesOnly(lower)
+	case marked:
+		return numbers >= 3 && address
+	case !colon:
+		return false
+	case said && address:
+		return numbers >= 2 || verbEnds(lower)
+	case said && numbers >= 3:
+		return beginsAttribution(text) || verbEnds(lower)
+	case said && numbers >= 2:
+		return beginsAttribution(text) && verbEnds(lower)
+	}
+	return numbers >= 3 && address && strings.HasSuffix(strings.TrimRight(text, ":： "), ">")
+}
+
+// isOwnWay reports whether a line right above marked ones says who wrote in a way that
+// somebody made up: with a name alone, a name and an address, or "On" and a date.
+func isOwnWay(text, end string, numbers int) bool {
+	if len(text) > 120 {
+		return false
+	}
+	if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
+		return isCapitalized(text[1:len(text)-1], 4)
+	}
+	first, _, _ := strings.Cut(text, " ")
+	switch last := end[max(0, len(end)-1):]; {
+	case last == ":" && strings.Contains(text, "@") && strings.ContainsAny(text, "<("):
+		return !requests[strings.ToLower(first)]
+	case last == ":" && isCapitalized(end[:len(end)-1], 4):
+		return strings.Contains(text, " ") && !saysWhat(strings.ToLower(text))
+	case last == ":" || last == ",":
+		return numbers >= 2 && on[strings.ToLower(strings.Trim(first, "*_-"))] && beginsDated(text)
+	}
+	return false
+}
+
+// isNamedOnly reports whether a line is a name and one more word: "Ann Example said:".
+func isNamedOnly(text string) bool {
+	at := strings.LastIndexByte(text, ' ')
+	if at < 0 {
+		return false
+	}
+	name := strings.Trim(text[:at], "\"'“”„* ")
+	return isCapitalized(name, 4) && !saysWhat(strings.ToLower(name))
+}
+
+// saysWhat reports whether a line in lower case begins as somebody's own words do
+// before they quote, rather than with a name: "As the contract says:".
+func saysWhat(text string) bool {
+	first, _, _ := strings.Cut(strings.TrimLeft(text, "\"'“„*>- "), " ")
+	return introductions[first]
+}
+
+// namesOnly reports whether a line in lower case is a name and an address, or "quoting" and these.
+func namesOnly(text string) bool {
+	fields := strings.Fields(text)
+	if len(fields) == 0 || len(fields) > 6 {
+		return false
+	}
+	last := fields[len(fields)-1]
+	return strings.Contains(last, "@") && (strings.ContainsAny(last[:1], "<([") || quoting[fields[0]])
+}
+
+// lastWord is the last word of a line.
+func lastWord(text string) string { return lastWords(text, 1) }
+
+// lastWords are the last n words of a line.
+func lastWords(text string, n int) string {
+	at := len(text)
+	for range n {
+		if at = strings.LastIndexByte(text[:at], ' '); at < 0 {
+			return text
+		}
+	}
+	return text[at+1:]
+}
+
+// figures counts groups of digits.
+func figures(text string) (n int) {
+	in := false
+	for _, c := range text {
+		digit := unicode.IsDigit(c)
+		if digit && !in {
+			n++
+		}
+		in = digit
+	}
+	return n
+}
+
+// attached are verbs of languages that write no blanks between words.
+var attached = []string{"写道", "寫道", "写到", "のメール", "のメッセージ", "書きました", "작성", "씀", "เขียน", "เขียนว่า", "さん"}
+
+// verbEnds reports whether a line in lower case ends with who "wrote".
+func verbEnds(text string) bool {
+	for _, s := range attached {
+		if strings.HasSuffix(text, s) {
+			return true
+		}
+	}
+	at := len(text)
+	for range 4 {
+		at = strings.LastIndexByte(text[:at], ' ')
+		if at < 0 {
+			return wrote[text]
+		}
+		if wrote[text[at+1:]] {
+			return true
+		}
+	}
+	return false
+}
+
+// verb reports whether "wrote" is anywhere in a line in lower case.
+func verb(text string) bool {
+	if verbEnds(text) {
+		return true
+	}
+	fields := strings.Fields(text)
+	for i := range fields {
+		s := strings.Trim(fields[i], ",.;()\"")
+		if wrote[s] && s != "viết" && s != "pisze" || strings.HasPrefix(s, "писа") && wrote[s] {
+			return true
+		}
+		if i+1 < len(fields) && wrote[s+" "+strings.Trim(fields[i+1], ",.;(\"")] {
+			return true
+		}
+	}
+	return false
+}
