@@ -346,14 +346,17 @@ func (m *mail) firstWords() int {
 	return len(m.rows)
 }
 
-// answers reports whether there is something said in rows that is no footer.
+// answers reports whether there is something said in rows that is no footer and no signature.
 func (m *mail) answers(from, to int) bool {
 	for i := from; i < to; i++ {
 		if m.rows[i].class != own || m.blank(i) {
 			continue
 		}
 		text := m.say(i)
-		if text == "--" || isRule(text) {
+		if text == "--" || isRule(text) || m.isNameAt(i) {
+			return false
+		}
+		if kind, _ := m.closesAt(i); kind == closesAlone {
 			return false
 		}
 		return strings.IndexFunc(text, isWord) >= 0

@@ -128,6 +128,7 @@ func (m *mail) split(i, at int) {
 
 // halves are the rows that a row makes when it ends and begins at a place in the text.
 func (m *mail) halves(whole row, at int) (first, second row) {
+	whole.looks = 0
 	first, second = whole, whole
 	first.end, second.start, second.body = at, at, at
 	second.marks &^= markItem | markRule
