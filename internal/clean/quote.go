@@ -113,7 +113,8 @@ func (m *mail) introduced() {
 			}
 		}
 		marked := next < len(m.rows) && m.rows[next].depth > 0
-		if (rule == "headers" || rule == "original message") && (m.isForwarding() || !marked && !m.saidBefore(i)) {
+		if (rule == "headers" || rule == "original message") && (m.isForwarding() || !marked && !m.saidBefore(i)) ||
+			rule == "headers" && !marked && m.pointsTo(i) {
 			m.keep(i)
 			return
 		}
@@ -139,6 +140,13 @@ func (m *mail) introduced() {
 		m.set(i, len(m.rows), quoted, rule)
 		return
 	}
+}
+
+// pointsTo reports whether what is said right above row i ends with a colon: somebody
+// copied the headers below it, and goes on behind them. In HTML a picture may have stood there.
+func (m *mail) pointsTo(i int) bool {
+	above := m.lastText(max(0, i-3), i)
+	return !m.html && above > 0 && m.open(above-1) && strings.HasSuffix(m.say(above-1), ":") && !m.ruledAbove(i)
 }
 
 // heads reports whether a marked row is the first of its quotation, which nothing introduces.
