@@ -126,71 +126,6 @@ func (m *mail) findSignature(from, to int) (start int, rule string) {
 	return to, ""
 }
 
-// looks is what was found out of the text of a row, once it was asked for.
-type looks uint8
-
-const (
-	looksClosedAlone looks = 1 << iota
-	looksClosedNamed
-	hasClosingName
-	knowsClosing
-	looksSentence
-	knowsSentence
-	looksName
-	knowsName
-)
-
-// closesAt is closes of row i.
-func (m *mail) closesAt(i int) (closing, bool) {
-	r := &m.rows[i]
-	if r.looks&knowsClosing == 0 {
-		kind, named := m.closes(m.say(i))
-		switch kind {
-		case closesAlone:
-			r.looks |= looksClosedAlone
-		case closesNamed:
-			r.looks |= looksClosedNamed
-		case closesNothing:
-		}
-		if named {
-			r.looks |= hasClosingName
-		}
-		r.looks |= knowsClosing
-	}
-	named := r.looks&hasClosingName != 0
-	switch {
-	case r.looks&looksClosedAlone != 0:
-		return closesAlone, named
-	case r.looks&looksClosedNamed != 0:
-		return closesNamed, named
-	}
-	return closesNothing, named
-}
-
-// isSentenceAt is isSentence of row i.
-func (m *mail) isSentenceAt(i int) bool {
-	r := &m.rows[i]
-	if r.looks&knowsSentence == 0 {
-		if isSentence(m.say(i)) {
-			r.looks |= looksSentence
-		}
-		r.looks |= knowsSentence
-	}
-	return r.looks&looksSentence != 0
-}
-
-// isNameAt is isNameRow of row i.
-func (m *mail) isNameAt(i int) bool {
-	r := &m.rows[i]
-	if r.looks&knowsName == 0 {
-		if m.isNameRow(m.say(i)) {
-			r.looks |= looksName
-		}
-		r.looks |= knowsName
-	}
-	return r.looks&looksName != 0
-}
-
 // open reports whether a row is the sender's own and says something.
 func (m *mail) open(i int) bool { return m.rows[i].class == own && !m.blank(i) }
 
@@ -227,23 +162,6 @@ func (m *mail) typedInto(from, to int) bool {
 	return sentences > 2 && 2*sentences > rows || sentences > 1 && sentences == rows
 }
 
-// isDelimiter reports whether a line is what mail programs put above a signature.
-func isDelimiter(text string) bool {
-	return text == "--" || text == "- --" || text == "—" || text == "–" || text == "- -" || text == "–-" || text == "-–"
-}
-
-// isDrawn reports whether a line is drawn with marks of one or two kinds.
-func isDrawn(text string) bool {
-	if len(text) < 2 || isLetter(text[0]) || isDigit(text[0]) {
-		return false
-	}
-	first, size := utf8.DecodeRuneInString(text)
-	if !strings.ContainsRune("-–—―_=*~+#.:•·<ᐧ─━═", first) || len(text) == size {
-		return false
-	}
-	return strings.Trim(text, "-–—―_=*~+#.:•·>< ─━═") == ""
-}
-
 // delimited is the row of "-- ", or of a drawn line above a contact, -1 for none.
 func (m *mail) delimited(from, to int) int {
 	for i, rows := to-1, 0; i >= from && rows < longestMarked; i-- {
@@ -266,12 +184,22 @@ func (m *mail) delimited(from, to int) int {
 			}
 		case rows <= 1 && m.dashedName(from, i, rows) && !m.itemAbove(from, i):
 			return i
-		case strings.HasPrefix(text, "-- ") && len(text) < 60 && rows <= 4 && !m.itemAbove(from, i) && m.allShort(i, to) && m.saysAbove(i) && !isSentence(strings.TrimLeft(text, "- ")) && (m.isNameRow(strings.TrimLeft(text, "- ")) || isCapitalized(strings.TrimLeft(text, "- "), 4)):
+		case rows <= 4 && m.dashedCard(from, i, to):
 			return i
 		}
 		rows++
 	}
 	return -1
+}
+
+// dashedCard reports whether row i is the delimiter and a name in one, with more of a
+// card below: "-- Ann Example".
+func (m *mail) dashedCard(from, i, to int) bool {
+	name, ok := strings.CutPrefix(m.say(i), "-- ")
+	if !ok || len(name) > 60 || isSentence(name) || !m.isNameRow(name) && !isCapitalized(name, 4) {
+		return false
+	}
+	return !m.itemAbove(from, i) && m.allShort(i, to) && m.saysAbove(i)
 }
 
 // firstDelimiter goes up to the first of several drawn lines.
@@ -337,17 +265,6 @@ func (m *mail) allOpen(from, to int) bool {
 		}
 	}
 	return true
-}
-
-// isHeading reports whether a line is above something rather than in it.
-func isHeading(text string) bool {
-	return strings.HasSuffix(text, ":") && !isDrawn(text) || strings.HasPrefix(text, "#")
-}
-
-// endsSentence reports whether a line ends as sentences do.
-func endsSentence(text string) bool {
-	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(text, " \"'”»)"))
-	return hasAnySuffix(text, ":)", ";)", "-)", ":(", "-(", ":D", ";D", ":P") || strings.ContainsRune(".!?…。！？", last) || last > 0x2190 && unicode.Is(unicode.So, last)
 }
 
 // itemAbove reports whether the row above begins with a dash as well: a list.
@@ -545,6 +462,9 @@ func (m *mail) named(from, to int) int {
 			return -1
 		}
 		if m.isNameAt(i) || rows == 0 && m.isSigned(text, i > from && m.blank(i-1)) {
+			if strings.HasSuffix(text, ",") && i+1 < to && m.open(i+1) && isProse(m.say(i+1)) {
+				return -1 // it greets somebody of the same name
+			}
 			if !m.couldSign(i, to) || m.inList(from, i) || !m.saysAbove(i) {
 				return -1
 			}
@@ -663,35 +583,10 @@ func (m *mail) listed(from, to int) bool {
 	return entries > 1
 }
 
-// isField reports whether a line is a value with a label that no contact has.
-func isField(text string) bool {
-	name, rest, ok := strings.Cut(text, ":")
-	return ok && !contactLabels[strings.ToLower(strings.Trim(name, " .*|"))] && !contactLabels[firstWord(name)] && !strings.Contains(rest, "//") && len(name) < 30 && !strings.ContainsAny(name, "@+0123456789|(")
-}
-
-func firstRune(text string) rune {
-	c, _ := utf8.DecodeRuneInString(text)
-	return c
-}
-
-// firstWord is the first word of a text in lower case, without marks around it.
-func firstWord(text string) string {
-	word, _, _ := strings.Cut(text, " ")
-	return strings.ToLower(strings.Trim(word, ".:*|()/"))
-}
-
-// contactLabels stand before what somebody is reached by.
-var contactLabels = words(`tel|telefon|telephone|phone|ph|p|t|m|f|e|w|a|o|d|c|h|mobile|mob|mobil|cell|cellular|handy|fax|email|e-mail|mail|web|website|site|internet|skype|office|direct|direct line|direct dial|dir|work|home|main|ext|twitter|linkedin|facebook|instagram|whatsapp|zoom|address|addr|adresse|url|http|https|mailto|fon|phone/fax|tel/fax|tel./fax|tel & fax|toll free|toll-free|fx|teléfono|telefono|tfno|tlf|tlfn|tél|téléphone|port|portable|móvil|movil|celular|cel|cell.|cellulare|correo|telefone|telemóvel|telefoon|mobiel|gsm|puh|puhelin|sähköposti|tel/mob|тел|телефон|моб|факс|почта|телефон/факс|τηλ|κιν|電話|携帯|メール|电话|手机|邮箱|传真|전화|휴대폰|이메일|aim|icq|msn|jabber|pgp|gpg|blog|bbm|icq uin|vat|vat no|reg|pager|geschäftsführer|sitz|ust-id|ustid|hrb|steuernummer|iban|bic|swift|nip|regon|krs|siret|p.iva|p. iva|cif|nif|cnpj|kvk|btw`)
-
-// isItem reports whether a line is an item of a list.
-func isItem(text string) bool {
-	return hasAnyPrefix(text, "- ", "* ", "• ", "· ", "o ", "+ ", "▪ ", "– ", "→ ", "-> ", "--> ")
-}
-
 // couldSign reports whether rows may be a signature: short ones, and few sentences, such
 // as a slogan, next to what says who the sender is.
 func (m *mail) couldSign(from, to int) bool {
-	rows, sentences, items, small, reached := 0, 0, 0, 0, 0
+	rows, sentences, items, small, prose, reached := 0, 0, 0, 0, 0, 0
 	last, numbered := false, false // the last row is a sentence, there are figures
 	for i := from; i < to; i++ {
 		if !m.open(i) {
@@ -718,25 +613,21 @@ func (m *mail) couldSign(from, to int) bool {
 			}
 			last = true
 			continue
-		case unicode.IsLower(firstRune(text)):
-			small++
+		default:
+			if unicode.IsLower(firstRune(text)) {
+				small++
+			}
+			if isProse(text) {
+				prose++
+			}
 		}
 		last = false
 	}
-	if rows > longestSignature || items > 1 || small > 2 && small > reached || rows > 5 && reached == 0 && !numbered {
+	if rows > longestSignature || items > 1 || small > 2 && small > reached || prose > 1 && prose > reached || rows > 5 && reached == 0 && !numbered {
 		return false
 	}
 	// A slogan stands among what says how to reach somebody.
 	return sentences == 0 || sentences <= 2 && rows >= 3*sentences && !last && (m.reachable(from, to) || m.sender(from, to) && rows > 3)
-}
-
-// isNumbered reports whether a line is an item of a list with numbers.
-func isNumbered(text string) bool {
-	digits := 0
-	for digits < len(text) && isDigit(text[digits]) {
-		digits++
-	}
-	return digits > 0 && digits < 3 && digits+1 < len(text) && (text[digits] == '.' || text[digits] == ')') && text[digits+1] == ' '
 }
 
 // contactRow reports whether a row says how to reach somebody, however long it is.
@@ -745,42 +636,6 @@ func (m *mail) contactRow(text string) bool {
 		return false
 	}
 	return isPhone(text) || contactLabels[firstWord(text)] && strings.ContainsAny(text, ":.0123456789@") || strings.ContainsAny(text, "|•") && strings.ContainsAny(text, "@0123456789.")
-}
-
-// countWords counts what stands between blanks.
-func countWords(text string) (n int) {
-	in := false
-	for i := range len(text) {
-		blank := text[i] == ' ' || text[i] == '\t'
-		if !blank && !in {
-			n++
-		}
-		in = !blank
-	}
-	return n
-}
-
-// isSentence reports whether a line is written to be read, as no line of a signature is.
-func isSentence(text string) bool {
-	if len(text) > 500 {
-		return true
-	}
-	words := countWords(text)
-	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(text, " \"'”»)"))
-	switch last {
-	case '?', '？':
-		return words >= 2 || utf8.RuneCountInString(text) > 6
-	case '.', '!', '…', '。', '！':
-		return words >= 5 || words == 1 && utf8.RuneCountInString(text) > 8 && last > 0x2000
-	case ':':
-		return words >= 3
-	}
-	return words >= 9 && !strings.ContainsAny(text, "|•@") && figures(text) < 3
-}
-
-func isPostscript(text string) bool {
-	return len(text) > 3 && (hasFold(text, "p.s") || hasFold(text, "ps:") || hasFold(text, "ps.") || hasFold(text, "ps ") || hasFold(text, "ps -") || hasFold(text, "pps") || hasFold(text, "pd:") || hasFold(text, "п.с") || hasFold(text, "p.d.") || hasFold(text, "n.b.") || hasFold(text, "nb:") || hasFold(text, "p. s.") ||
-		hasAnyPrefix(text, "З.Ы", "П.С", "追伸", "追記", "추신", "附言", "又及", "ΥΓ", "Υ.Γ", "נ.ב", "PPS", "Ps,", "PS,"))
 }
 
 // looksSigned reports whether a row may be of a signature.
@@ -834,18 +689,4 @@ func (m *mail) sender(from, to int) bool {
 		}
 	}
 	return false
-}
-
-// isPhone reports whether a line is a telephone number, with a word or two around it.
-func isPhone(text string) bool {
-	digits, letters := 0, 0
-	for _, c := range text {
-		switch {
-		case unicode.IsDigit(c):
-			digits++
-		case unicode.IsLetter(c):
-			letters++
-		}
-	}
-	return digits >= 7 && digits <= 40 && letters <= 2*digits && strings.ContainsAny(text, "+-/() .")
 }

@@ -1,0 +1,201 @@
+package clean
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// looks is what was found out of the text of a row, once it was asked for.
+type looks uint8
+
+const (
+	looksClosedAlone looks = 1 << iota
+	looksClosedNamed
+	hasClosingName
+	knowsClosing
+	looksSentence
+	knowsSentence
+	looksName
+	knowsName
+)
+
+// closesAt is closes of row i.
+func (m *mail) closesAt(i int) (closing, bool) {
+	r := &m.rows[i]
+	if r.looks&knowsClosing == 0 {
+		kind, named := m.closes(m.say(i))
+		switch kind {
+		case closesAlone:
+			r.looks |= looksClosedAlone
+		case closesNamed:
+			r.looks |= looksClosedNamed
+		case closesNothing:
+		}
+		if named {
+			r.looks |= hasClosingName
+		}
+		r.looks |= knowsClosing
+	}
+	named := r.looks&hasClosingName != 0
+	switch {
+	case r.looks&looksClosedAlone != 0:
+		return closesAlone, named
+	case r.looks&looksClosedNamed != 0:
+		return closesNamed, named
+	}
+	return closesNothing, named
+}
+
+// isSentenceAt is isSentence of row i.
+func (m *mail) isSentenceAt(i int) bool {
+	r := &m.rows[i]
+	if r.looks&knowsSentence == 0 {
+		if isSentence(m.say(i)) {
+			r.looks |= looksSentence
+		}
+		r.looks |= knowsSentence
+	}
+	return r.looks&looksSentence != 0
+}
+
+// isNameAt is isNameRow of row i.
+func (m *mail) isNameAt(i int) bool {
+	r := &m.rows[i]
+	if r.looks&knowsName == 0 {
+		if m.isNameRow(m.say(i)) {
+			r.looks |= looksName
+		}
+		r.looks |= knowsName
+	}
+	return r.looks&looksName != 0
+}
+
+// isDelimiter reports whether a line is what mail programs put above a signature.
+func isDelimiter(text string) bool {
+	return text == "--" || text == "- --" || text == "—" || text == "–" || text == "- -" || text == "–-" || text == "-–"
+}
+
+// isDrawn reports whether a line is drawn with marks of one or two kinds.
+func isDrawn(text string) bool {
+	if len(text) < 2 || isLetter(text[0]) || isDigit(text[0]) {
+		return false
+	}
+	first, size := utf8.DecodeRuneInString(text)
+	if !strings.ContainsRune("-–—―_=*~+#.:•·<ᐧ─━═", first) || len(text) == size {
+		return false
+	}
+	return strings.Trim(text, "-–—―_=*~+#.:•·>< ─━═") == ""
+}
+
+// isHeading reports whether a line is above something rather than in it.
+func isHeading(text string) bool {
+	return strings.HasSuffix(text, ":") && !isDrawn(text) || strings.HasPrefix(text, "#")
+}
+
+// endsSentence reports whether a line ends as sentences do.
+func endsSentence(text string) bool {
+	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(text, " \"'”»)"))
+	return hasAnySuffix(text, ":)", ";)", "-)", ":(", "-(", ":D", ";D", ":P") || strings.ContainsRune(".!?…。！？", last) || last > 0x2190 && unicode.Is(unicode.So, last)
+}
+
+// isField reports whether a line is a value with a label that no contact has.
+func isField(text string) bool {
+	name, rest, ok := strings.Cut(text, ":")
+	return ok && !contactLabels[strings.ToLower(strings.Trim(name, " .*|"))] && !contactLabels[firstWord(name)] && !strings.Contains(rest, "//") && len(name) < 30 && !strings.ContainsAny(name, "@+0123456789|(")
+}
+
+// firstRune is the first character of a text.
+func firstRune(text string) rune {
+	c, _ := utf8.DecodeRuneInString(text)
+	return c
+}
+
+// firstWord is the first word of a text in lower case, without marks around it.
+func firstWord(text string) string {
+	word, _, _ := strings.Cut(text, " ")
+	return strings.ToLower(strings.Trim(word, ".:*|()/"))
+}
+
+// contactLabels stand before what somebody is reached by.
+var contactLabels = words(`tel|telefon|telephone|phone|ph|p|t|m|f|e|w|a|o|d|c|h|mobile|mob|mobil|cell|cellular|handy|fax|email|e-mail|mail|web|website|site|internet|skype|office|direct|direct line|direct dial|dir|work|home|main|ext|twitter|linkedin|facebook|instagram|whatsapp|zoom|address|addr|adresse|url|http|https|mailto|fon|phone/fax|tel/fax|tel./fax|tel & fax|toll free|toll-free|fx|teléfono|telefono|tfno|tlf|tlfn|tél|téléphone|port|portable|móvil|movil|celular|cel|cell.|cellulare|correo|telefone|telemóvel|telefoon|mobiel|gsm|puh|puhelin|sähköposti|tel/mob|тел|телефон|моб|факс|почта|телефон/факс|τηλ|κιν|電話|携帯|メール|电话|手机|邮箱|传真|전화|휴대폰|이메일|aim|icq|msn|jabber|pgp|gpg|blog|bbm|icq uin|vat|vat no|reg|pager|geschäftsführer|sitz|ust-id|ustid|hrb|steuernummer|iban|bic|swift|nip|regon|krs|siret|p.iva|p. iva|cif|nif|cnpj|kvk|btw`)
+
+// isItem reports whether a line is an item of a list.
+func isItem(text string) bool {
+	return hasAnyPrefix(text, "- ", "* ", "• ", "· ", "o ", "+ ", "▪ ", "– ", "→ ", "-> ", "--> ")
+}
+
+// isNumbered reports whether a line is an item of a list with numbers.
+func isNumbered(text string) bool {
+	digits := 0
+	for digits < len(text) && isDigit(text[digits]) {
+		digits++
+	}
+	return digits > 0 && digits < 3 && digits+1 < len(text) && (text[digits] == '.' || text[digits] == ')') && text[digits+1] == ' '
+}
+
+// countWords counts what stands between blanks.
+func countWords(text string) (n int) {
+	in := false
+	for i := range len(text) {
+		blank := text[i] == ' ' || text[i] == '\t'
+		if !blank && !in {
+			n++
+		}
+		in = !blank
+	}
+	return n
+}
+
+// isSentence reports whether a line is written to be read, as no line of a signature is.
+func isSentence(text string) bool {
+	if len(text) > 500 {
+		return true
+	}
+	words := countWords(text)
+	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(text, " \"'”»)"))
+	switch last {
+	case '?', '？':
+		return words >= 2 || utf8.RuneCountInString(text) > 6
+	case '.', '!', '…', '。', '！':
+		return words >= 5 || words == 1 && utf8.RuneCountInString(text) > 8 && last > 0x2000
+	case ':':
+		return words >= 3
+	}
+	return words >= 9 && !strings.ContainsAny(text, "|•@") && figures(text) < 3
+}
+
+// isPostscript reports whether a line begins as what is said below a signature does.
+func isPostscript(text string) bool {
+	return len(text) > 3 && (hasFold(text, "p.s") || hasFold(text, "ps:") || hasFold(text, "ps.") || hasFold(text, "ps ") || hasFold(text, "ps -") || hasFold(text, "pps") || hasFold(text, "pd:") || hasFold(text, "п.с") || hasFold(text, "p.d.") || hasFold(text, "n.b.") || hasFold(text, "nb:") || hasFold(text, "p. s.") ||
+		hasAnyPrefix(text, "З.Ы", "П.С", "追伸", "追記", "추신", "附言", "又及", "ΥΓ", "Υ.Γ", "נ.ב", "PPS", "Ps,", "PS,"))
+}
+
+// isPhone reports whether a line is a telephone number, with a word or two around it.
+func isPhone(text string) bool {
+	digits, letters := 0, 0
+	for _, c := range text {
+		switch {
+		case unicode.IsDigit(c):
+			digits++
+		case unicode.IsLetter(c):
+			letters++
+		}
+	}
+	return digits >= 7 && digits <= 40 && letters <= 2*digits && strings.ContainsAny(text, "+-/() .")
+}
+
+// isProse reports whether a line reads like the middle of a sentence: words that are
+// written small, and nothing that a card has.
+func isProse(text string) bool {
+	if strings.ContainsAny(text, "@|•0123456789") {
+		return false
+	}
+	small := 0
+	for w := range strings.FieldsSeq(text) {
+		if unicode.IsLower(firstRune(w)) && !particles[w] {
+			small++
+		}
+	}
+	return small > 3
+}
