@@ -37,9 +37,9 @@ var formulas = []string{
 var closingWords = foldedWords(`
 	regards|regard|rgds|rgrds|regds|sincerely|respectfully|faithfully|salutations|
 	grüße|grüßen|grüsse|gruß|gruss|gruesse|gruessen|grüßle|hochachtungsvoll|mfg|
-	cordialement|cdlt|amicalement|respectueusement|
+	cordialement|sincèrement|cdlt|amicalement|respectueusement|
 	saludos|saludo|atentamente|atte|cordialmente|salutacions|atentament|agarimosamente|
-	saluti|cordialità|
+	saluti|saluto|cordialità|distintamente|
 	atenciosamente|cumprimentos|
 	groet|groeten|groetjes|mvg|hoogachtend|
 	hälsning|hälsningar|mvh|hilsen|hilsner|helsing|kveðja|kveðjur|högaktningsfullt|
@@ -48,7 +48,7 @@ var closingWords = foldedWords(`
 	pozdravem|pozdravom|pozdravy|úctou|pozdrav|pozdravi|poštovanjem|spoštovanjem|
 	уважением|пожеланиями|повагою|побажаннями|поздрави|уважение|поздравом|поздрав|поштовањем|почит|приветом|
 	εκτίμηση|χαιρετισμούς|χαιρετισμό|
-	üdvözlettel|tisztelettel|udv|udvozlettel|
+	üdvözlettel|tisztelettel|köszönettel|udv|udvozlettel|
 	saygılarımla|saygılarımızla|stimă|respect|
 	בברכה|תחיות|تحياتي|تحية|احترام|
 	trân trọng|敬具|此致|敬礼|祝好|謹啓|拝|
@@ -57,16 +57,16 @@ var closingWords = foldedWords(`
 // courtesies stand around closingWords, and close nothing themselves.
 var courtesies = foldedWords(`
 	best|kind|kindest|warm|warmest|with|my|our|and|very|many|sincere|friendly|fond|cordial|high|highest|good|personal|your|yours|thanks|thank|you|truly|in|advance|again|a|all|the|to|of|from|wishes|
-	mit|freundlichen|freundlichem|freundliche|freundlicher|freundl|viele|vielen|beste|besten|liebe|lieben|lieber|herzliche|herzlichen|schöne|schönen|sonnige|nette|netten|bester|ganz|und|gruß|dank|danke|
-	bien|très|sincères|meilleures|cordiales|distinguées|amicales|respectueuses|avec|mes|nos|toutes|et|merci|à|vous|mes|
-	un|una|cordial|cordiales|muy|reciba|reciban|le|les|saluda|saludamos|atento|atentos|gracias|y|e|fuerte|afectuoso|con|os|más|mejores|
+	mit|den|dem|ihre|ihr|freundlichen|freundlichem|freundliche|freundlicher|freundl|viele|vielen|beste|besten|liebe|lieben|lieber|herzliche|herzlichen|schöne|schönen|sonnige|nette|netten|bester|ganz|und|gruß|dank|danke|
+	bien|très|sincères|vôtre|meilleures|cordiales|distinguées|amicales|respectueuses|avec|mes|nos|toutes|et|merci|à|vous|mes|
+	un|una|cordial|cordiale|cordiales|muy|reciba|reciban|le|les|saluda|saludamos|atento|atentos|gracias|y|e|fuerte|afectuoso|con|os|más|mejores|
 	cordiali|distinti|cari|caro|tanti|i|migliori|molti|grazie|più|
 	com|meus|melhores|muito|obrigado|obrigada|atenciosos|
 	met|vriendelijke|hartelijke|beste|vriendelijk|warme|lieve|zonnige|en|
 	med|vänlig|vänliga|bästa|varma|många|och|venlig|venlige|bedste|de|mange|og|vennlig|beste|kærlig|kærlige|kær|bestu|með|kveðju|kærar|varme|
 	ystävällisin|parhain|parhaat|ystävälliset|kaunein|sydämellisin|ja|parimate|soovidega|ar|su|geriausiais|labākajiem|
 	serdecznie|serdeczne|serdecznymi|z|łączę|wyrazami|i|najlepszymi|
-	s|přátelským|srdečným|srdečné|s|hezkým|pěkným|srdačan|srdačno|lijep|lep|lepo|lepim|lepimi|sa|iskrenim|
+	s|přáním|hezkého|pěkného|dne|přátelským|srdečným|srdečné|s|hezkým|pěkným|srdačan|srdačno|lijep|lep|lepo|lepim|lepimi|sa|iskrenim|
 	с|наилучшими|глубоким|искренним|искренне|добрыми|з|найкращими|щирою|срдачан|срдечан|със|најдобри|
 	με|φιλικούς|θερμούς|εγκάρδιους|φιλικά|πολλούς|
 	szívélyes|baráti|cu|deosebită|mult|
@@ -82,7 +82,7 @@ var places = foldedWords(`aus|from|de|desde|da|van|uit|från|fra|z|ze|iz|из|з
 
 // closingPhrases end what is said.
 var closingPhrases = foldedPhrases(`
-	best wishes|with best wishes|all best wishes|with all good wishes|sincerely yours|yours sincerely|yours truly|truly yours|yours faithfully|yours respectfully|at your service|rgds|k regards|b regards|b rgds|br rgds|
+	best wishes|with best wishes|all best wishes|with all good wishes|sincerely yours|yours sincerely|yours truly|truly yours|yours faithfully|yours respectfully|at your service|rgds|m v h|m f g|m v g|m vr gr|k regards|b regards|b rgds|br rgds|
 	mit freundlichen grüßen|freundliche grüße|i a|i v|
 	bien à vous|bien à toi|sincères salutations|
 	reciba un cordial saludo|un cordial saludo|quedo a su disposición|
@@ -105,21 +105,21 @@ var closingPhrases = foldedPhrases(`
 var namedPhrases = foldedPhrases(`
 	best|all the best|all best|cheers|yours|love|lots of love|xoxo|ciao|take care|warmly|cordially|br|kr|bye|goodbye|bye for now|see you|see ya|see you soon|until then|till then|talk soon|speak soon|good day|my best|be well|peace|later|ttyl|hugs|ta|cheerio|
 	have a nice day|have a great day|have a good day|have a lovely day|have a good one|have a nice weekend|have a great weekend|have a good weekend|have a nice evening|have a good evening|have a great week|have a nice time|
-	thanks|thank you|many thanks|thanks a lot|thank you very much|thanks very much|thanks so much|thank you so much|thanks in advance|thank you in advance|many thanks in advance|thanks a million|thanks a bunch|thx|thnx|tnx|tks|thanks again|thank you again|thanks for now|thanks for all|thanks all|thanks much|with thanks|with many thanks|kind thanks|thankfully|gratefully|
+	thanks|thank you|many thanks|thanks a lot|thank you very much|thanks very much|thanks so much|thank you so much|thanks in advance|thank you in advance|many thanks in advance|thanks a million|thanks a bunch|thx|thnx|tnx|tks|thanks again|thank you again|thanks for now|thanks for all|thanks all|thanks everyone|thanks everybody|thanks team|thanks guys|thanks folks|thanks both|thank you all|cheers all|thanks much|with thanks|with many thanks|kind thanks|thankfully|gratefully|
 	vg|lg|bg|auf wiedersehen|bis dann|bis bald|bis morgen|tschüss|ciao|alles gute|schönen tag|schönen tag noch|schönes wochenende|danke|vielen dank|besten dank|danke schön|dankeschön|danke sehr|danke im voraus|vielen dank im voraus|herzlichen dank|vielen dank vorab|danke vorab|danke und gruß|
 	merci|merci beaucoup|merci d'avance|merci bien|mille mercis|bonne journée|bonne soirée|bonne fin de journée|belle journée|bon week-end|bonne réception|à bientôt|au revoir|salut|bises|bisous|amitiés|
-	gracias|muchas gracias|mil gracias|gracias de antemano|muchas gracias de antemano|salud|adiós|hasta luego|hasta pronto|un abrazo|abrazos|adéu|un beso|besos|gràcies|moltes gràcies|grazas|
+	gracias|muchas gracias|mil gracias|gracias de antemano|muchas gracias de antemano|un fuerte abrazo|salud|adiós|hasta luego|hasta pronto|un abrazo|abrazos|adéu|un beso|besos|gràcies|moltes gràcies|grazas|
 	grazie|grazie mille|molte grazie|tante grazie|grazie in anticipo|a presto|arrivederci|buona giornata|buona serata|un abbraccio|un caro saluto|
 	obrigado|obrigada|muito obrigado|muito obrigada|grato|grata|desde já agradeço|adeus|até logo|até breve|abraços|abraço|um abraço|att|att.te|abs|beijos|
 	bedankt|dank u|dank u wel|dank je|dank je wel|alvast bedankt|hartelijk dank|hartelijk bedankt|vriendelijk bedankt|fijne dag|prettige dag|tot snel|tot ziens|gr|
 	tack|tack på förhand|stort tack|tack så mycket|ha det bra|ha det|hej då|farvel|ha det godt|kram|tak|på forhånd tak|mange tak|knus|kh|dbh|takk|mange takk|på forhånd takk|ha en fin dag|klem|takk fyrir|
 	kiitos|kiitos etukäteen|kiitos jo etukäteen|paljon kiitoksia|terv|t|yt|näkemiin|hyvästi|mukavaa päivää|aitäh|tänan|ette tänades|paldies|ačiū|
 	dziękuję|dzięki|dziękuję z góry|z góry dziękuję|miłego dnia|do widzenia|do zobaczenia|z pozdrowieniami|pozdro|
-	děkuji|děkuji předem|předem děkuji|díky|hezký den|pěkný den|s přáním hezkého dne|s přáním pěkného dne|zdraví|na shledanou|dovidenia|ďakujem|vopred ďakujem|prajem pekný deň|
+	děkuji|děkuji předem|předem děkuji|díky|hezký den|pěkný den|s přáním hezkého dne|přáním hezkého dne|přáním pěkného dne|s přáním pěkného dne|zdraví|na shledanou|dovidenia|ďakujem|vopred ďakujem|prajem pekný deň|
 	спасибо|заранее спасибо|большое спасибо|благодарю|до свидания|всего доброго|до побачення|довиждане|всего хорошего|хорошего дня|дякую|наперед дякую|гарного дня|благодаря|предварително благодаря|лек ден|
 	hvala|hvala unaprijed|hvala vnaprej|unaprijed hvala|hvala lijepa|hvala lepo|lp|ugodan dan|doviđenja|nasvidenje|довиђења|хвала|хвала унапред|
 	ευχαριστώ|ευχαριστώ πολύ|ευχαριστώ εκ των προτέρων|φιλικά|αντίο|
-	köszönöm|köszönöm szépen|előre is köszönöm|köszönettel|üdv|szép napot|viszlát|viszontlátásra|
+	köszönöm|köszönöm szépen|előre is köszönöm|üdv|szép napot|viszlát|viszontlátásra|
 	teşekkürler|teşekkür ederim|çok teşekkürler|şimdiden teşekkürler|iyi çalışmalar|iyi günler|sevgiler|selamlar|hoşça kalın|görüşmek üzere|
 	mulțumesc|multumesc|mulțumesc anticipat|toate cele bune|la revedere|cu bine|o zi bună vă urez|o zi bună|o zi frumoasă|
 	תודה|תודה רבה|שכרا|شكرا|شكراً|شكرا جزيلا|با تشکر|ممنون|cảm ơn|thân mến|terima kasih|salam|salam hormat|terima kasih dan salam|ขอบคุณ|ขอบคุณครับ|ขอบคุณค่ะ|
@@ -275,6 +275,11 @@ func (m *mail) closes(text string) (kind closing, named bool) {
 		return closesAlone, true
 	case kind == closesAlone && (sure || apart) && isCapitalized(strings.NewReplacer(",", "", "|", "").Replace(rest), 5):
 		return closesAlone, true
+	case kind == closesAlone && apart:
+		// "Regards, Ann Example, head of purchasing"
+		if name, _, ok := strings.Cut(rest, ","); ok && isCapitalized(name, 3) && countWords(rest) <= 9 {
+			return closesAlone, true
+		}
 	}
 	return closesNothing, false
 }
@@ -409,12 +414,14 @@ func phraseOf(line []spoken) (n int, kind closing) {
 	return 0, closesNothing
 }
 
-// courtesyOf is how many words a closer and the words of courtesy before it take.
+// courtesyOf is how many words a closer and the words of courtesy around it take.
 func courtesyOf(line []spoken) (n int) {
 	for i, w := range line {
 		switch {
 		case closingWords[w.text]:
 			n = i + 1
+		case n > 0 && n == i && courtesies[w.text]:
+			n = i + 1 // "Pozdrawiam serdecznie"
 		case !courtesies[w.text] && !joiners[w.text]:
 			return n
 		}
