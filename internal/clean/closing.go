@@ -49,7 +49,7 @@ var closingWords = foldedWords(`
 	уважением|пожеланиями|повагою|побажаннями|поздрави|уважение|поздравом|поздрав|поштовањем|почит|приветом|
 	εκτίμηση|χαιρετισμούς|χαιρετισμό|
 	üdvözlettel|tisztelettel|köszönettel|udv|udvozlettel|
-	saygılarımla|saygılarımızla|stimă|respect|
+	saygılarımla|saygılarımızla|
 	בברכה|תחיות|تحياتي|تحية|احترام|
 	trân trọng|敬具|此致|敬礼|祝好|謹啓|拝|
 `)
@@ -219,18 +219,15 @@ func spokenWords(text string, most int) []spoken {
 
 // closes reports whether a line closes a mail, and whether the name is in it.
 func (m *mail) closes(text string) (kind closing, named bool) {
-	if len(text) > longestClosing {
-		if len(text) <= longestFormula && hasAnyPrefix(folded(text), formulas...) {
-			return closesAlone, false
-		}
-		return closesNothing, false
-	}
-	if countWords(text) > longestClosingWords || !mayClose(text) || strings.HasSuffix(text, "?") || strings.Contains(text, "://") {
+	if len(text) > longestFormula || !mayClose(text) || strings.HasSuffix(text, "?") || strings.Contains(text, "://") {
 		return closesNothing, false
 	}
 	fold := folded(text)
 	if hasAnyPrefix(fold, formulas...) {
 		return closesAlone, false
+	}
+	if len(text) > longestClosing {
+		return closesNothing, false
 	}
 	line := spokenWords(fold, longestClosingWords+1)
 	if len(line) == 0 || len(line) > longestClosingWords {
@@ -238,7 +235,7 @@ func (m *mail) closes(text string) (kind closing, named bool) {
 	}
 	at, sure := 0, false // sure: a name may follow without anything between
 	for at < len(line) {
-		if n, k := phraseOf(line[at:]); n > 0 && !(n == 1 && courtesies[line[at].text] && headed(line[at+1:])) {
+		if n, k := phraseOf(line[at:]); n > 1 || n == 1 && (!courtesies[line[at].text] || !headed(line[at+1:])) {
 			if kind != closesAlone {
 				kind = k
 			}

@@ -171,7 +171,8 @@ func (m *mail) withHeading(from, first int) int {
 			return first
 		}
 		text := m.say(above)
-		if !isDrawn(text) && !(first-above <= 1 && strings.Trim(text, "-–—_ ") == "") && !headings[strings.Trim(folded(text[:min(len(text), 60)]), " :*-_!.")] {
+		dash := first-above <= 1 && strings.Trim(text, "-–—_ ") == ""
+		if !isDrawn(text) && !dash && !headings[strings.Trim(folded(text[:min(len(text), 60)]), " :*-_!.")] {
 			return first
 		}
 		first = above

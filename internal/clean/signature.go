@@ -69,13 +69,12 @@ func (m *mail) sealed(from, to int) int {
 			return to
 		}
 		m.set(i, to, signed, "seal")
-		for first := m.nextText(from); first < i && strings.HasPrefix(m.say(first), "-----BEGIN PGP SIGNED MESSAGE"); {
+		if first := m.nextText(from); first < i && strings.HasPrefix(m.say(first), "-----BEGIN PGP SIGNED MESSAGE") {
 			end := first + 1
 			for end < i && strings.HasPrefix(m.say(end), "Hash: ") {
 				end++
 			}
 			m.set(first, end, signed, "seal")
-			break
 		}
 		return m.lastText(from, i)
 	}
