@@ -9,6 +9,9 @@
 //	     ▲   at the same time, one at a time                                                    │
 //	     └──────────────────────────── a part came to its end, or failed ───────────────────────┘
 //
+// The Retransform workflow makes an integration's texts anew of stored raw copies: one
+// RetransformStep after another until nothing is open.
+//
 // A workflow decides what happens next and waits; it does nothing itself. Waiting
 // for an administrator, a quota or a broken network is its business, because a
 // workflow waits for nothing and visibly; activities retry only what passes in

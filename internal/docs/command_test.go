@@ -62,7 +62,7 @@ func (s *starter) helpOf(t *testing.T, words ...string) string {
 }
 
 var (
-	helpLine  = regexp.MustCompile(`(?m)^  ([a-z][a-z-]*)  +\S`)
+	helpLine  = regexp.MustCompile(`(?m)^  ([a-z][a-z-]*) +[A-Z]`) // what a command does begins with a capital
 	oneOfMany = regexp.MustCompile(` \| | && |[;)"]`)
 	mention   = regexp.MustCompile(`\bstarter ([a-z][a-z-]*)(.*)`)
 	flagInUse = regexp.MustCompile(`(?:^|[\s[])(--?[a-z][a-z-]*)`)

@@ -13,4 +13,7 @@
 //	compiled.go  the same for rows of CSV
 //	frozen.go    records that miss a field
 //	batches.go   whole batches: sealed chunks in, staged rows out
+//	again.go     comments made anew of stored raw copies: what would become of what is stored
+//	retransform.go  whole objects of them, planned or applied; records that were set aside
+//	explain.go   one text, with the rules that made it
 package transform
