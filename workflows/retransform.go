@@ -63,8 +63,9 @@ func (r *retransform) run(ctx workflow.Context) error {
 			return ctx.Err()
 		}
 		if err != nil {
-			if r.trouble.note(ctx, err); r.trouble.kind == kindNotFound {
-				return err // the integration is gone
+			if r.trouble.note(ctx, err); r.trouble.kind == kindNotFound { // the integration is gone
+				r.enter(ctx, flow.StateCancelled)
+				return nil
 			}
 			r.enter(ctx, stateOf(r.trouble.kind))
 			if err := r.wait(ctx, r.trouble.until.Sub(workflow.Now(ctx)), "back off", nil); err != nil {

@@ -115,7 +115,10 @@ func TestRetransformEnds(t *testing.T) {
 			return flow.RetransformResult{}, temporal.NewNonRetryableApplicationError("it is gone", "NotFound", nil)
 		})
 		env.ExecuteWorkflow(workflows.Retransform, anewParams)
-		require.ErrorContains(t, env.GetWorkflowError(), "it is gone")
+		require.NoError(t, env.GetWorkflowError())
+		s := anewStatus(t, env)
+		require.Equal(t, flow.StateCancelled, s.State)
+		require.Contains(t, s.Reason, "it is gone")
 	})
 	t.Run("without a name", func(t *testing.T) {
 		t.Parallel()

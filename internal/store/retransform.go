@@ -70,9 +70,16 @@ type RetransformJob struct {
 
 // RequestRetransform asks for the texts of an object's comments to be made anew of the stored
 // raw copies, with the mapping in force and the given cleaning version. One that is open
-// goes on as it is. fault.NotFound when the integration has no such object.
+// goes on, unless it is of another mapping or version: then this one takes its place. fault.NotFound when the integration has no such object.
 func (s *Store) RequestRetransform(ctx context.Context, integrationID, object string, version int) error {
 	return s.inTx(ctx, "ask for a retransform", func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `
+			update retransforms t set state = 'cancelled', reason = 'asked for anew, with another mapping or cleaning version', finished_at = now()
+			from integrations i
+			where i.id = $1 and t.integration_id = i.id and t.object = $2 and t.state = 'open' and (t.cleaning_version, t.epoch) <> ($3, i.epoch)`,
+			integrationID, object, version); err != nil {
+			return err
+		}
 		tag, err := tx.Exec(ctx, `
 			insert into retransforms (integration_id, object, epoch, cleaning_version, total)
 			select i.id, o.name, i.epoch, $3, (select count(*) from records r where r.source_id = i.source_id and r.object = o.name and r.state in`+made+`)

@@ -370,6 +370,11 @@ func TestRetransformEndsEarly(t *testing.T) {
 		})
 	}
 	a := newAnew(t, jsonChunk(record(nil)))
+	for _, version := range []int{clean.Version - 1, clean.Version, clean.Version} {
+		require.NoError(t, a.db.RequestRetransform(t.Context(), a.target.IntegrationID, "EmailMessage", version))
+	}
+	require.Equal(t, []string{fmt.Sprint(clean.Version-1, " cancelled"), fmt.Sprint(clean.Version, " open")}, a.seed.Strings(`select cleaning_version || ' ' || state from retransforms order by id`),
+		"what is asked for anew takes the place of what another release asked for")
 	require.Equal(t, fault.NotFound, fault.KindOf(a.db.RequestRetransform(t.Context(), a.target.IntegrationID, "Case", clean.Version)))
 	_, err := a.batches.Retransform(t.Context(), flow.RetransformParams{Project: "support", Integration: "other"}, time.Hour)
 	require.Equal(t, fault.NotFound, fault.KindOf(err))

@@ -135,3 +135,23 @@ func benchmarkRows(b *testing.B, do func(*transform.Compiled, csv.Row) error) {
 		}
 	}
 }
+
+// BenchmarkRetransform plans and applies a retransform of 4,000 mails, each of which changes.
+func BenchmarkRetransform(b *testing.B) {
+	const mails = 4000
+	_, chunks := floodMails(b, mails)
+	for range b.N {
+		b.StopTimer()
+		a := newAnew(b, chunks...)
+		a.plan(apart())
+		a.seed.Exec(`update comments set text_hash = '\x00'`)
+		b.StartTimer()
+		begun := time.Now()
+		counts, _ := a.planned(apart())
+		b.ReportMetric(mails/time.Since(begun).Seconds(), "planned/s")
+		require.EqualValues(b, mails, counts.TextChanged)
+		begun = time.Now()
+		require.Equal(b, counts, a.retransform())
+		b.ReportMetric(mails/time.Since(begun).Seconds(), "applied/s")
+	}
+}
