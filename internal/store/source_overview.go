@@ -25,6 +25,7 @@ type Overview struct {
 	VerifiedTo    *time.Time // complete up to here, over all its objects; nil until every object is
 	Objects       []OverviewObject
 	Loading       bool // a backfill is open
+	Remaking      bool // texts are being made anew
 
 	// How often it looks for news, when the quota makes it less often than its file wants;
 	// nil otherwise.
@@ -49,6 +50,7 @@ func (s *Store) Overviews(ctx context.Context, projects []string) ([]Overview, e
 		select i.id, p.name, i.name, i.source_id, s.name, i.desired, i.status, i.status_reason, i.status_hint,
 		       i.status_since, i.status_until, i.watched_at, v.verified_to, coalesce(o.objects, '[]'),
 		       exists (select from backfills f where f.integration_id = i.id and f.state = 'open'),
+		       exists (select from retransforms t where t.integration_id = i.id and t.state = 'open'),
 		       q.wanted, q.paced, q.reason
 		  from integrations i
 		  join projects p on p.id = i.project_id

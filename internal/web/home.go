@@ -43,6 +43,7 @@ type integrationLine struct {
 	Authorize    string // path of the authorize button; "" = none
 	Problems     []store.OverviewObject
 	Loads        []loadLine // large loads under way
+	Anew         []anewLine // objects whose texts are being made anew
 }
 
 type commentLine struct {
@@ -112,6 +113,11 @@ func (web *Web) overview(v *visit) (*overview, error) {
 		}
 		if item.Loading {
 			if line.Loads, err = web.loads(ctx, item); err != nil {
+				return nil, err
+			}
+		}
+		if item.Remaking {
+			if line.Anew, err = web.anew(ctx, item); err != nil {
 				return nil, err
 			}
 		}

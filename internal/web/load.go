@@ -46,6 +46,37 @@ func (web *Web) loads(ctx context.Context, of store.Overview) ([]loadLine, error
 	return lines, nil
 }
 
+// anewLine is an object whose texts are being made anew, as the page shows it.
+type anewLine struct {
+	store.Retransform
+	Percent int
+	Rate    string // records per second; "" = it has not begun
+	Left    string // how long it will take; "" = nobody can tell
+}
+
+// anew reads what is being made anew of an integration.
+func (web *Web) anew(ctx context.Context, of store.Overview) ([]anewLine, error) {
+	list, err := web.store.Retransforms(ctx, of.IntegrationID)
+	if err != nil {
+		return nil, err
+	}
+	var lines []anewLine
+	for _, r := range list {
+		if r.State != store.RetransformOpen {
+			continue
+		}
+		line := anewLine{Retransform: r, Percent: int(min(100, 100*r.Counts.Records/max(r.Total, 1)))}
+		if rate := r.Rate(); rate >= 1 {
+			line.Rate = groupDigits(int64(rate))
+		}
+		if left, known := r.Left(); known {
+			line.Left = inWords(left)
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
 // inWords writes how long something will take as exactly as it can be known.
 func inWords(d time.Duration) string {
 	count := func(n int64, unit string) string {

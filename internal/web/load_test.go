@@ -57,3 +57,20 @@ func TestInWords(t *testing.T) {
 		require.Equal(t, want, inWords(d), d.String())
 	}
 }
+
+func TestHomeShowsTextsMadeAnew(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	project := b.seed.Project("support")
+	id := b.seed.Integration(project, b.seed.Source(project, "emails"), "prod", "idle", "", "")
+	br := b.browser()
+	br.signIn(adminEmail, "/")
+	b.seed.Exec(`insert into retransforms (integration_id, object, epoch, cleaning_version, total, counts, started_at)
+		values ($1, 'EmailMessage', 1, 3, 6000, '{"records": 1500, "text_changed": 70, "units": 71}', now() - interval '15 seconds')`, id)
+	live := br.get("/live").html
+	for _, want := range []string{"Texts of EmailMessage made anew</strong>", ">25%</span>", `max="100" value="25"></progress>`, "1,500 of 6,000 records", "70 changed texts, 71 AI units</p>"} {
+		require.Contains(t, live, want)
+	}
+	b.seed.Exec(`update retransforms set state = 'done', finished_at = now()`)
+	require.NotContains(t, br.get("/live").html, "<progress")
+}

@@ -22,6 +22,7 @@ type Store interface {
 	Sources(ctx context.Context, projects []string) ([]store.Source, error)
 	Overviews(ctx context.Context, projects []string) ([]store.Overview, error)
 	Backfills(ctx context.Context, integrationID string) ([]store.Backfill, error)
+	Retransforms(ctx context.Context, integrationID string) ([]store.Retransform, error)
 	NewestComments(ctx context.Context, sourceIDs []string, limit int) ([]store.CommentSummary, error)
 	CountComments(ctx context.Context, sourceID string, from, to *time.Time) (int64, error)
 	Units(ctx context.Context, sourceID string) (int64, error)
