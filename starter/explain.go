@@ -48,6 +48,7 @@ type explanationView struct {
 	Spans     []spanView `json:"spans"`
 }
 
+// spanView counts characters of the text.
 type spanView struct {
 	clean.Span
 	Text string `json:"text"`
@@ -81,18 +82,18 @@ func (s *steering) explain(ctx context.Context, id string) error {
 		return err
 	}
 	v := explanationView{Object: object, RecordID: recordID, Version: e.Version, InForce: e.InForce, Same: e.Same, Mail: e.Mail, Text: e.Text, Reply: e.Reply, Signature: e.Signature, Spans: []spanView{}}
-	for _, span := range e.Spans {
-		v.Spans = append(v.Spans, spanView{span, e.Text[span.Start:span.End]})
+	for i, span := range e.Characters() {
+		v.Spans = append(v.Spans, spanView{span, e.Text[e.Spans[i].Start:e.Spans[i].End]})
 	}
 	if s.app.json {
 		return s.app.printJSON(v)
 	}
-	_, err = io.WriteString(s.app.out, v.words())
+	_, err = io.WriteString(s.app.out, v.words(e.Spans))
 	return err
 }
 
-// words is the text with what was set apart marked at its lines.
-func (v explanationView) words() string {
+// words is the text with what was set apart marked at its lines. The spans count bytes.
+func (v explanationView) words(spans []clean.Span) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: cleaning version %d", v.Object, v.RecordID, v.Version)
 	switch {
@@ -110,9 +111,9 @@ func (v explanationView) words() string {
 		}
 	}
 	at := 0
-	for _, span := range v.Spans {
+	for _, span := range spans {
 		lines("", v.Text[at:span.Start])
-		lines(string(span.Kind)+", "+span.Rule, span.Text)
+		lines(string(span.Kind)+", "+span.Rule, v.Text[span.Start:span.End])
 		at = span.End
 	}
 	lines("", v.Text[at:])

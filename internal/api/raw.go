@@ -78,8 +78,8 @@ func (a *API) getCleaning(c *call) (reply, error) {
 	}
 	out := wireCleaning{CommentID: id, Object: object, RecordID: recordID, Version: e.Version, InForce: e.InForce, Same: e.Same, Mail: e.Mail,
 		Text: e.Text, Reply: e.Reply, Signature: e.Signature, Spans: []wireSpan{}}
-	for _, s := range e.Spans {
-		out.Spans = append(out.Spans, wireSpan{s, e.Text[s.Start:s.End]})
+	for i, s := range e.Characters() {
+		out.Spans = append(out.Spans, wireSpan{s, e.Text[e.Spans[i].Start:e.Spans[i].End]})
 	}
 	return reply{"cleaning": out}, nil
 }
@@ -98,7 +98,7 @@ type wireCleaning struct {
 	Spans     []wireSpan `json:"spans"`
 }
 
-// wireSpan is a stretch that was set apart; start and end count bytes of the text in UTF-8.
+// wireSpan is a stretch that was set apart; start and end count characters of the text.
 type wireSpan struct {
 	clean.Span
 	Text string `json:"text"`

@@ -85,13 +85,13 @@ func TestCleaningIsExplained(t *testing.T) {
 	require.EqualValues(t, 1, got["cleaning_version_in_force"])
 	require.Equal(t, false, got["same"])
 	require.Equal(t, "Thanks, grüße.", got["reply"])
-	text, spans := got["text"].(string), got["spans"].([]any)
+	text, spans := []rune(got["text"].(string)), got["spans"].([]any)
 	require.NotEmpty(t, spans)
 	for _, s := range spans {
 		span := s.(map[string]any)
 		require.Equal(t, "quote", span["kind"])
 		require.NotEmpty(t, span["rule"])
-		require.Equal(t, span["text"], text[int(span["start"].(float64)):int(span["end"].(float64))])
+		require.Equal(t, span["text"], string(text[int(span["start"].(float64)):int(span["end"].(float64))]))
 	}
 	for _, id := range []string{"0a", "ffff", recordID} {
 		require.Equal(t, http.StatusNotFound, b.do(http.MethodGet, path+id+"/cleaning", "reader", "").status, id)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"unicode/utf8"
 
 	"salesforcesync/internal/clean"
 	"salesforcesync/internal/csv"
@@ -27,6 +28,22 @@ type Explanation struct {
 	Reply            string
 	Signature        string
 	Spans            []clean.Span
+}
+
+// Characters is the spans counted in characters of the text (Unicode code points) instead of bytes.
+func (e Explanation) Characters() []clean.Span {
+	out := make([]clean.Span, len(e.Spans))
+	at, count := 0, 0
+	to := func(offset int) int {
+		count += utf8.RuneCountInString(e.Text[at:offset])
+		at = offset
+		return count
+	}
+	for i, s := range e.Spans { // in the order of the text
+		s.Start, s.End = to(s.Start), to(s.End)
+		out[i] = s
+	}
+	return out
 }
 
 // RecordOf is the Id of the record that a comment was made of; "" for comments of others.
