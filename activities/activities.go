@@ -21,6 +21,9 @@ type Activities struct {
 	Store   *store.Store
 	Poll    *poll.Service
 	Batches transform.Batches
+	// Truncated is told of comments that were made with a text shorter than their record's; nil for
+	// nobody.
+	Truncated func(comments int64)
 
 	// Polls bounds how many batches of live work are read at once by its capacity: each holds
 	// a page and a chunk in memory, and after an outage every integration has news.

@@ -14,8 +14,9 @@ import (
 
 // metrics are the worker's own; labels are few and bounded, never an id.
 type metrics struct {
-	calls   *prometheus.CounterVec
-	seconds *prometheus.HistogramVec
+	calls     *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	truncated prometheus.Counter
 }
 
 func newMetrics(registry *prometheus.Registry, governor *quota.Governor) *metrics {
@@ -29,8 +30,12 @@ func newMetrics(registry *prometheus.Registry, governor *quota.Governor) *metric
 			Help:    "Duration of HTTP exchanges with Salesforce.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 3, 9),
 		}, []string{"kind"}),
+		truncated: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "salesforcesync_comments_truncated_total",
+			Help: "Comments that were made with a text cut to what the Comments API takes.",
+		}),
 	}
-	registry.MustRegister(m.calls, m.seconds, quotaMetrics{governor})
+	registry.MustRegister(m.calls, m.seconds, m.truncated, quotaMetrics{governor})
 	return m
 }
 

@@ -72,15 +72,17 @@ func run(ctx context.Context) error {
 	process.Go("notifications", func(ctx context.Context) error { listener.Run(ctx, db); return nil })
 	process.Metrics.MustRegister(newAlerts(db.CountAlerts), completeness{db.CompletenessTotals}, loads{db.LoadTotals})
 	governor := &quota.Governor{Store: db}
-	auth := &oauth.Service{Store: db, Hosts: hosts, Observe: observe(newMetrics(process.Metrics, governor), log), Quota: governor}
+	own := newMetrics(process.Metrics, governor)
+	auth := &oauth.Service{Store: db, Hosts: hosts, Observe: observe(own, log), Quota: governor}
 	governor.Limits = func(ctx context.Context, integrationID string) (map[string]salesforce.Limit, error) {
 		return auth.Org(integrationID).Limits(ctx)
 	}
 	addQueues(process, temporal, &activities.Activities{
-		Store:   db,
-		Poll:    &poll.Service{Store: db, Orgs: orgs{auth}, Listener: listener, Grants: grants{auth, log}, Quota: governor},
-		Batches: transform.Batches{Store: db},
-		Polls:   make(chan struct{}, livePolls()),
+		Store:     db,
+		Poll:      &poll.Service{Store: db, Orgs: orgs{auth}, Listener: listener, Grants: grants{auth, log}, Quota: governor},
+		Batches:   transform.Batches{Store: db},
+		Truncated: func(comments int64) { own.truncated.Add(float64(comments)) },
+		Polls:     make(chan struct{}, livePolls()),
 	})
 	process.Monitor(cfg.MetricsAddr)
 	return process.Run(ctx)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"salesforcesync/internal/config"
 	"salesforcesync/internal/oauth"
 )
 
@@ -46,11 +47,21 @@ func TestAdministratorsAreToldEverything(t *testing.T) {
 	for _, code := range names(t, "internal/oauth/provider_error.go", `(?m)^\t"([a-z_]+)": +\{"`) {
 		require.Contains(t, lower, "(`"+code+"`)", "what Salesforce may answer")
 	}
-	for _, field := range names(t, "internal/poll/compile.go", `(?:path: |draft\w+ += )"(\w+)"`) {
-		require.Contains(t, text, "`"+field+"`", "what preset email reads")
+	for _, path := range names(t, "internal/poll/preset.go", `(?:path: |field: |rich: |[pP]roperty\("[^"]+", )"([\w.]+)"`) {
+		require.Contains(t, text, "`"+path[strings.LastIndexByte(path, '.')+1:]+"`", "what presets read")
 	}
-	for _, field := range names(t, "internal/poll/compile.go", `path: "Parent\.(\w+)"`) {
-		require.Contains(t, text, "`"+field+"`", "what preset email reads of the case")
+}
+
+func TestEveryPresetIsTold(t *testing.T) {
+	t.Parallel()
+	text := read(t, "docs/integration-file.md")
+	for _, preset := range config.Presets {
+		for _, object := range config.PresetObjects[preset] {
+			require.Regexp(t, "(?m)^\\| `"+preset+"` \\| "+object+" \\|", text)
+		}
+	}
+	for _, name := range names(t, "internal/poll/preset.go", `(?:property: |[pP]roperty\(|[\t ]\{)"([A-Z][\w ]+)", `) {
+		require.Contains(t, text, "`"+name+"`", "a property that a preset gives")
 	}
 }
 

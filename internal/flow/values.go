@@ -196,6 +196,7 @@ type PollResult struct {
 type TransformResult struct {
 	Comments        int64 `json:"comments"`
 	SetAside        int64 `json:"set_aside,omitempty"`
+	Truncated       int64 `json:"truncated,omitempty"` // comments with a text that was too long
 	CleaningVersion int   `json:"cleaning_version"`
 }
 

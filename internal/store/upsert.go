@@ -432,10 +432,13 @@ const insertComments = `
 	from outcomes o` + staging + `
 	where o.outcome = 'created' and o.comment_at is null`
 
-// The text that stays goes with what was said of its length.
+// The text that stays goes with what was said of its length. Those of a chat may have been parted
+// otherwise than this release would: then its messages are those that the texts belong to.
 const updateComments = `
 	update comments c set
-		ts = s.ts, thread_id = s.thread_id, envelope = s.envelope, revision = o.revision,
+		ts = s.ts, thread_id = s.thread_id, revision = o.revision,
+		envelope = case when o.outcome = 'metadata_changed' and jsonb_array_length(c.envelope) <> jsonb_array_length(s.envelope)
+			then c.envelope else s.envelope end,
 		properties = case when o.outcome = 'metadata_changed' and o.before_hash is distinct from o.text_hash and c.properties->'string:Truncated' is distinct from s.properties->'string:Truncated'
 			then s.properties - 'string:Truncated' || jsonb_strip_nulls(jsonb_build_object('string:Truncated', c.properties->'string:Truncated'))
 			else s.properties end,

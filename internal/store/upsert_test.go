@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"salesforcesync/internal/comment"
 	"salesforcesync/internal/config"
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/store"
@@ -201,6 +202,25 @@ func TestUpsertFollowsAChangedMapping(t *testing.T) {
 	require.NoError(t, l.db.StageRows(t.Context(), b, 1, func(st *store.Staging) error { return st.Add(renamed) }))
 	require.Equal(t, flow.Counts{Rows: 1, MetadataChanged: 1}, l.upsert(l.ref))
 	require.Equal(t, `{"string:Case Priority": "Low"}`, l.one(`select properties::text from comments`))
+}
+
+// A release that parts the same chat otherwise leaves the texts in force alone, and with them
+// the messages that they belong to.
+func TestUpsertKeepsTheMessagesOfTheTextsInForce(t *testing.T) {
+	t.Parallel()
+	l := newLane(t, config.DeletedTombstone)
+	m := mail{id: idA, stamp: at(0), raw: "one", priority: "Low"}
+	l.apply(m)
+	m.stamp, m.priority = at(9), "High"
+	parted := m.row()
+	parted.Comment.Messages = append(parted.Comment.Messages, comment.Message{Body: comment.Text{Text: "two"}})
+	l.seal(l.begin(), 1)
+	b, err := l.db.LoadBatch(t.Context(), l.ref)
+	require.NoError(t, err)
+	require.NoError(t, l.db.StageRows(t.Context(), b, 1, func(st *store.Staging) error { return st.Add(parted) }))
+	require.Equal(t, flow.Counts{Rows: 1, MetadataChanged: 1}, l.upsert(l.ref))
+	require.Equal(t, "one", l.text(idA))
+	require.Equal(t, "1 High", l.one(`select jsonb_array_length(envelope) || ' ' || (properties->>'string:Priority') from comments`))
 }
 
 // Same stamp, other content: only a read that began after the stored one ended knows better.

@@ -53,7 +53,7 @@ func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.Transfo
 	reader := plan.Recipe.Reader()
 	var sum hash.Hash // nil for a batch without chunks: all its rows were known
 	err = t.Store.StageRows(ctx, b, clean.Version, func(st *store.Staging) error {
-		result.Comments, result.SetAside, sum = 0, 0, nil
+		result.Comments, result.SetAside, result.Truncated, sum = 0, 0, 0, nil
 		for chunk := range b.Chunks {
 			raw, err := st.Chunk(chunk)
 			if err != nil {
@@ -68,6 +68,9 @@ func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.Transfo
 				switch {
 				case row.Comment != nil:
 					result.Comments++
+					if _, cut := row.Comment.Properties["string:"+PropertyTruncated]; cut {
+						result.Truncated++
+					}
 				case row.Reason != "":
 					result.SetAside++
 				}
