@@ -314,7 +314,7 @@ func (c *compiler) conditions(want config.Object, startFrom *time.Time) error {
 		if err != nil {
 			return err
 		}
-		if err := c.follow(found.Relations); err != nil {
+		if err := c.follow(found.Relations, atOnce); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ func TestCheckPlansTheEmailPreset(t *testing.T) {
 		"TextBody", "ThreadIdentifier", "ToAddress"}, p.Fields)
 	require.Equal(t, "Status != '5' AND IsPrivateDraft = false AND incoming = true", p.Where)
 	require.Equal(t, []poll.Dependency{{Path: "Parent", IDPath: "ParentId", Parent: "Case", Stamp: "SystemModstamp"},
-		{Path: "Parent.Account", IDPath: "Parent.AccountId", Parent: "Account", Stamp: "SystemModstamp"},
+		{Path: "Parent.Account", IDPath: "Parent.AccountId", Parent: "Account", Stamp: "SystemModstamp"}, // at once, because the file asks for it
 		{Path: "EmailMessageRelation", Parent: "EmailMessageRelation", Stamp: "SystemModstamp", Back: "EmailMessageId"}}, p.Dependencies, "users and queues are not followed")
 	require.Empty(t, p.Left)
 	m := p.Recipe.Mapping

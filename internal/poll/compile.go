@@ -23,13 +23,20 @@ type compiler struct {
 
 func sortedPaths(t transform.Types) []string { return slices.Sorted(maps.Keys(t)) }
 
+// pace is how soon a changed parent is noticed.
+type pace int
+
+const (
+	atOnce pace = iota
+	rarely      // by scans of tails
+	never       // with the record's own next change
+)
+
 // path resolves a path of the object, selects it, and follows the parents on it.
-func (c *compiler) path(p string) (string, error) { return c.selects(p, true) }
+func (c *compiler) path(p string) (string, error) { return c.selects(p, atOnce) }
 
-// still is path without following the last parent.
-func (c *compiler) still(p string) (string, error) { return c.selects(p, false) }
-
-func (c *compiler) selects(p string, follow bool) (string, error) {
+// selects is path with another pace for the last parent on it.
+func (c *compiler) selects(p string, last pace) (string, error) {
 	found, err := salesforce.ResolvePath(c.plan.Object, p, c.describe)
 	if text, ok := c.freeze(p, err); ok {
 		return text, nil
@@ -42,10 +49,7 @@ func (c *compiler) selects(p string, follow bool) (string, error) {
 			WithHint("name one of its parts, such as BillingCity instead of BillingAddress")
 	}
 	c.plan.Recipe.Types[found.Text] = found.Field.Type
-	if n := len(found.Relations); !follow && n > 0 {
-		found.Relations = found.Relations[:n-1]
-	}
-	return found.Text, c.follow(found.Relations)
+	return found.Text, c.follow(found.Relations, last)
 }
 
 // freeze keeps a path in the mapping that was visible when the last good plan was made
@@ -76,10 +80,13 @@ func (c *compiler) freeze(p string, err error) (text string, ok bool) {
 	return f.Path, true
 }
 
-// follow makes the parent objects of a path dependencies.
-func (c *compiler) follow(relations []salesforce.Relation) error {
+// follow makes the parent objects of a path dependencies, the last one at its own pace.
+func (c *compiler) follow(relations []salesforce.Relation, last pace) error {
 	var above []string
-	for _, r := range relations {
+	for i, r := range relations {
+		if last == never && i == len(relations)-1 {
+			break
+		}
 		idPath := strings.Join(append(slices.Clone(above), r.IDField), ".")
 		above = append(above, r.Name)
 		for _, parent := range r.Objects {
@@ -97,9 +104,12 @@ func (c *compiler) follow(relations []salesforce.Relation) error {
 				c.plan.note("%s: a change of %s reaches a comment when its own record changes, because %s has no date to follow", d.Path, o.Name, o.Name)
 				continue
 			}
-			d.Stamp = stamp.Name
-			if !slices.Contains(c.plan.Dependencies, d) {
+			d.Stamp, d.Rarely = stamp.Name, last == rarely && i == len(relations)-1
+			same := func(have Dependency) bool { return have.Path == d.Path && have.Parent == d.Parent }
+			if at := slices.IndexFunc(c.plan.Dependencies, same); at < 0 {
 				c.plan.Dependencies = append(c.plan.Dependencies, d)
+			} else if !d.Rarely {
+				c.plan.Dependencies[at].Rarely = false // somebody wants it at once
 			}
 		}
 	}

@@ -90,7 +90,7 @@ func TestHiddenFieldsFreezeWhatTheyFed(t *testing.T) {
 			// Everything is touched, as a system job does, and read without the field.
 			mails := b.records("EmailMessage")
 			for _, m := range mails {
-				b.update("EmailMessage", m["Id"].(string), simforce.Row{"HasAttachment": true})
+				b.update("EmailMessage", m["Id"].(string), simforce.Row{"IsClientManaged": true})
 			}
 			counts := b.settle()
 			require.GreaterOrEqual(t, counts.Rows, int64(12))
@@ -157,7 +157,7 @@ func TestHiddenParentsFreezeProperties(t *testing.T) {
 				b.update("Case", c["Id"].(string), simforce.Row{"Priority": "Low", "Status": "Closed"})
 			}
 			for _, m := range b.records("EmailMessage") {
-				b.update("EmailMessage", m["Id"].(string), simforce.Row{"HasAttachment": true})
+				b.update("EmailMessage", m["Id"].(string), simforce.Row{"IsClientManaged": true})
 			}
 			b.settle()
 			for id, c := range b.comments() {

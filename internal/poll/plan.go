@@ -97,6 +97,8 @@ type Dependency struct {
 	IDPath string `json:"id_path"` // the path of the parent's Id from the child, "Parent.AccountId"
 	Parent string `json:"parent"`  // "Account"
 	Stamp  string `json:"stamp"`   // the parent's date to follow
+	// Rarely is for parents that scans of tails follow, once a minute, and not every look for news.
+	Rarely bool `json:"rarely,omitempty"`
 	// Back turns the dependency round: the "parent" has this lookup to the record.
 	Back string `json:"back,omitempty"`
 }

@@ -130,7 +130,7 @@ func TestPollStopsWithinOneCall(t *testing.T) {
 			ref := b.next("EmailMessage")
 			b.sim.ResetCounters()
 			b.orgs.during(func(n int, _ string) {
-				if n == 3 { // parents and relations, then the first page
+				if n == 4 { // parents, their parents and relations, then the first page
 					c.act(b)
 				}
 			})
@@ -289,8 +289,8 @@ func TestRowChangedWhileItsBatchIsRead(t *testing.T) {
 	b := connected(t, simforce.Options{}, mailObject)
 	ids := b.mails(450, longAgo)
 	b.orgs.during(func(n int, _ string) {
-		if n == 3 { // parents and relations, then the first page
-			b.update("EmailMessage", ids[5], simforce.Row{"HtmlBody": nil, "TextBody": "changed meanwhile"})
+		if n == 4 { // parents, their parents and relations, then the first page
+			b.update("EmailMessage", ids[5], simforce.Row{"TextBody": "changed meanwhile"})
 		}
 		b.clock.add(time.Minute) // the change is settled when it is read
 	})

@@ -31,10 +31,11 @@ type presetPath struct {
 	rich     string // a checkbox that says whether a text is HTML
 	name     bool   // of a sender, whose address stands behind it
 	onCase   bool   // a lookup that makes the thread, or a property that is set, only where it leads to a case
-	// still paths go through a parent that is not followed: its changed name reaches a comment with
-	// the next change of the record. Users change at every login, and each time all that they ever
-	// wrote would be read again; a lookup to many kinds of record would be a question for each.
-	still bool
+	// pace is that of the last parent. Accounts and contacts are looked at once a minute: at every
+	// look they would double its cost. Users are not: they change at every login, and each time all
+	// that they ever wrote would be read again; nor is a lookup to many kinds of record, which
+	// would be a question for each.
+	pace pace
 }
 
 // presetLeaves is a condition that leaves rows out, and why.
@@ -48,8 +49,8 @@ type presetLeaves struct {
 // Fields that most objects share.
 var (
 	fromCreator = []presetPath{
-		{part: "from", path: "CreatedBy.Name", name: true, optional: true, still: true},
-		{part: "from", path: "CreatedBy.Email", optional: true, still: true},
+		{part: "from", path: "CreatedBy.Name", name: true, optional: true, pace: never},
+		{part: "from", path: "CreatedBy.Email", optional: true, pace: never},
 	}
 	whenCreated = []presetPath{
 		{part: "sent_at", path: "CreatedDate"},
@@ -63,24 +64,24 @@ func caseProperties(relation string) []presetPath {
 	var out []presetPath
 	for _, p := range []struct {
 		name, field string
-		still       bool
+		pace        pace
 	}{
-		{"Case Number", "CaseNumber", false}, {"Case Status", "Status", false}, {"Case Priority", "Priority", false}, {"Case Origin", "Origin", false},
-		{"Case Owner", "Owner.Name", true}, {"Account", "Account.Name", false},
+		{"Case Number", "CaseNumber", atOnce}, {"Case Status", "Status", atOnce}, {"Case Priority", "Priority", atOnce}, {"Case Origin", "Origin", atOnce},
+		{"Case Owner", "Owner.Name", never}, {"Account", "Account.Name", rarely},
 	} {
-		out = append(out, presetPath{property: p.name, path: relation + p.field, optional: true, still: p.still})
+		out = append(out, presetPath{property: p.name, path: relation + p.field, optional: true, pace: p.pace})
 	}
 	return out
 }
 
-// property is an optional property.
+// property is an optional property, the parent that it may come from being looked at rarely.
 func property(name, path string) presetPath {
-	return presetPath{property: name, path: path, optional: true}
+	return presetPath{property: name, path: path, optional: true, pace: rarely}
 }
 
 // stillProperty is an optional property whose parent is not followed.
 func stillProperty(name, path string) presetPath {
-	return presetPath{property: name, path: path, optional: true, still: true}
+	return presetPath{property: name, path: path, optional: true, pace: never}
 }
 
 // presets are all there are (object reference, each object). What a preset cannot do without is
@@ -120,8 +121,8 @@ var presets = []preset{
 			{part: "body", path: "Description"},
 			{part: "from", path: "SuppliedName", name: true, optional: true},
 			{part: "from", path: "SuppliedEmail", optional: true},
-			{part: "from", path: "Contact.Name", name: true, optional: true},
-			{part: "from", path: "Contact.Email", optional: true},
+			{part: "from", path: "Contact.Name", name: true, optional: true, pace: rarely},
+			{part: "from", path: "Contact.Email", optional: true, pace: rarely},
 			{part: "thread", path: "Id"},
 		}, whenCreated, caseProperties(""), []presetPath{
 			property("Case Type", "Type"), property("Case Reason", "Reason"), property("Case Closed", "IsClosed"),
@@ -144,7 +145,7 @@ var presets = []preset{
 			{part: "thread", path: "WhatId", onCase: true},
 			{part: "direction", path: "CallType", optional: true},
 		}, fromCreator, whenCreated, []presetPath{
-			{property: "Case Number", path: "What.Name", optional: true, onCase: true, still: true},
+			{property: "Case Number", path: "What.Name", optional: true, onCase: true, pace: never},
 			stillProperty("Related To", "What.Name"), stillProperty("Related To Type", "What.Type"), stillProperty("Name", "Who.Name"),
 			property("Account", "Account.Name"), property("Task Type", "TaskSubtype"), property("Task Status", "Status"), property("Task Priority", "Priority"),
 			stillProperty("Task Owner", "Owner.Name"), property("Due Date", "ActivityDate"), property("Call Result", "CallDisposition"),
@@ -162,7 +163,7 @@ var presets = []preset{
 			{part: "thread", path: "ParentId", onCase: true},
 			{part: "thread", path: "Id"},
 		}, fromCreator, whenCreated, []presetPath{
-			{property: "Case Number", path: "Parent.Name", optional: true, onCase: true, still: true},
+			{property: "Case Number", path: "Parent.Name", optional: true, onCase: true, pace: never},
 			stillProperty("Related To", "Parent.Name"), stillProperty("Related To Type", "Parent.Type"),
 			property("Post Type", "Type"), property("Post Status", "Status"), property("Comments", "CommentCount"),
 		}),
@@ -186,8 +187,8 @@ var presets = []preset{
 			{part: "timestamp", path: "StartTime"},
 			{part: "timestamp", path: "CreatedDate"},
 			{part: "thread", path: "CaseId"},
-			{part: "from", path: "Contact.Name", name: true, optional: true},
-			{part: "from", path: "Contact.Email", optional: true},
+			{part: "from", path: "Contact.Name", name: true, optional: true, pace: rarely},
+			{part: "from", path: "Contact.Email", optional: true, pace: rarely},
 		}, caseProperties("Case."), []presetPath{
 			property("Contact", "Contact.Name"), property("Chat Status", "Status"), stillProperty("Chat Owner", "Owner.Name"),
 			property("Chat Duration", "ChatDuration"), property("Wait Time", "WaitTime"),
@@ -293,11 +294,7 @@ func (c *compiler) feed(m *transform.Mapping, p presetPath) error {
 // selected, but stays in the mapping: comments of an earlier mapping may have what it
 // fed, and keep it.
 func (c *compiler) wish(p presetPath) (string, error) {
-	resolve := c.path
-	if p.still {
-		resolve = c.still
-	}
-	text, err := resolve(p.path)
+	text, err := c.selects(p.path, p.pace)
 	if p.optional && fault.Is(err, fault.Config) {
 		c.leave(p.path)
 		return p.path, nil
@@ -328,7 +325,7 @@ func (c *compiler) leaveOut(p *preset) ([]soql.Expr, error) {
 	return out, nil
 }
 
-// FollowedParents are the relations that looks for news follow because of a preset, as paths.
+// FollowedParents are the relations that every look for news follows because of a preset, as paths.
 func FollowedParents(want config.Object) []string {
 	p, err := findPreset(want)
 	if p == nil || err != nil {
@@ -337,7 +334,7 @@ func FollowedParents(want config.Object) []string {
 	var out []string
 	for _, one := range p.paths {
 		path := one.path
-		if one.still {
+		if one.pace != atOnce {
 			path = parentOf(path)
 		}
 		for path = parentOf(path); path != ""; path = parentOf(path) {

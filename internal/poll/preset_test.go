@@ -429,14 +429,15 @@ func TestFilesOutrankPresets(t *testing.T) {
 func TestFollowedParents(t *testing.T) {
 	t.Parallel()
 	for object, want := range map[string][]string{
-		"EmailMessage": {"Parent", "Parent.Account"}, "Case": {"Account", "Contact"}, "CaseComment": {"Parent", "Parent.Account"},
-		"Task": {"Account"}, "FeedItem": nil, "FeedComment": nil, "LiveChatTranscript": {"Case", "Case.Account", "Contact"},
+		"EmailMessage": {"Parent"}, "Case": nil, "CaseComment": {"Parent"}, "Task": nil, "FeedItem": nil, "FeedComment": nil, "LiveChatTranscript": {"Case"},
 	} {
 		require.Equal(t, want, slices.Sorted(slices.Values(poll.FollowedParents(everyPreset()[object]))), object)
 	}
-	mail := mailObject
-	mail.Properties = []config.Property{{Name: "Account", Path: "Subject"}}
-	require.Equal(t, []string{"Parent"}, poll.FollowedParents(mail))
+	note := everyPreset()["CaseComment"]
+	for _, name := range []string{"Case Number", "Case Status", "Case Priority", "Case Origin", "Account", "Case Owner"} {
+		note.Properties = append(note.Properties, config.Property{Name: name, Path: "CreatedById"})
+	}
+	require.Empty(t, poll.FollowedParents(note))
 	require.Empty(t, poll.FollowedParents(surveyObject))
 	require.Empty(t, poll.FollowedParents(of("email", "Case")))
 }

@@ -294,8 +294,8 @@ func (k *tick) ask(o *store.TargetObject) error {
 		if !ok {
 			continue // the plan changed; the next check removes it
 		}
-		if planned.Back != "" && !scan {
-			continue // made together with their record, nearly always: once a minute is soon enough
+		if (planned.Back != "" || planned.Rarely) && !scan {
+			continue // made together with their record, nearly always, or a preset's own wish: once a minute is soon enough
 		}
 		if !scan {
 			k.probes = append(k.probes, probe{o, d.Parent, planned.Stamp, "", d.Hi})

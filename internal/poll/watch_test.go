@@ -95,7 +95,7 @@ func TestWatchAsksForAllObjectsInOneCall(t *testing.T) {
 		require.NotContains(t, q, "CaseComment")
 		require.True(t, strings.HasPrefix(q, "SELECT Id, SystemModstamp FROM "), "ids and stamps only: %s", q)
 	}
-	require.Len(t, b.orgs.asked(), 3, "the mails, their cases and accounts")
+	require.Len(t, b.orgs.asked(), 2, "the mails and their cases")
 }
 
 func TestWatchTellsOneObjectsTrouble(t *testing.T) {

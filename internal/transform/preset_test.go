@@ -163,7 +163,9 @@ func TestWhatDecidesAboutTexts(t *testing.T) {
 
 func TestChatMessages(t *testing.T) {
 	t.Parallel()
-	r := with(func(m *transform.Mapping) { m.Chat, m.SentAt, m.Body = true, "StartTime", []transform.TextPath{{Path: "TextBody", HTML: true}} })
+	r := with(func(m *transform.Mapping) {
+		m.Chat, m.SentAt, m.Body = true, "StartTime", []transform.TextPath{{Path: "TextBody", HTML: true}}
+	})
 	row := rowOf(t, r, map[string]any{"StartTime": "2026-03-01T12:00:00.000+0000", "TextBody": "( 4s ) Ann: one<br>( 1m 5s ) " + strings.Repeat("Bo", 70) + ": two<br>"})
 	messages := row.Comment.Messages
 	require.Len(t, messages, 2)
