@@ -290,7 +290,7 @@ func TestRowChangedWhileItsBatchIsRead(t *testing.T) {
 	ids := b.mails(450, longAgo)
 	b.orgs.during(func(n int, _ string) {
 		if n == 4 { // parents, their parents and relations, then the first page
-			b.update("EmailMessage", ids[5], simforce.Row{"TextBody": "changed meanwhile"})
+			b.update("EmailMessage", ids[5], simforce.Row{"HtmlBody": nil, "TextBody": "changed meanwhile"})
 		}
 		b.clock.add(time.Minute) // the change is settled when it is read
 	})
