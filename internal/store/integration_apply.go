@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -126,8 +127,22 @@ func (a *applying) run(ctx context.Context) (ApplyResult, error) {
 		if err := a.objects(ctx); err != nil {
 			return a.result, err
 		}
+		if err := a.kind(ctx); err != nil {
+			return a.result, err
+		}
 	}
 	return a.result, a.finish(ctx)
+}
+
+// kind says of the source what its comments are, as the Comments API wants it: chats have a
+// message per turn. One of mixed objects is of no kind.
+func (a *applying) kind(ctx context.Context) error {
+	kind := "unknown"
+	if len(a.spec.Objects) > 0 && !slices.ContainsFunc(a.spec.Objects, func(o config.Object) bool { return o.Preset != config.PresetChat }) {
+		kind = "chat"
+	}
+	_, err := a.tx.Exec(ctx, `update sources set kind = $2, updated_at = now() where id = $1 and kind <> $2 and kind in ('unknown', 'chat')`, a.sourceID, kind)
+	return err
 }
 
 // find locks the integration and reads what is in force. Its streams and its

@@ -421,3 +421,22 @@ func TestDeleteKeepsCommentsUnlessErased(t *testing.T) {
 		require.False(t, again.SourceCreated)
 	}
 }
+
+// A source of chats is one to the Comments API as long as nothing else is written to it.
+func TestSourcesOfChats(t *testing.T) {
+	t.Parallel()
+	db, seed := storetest.NewSeed(t)
+	chat := config.Object{Object: "LiveChatTranscript", Preset: config.PresetChat, Deleted: config.DeletedTombstone}
+	mail := config.Object{Object: "EmailMessage", Preset: config.PresetEmail, Deleted: config.DeletedTombstone}
+	spec := config.Integration{Project: "support", Integration: "prod", Source: "chats", PollInterval: config.DefaultPollInterval,
+		Connection: config.Connection{InstanceURL: "https://acme.my.salesforce.com", LoginURL: "https://acme.my.salesforce.com", ConsumerKey: "key"}}
+	for _, c := range []struct {
+		objects []config.Object
+		kind    string
+	}{{nil, "unknown"}, {[]config.Object{chat}, "chat"}, {[]config.Object{chat, mail}, "unknown"}, {[]config.Object{chat}, "chat"}} {
+		spec.Objects = c.objects
+		_, err := db.ApplyIntegration(t.Context(), spec)
+		require.NoError(t, err)
+		require.Equal(t, []string{c.kind}, seed.Strings(`select kind from sources`))
+	}
+}
