@@ -90,19 +90,25 @@ type mail struct {
 	before bool   // something is said above the stretch that is looked at
 	says   int    // no row of that stretch before it says anything
 	lower  []byte // of the rows that were looked at last
+
+	scratch *scratch
 }
 
 // Split tells what the sender of a mail says from what a mail repeats: the history it
 // answers, its signature, disclaimers, tokens. What it is not sure of stays in the
 // reply: a quotation that is kept is repeated, a sentence that is dropped is lost.
 func Split(in Mail) Result {
-	m := &mail{Mail: in}
+	kept := scratches.Get().(*scratch)
+	m := &mail{Mail: in, scratch: kept, lower: kept.lower}
 	m.read()
 	m.names = namesOf(in.FromName, in.FromAddress)
 	m.tokens()
 	m.quotations()
 	m.endings()
-	return m.result()
+	out := m.result()
+	kept.rows, kept.lower = m.rows, m.lower
+	kept.release()
+	return out
 }
 
 // read chooses the better witness of the two bodies and takes it line by line. HTML
@@ -113,14 +119,16 @@ func (m *mail) read() {
 		r := readers.Get().(*reader)
 		defer r.release()
 		r.read(m.HTML)
-		text := ""
-		if m.Text != "" {
+		markup, text := string(r.page.buf), ""
+		said := letters(markup)
+		enough := said > 0 && 2*said >= mostLetters(m.Text)
+		if !enough && m.Text != "" {
 			text = Text(m.Text)
 		}
-		if said := letters(string(r.page.buf)); said > 0 && 2*said >= letters(text) {
+		if enough || said > 0 && 2*said >= letters(text) {
 			m.html = true
-			m.text = string(r.page.buf)
-			m.rows = make([]row, 0, len(r.page.lines))
+			m.text = markup
+			m.rows = m.scratch.rowsFor(len(r.page.lines))
 			for _, l := range r.page.lines {
 				m.add(row{start: l.start, end: l.end, body: l.body, depth: l.quote, marks: l.marks})
 			}
@@ -130,7 +138,7 @@ func (m *mail) read() {
 	} else {
 		m.text = Text(m.Text)
 	}
-	m.rows = make([]row, 0, strings.Count(m.text, "\n")+1)
+	m.rows = m.scratch.rowsFor(strings.Count(m.text, "\n") + 1)
 	for at := 0; at < len(m.text); {
 		end := strings.IndexByte(m.text[at:], '\n')
 		if end < 0 {
@@ -295,7 +303,7 @@ func (m *mail) result() Result {
 		}
 		i = end
 	}
-	var reply, quote, sign []byte
+	reply, quote, sign := m.scratch.reply[:0], m.scratch.quote[:0], m.scratch.sign[:0]
 	cuts := m.cuts
 	for i := range m.rows {
 		r := &m.rows[i]
@@ -324,6 +332,7 @@ func (m *mail) result() Result {
 			out.Spans = append(out.Spans, Span{Kind: kinds[r.class], Rule: r.rule, Start: r.start, End: r.end})
 		}
 	}
+	m.scratch.reply, m.scratch.quote, m.scratch.sign = reply, quote, sign
 	out.Reply, out.Quoted, out.Signature = string(bytes.TrimSpace(reply)), string(bytes.TrimSpace(quote)), string(bytes.TrimSpace(sign))
 	return out
 }

@@ -246,7 +246,7 @@ func (m *mail) opener(i int, text string) (end int, rule string) {
 	if isNamed(text) {
 		return i + 1, "wrote"
 	}
-	if i < 100 && len(text) < 200 && len(text) > 20 && m.stands(i, text) && containsAny(text, aboveHints) && anyIn(text, above) {
+	if i < 100 && len(text) < 200 && len(text) > 20 && m.stands(i, text) && hintsAbove.in(text) && anyIn(text, above) {
 		return i + 1, "above"
 	}
 	if end := m.headers(i); end > 0 {
