@@ -53,6 +53,11 @@ bench: ## load the same mails into the product and into what people use instead 
 	@go build -buildvcs=false -o .dev/bin/bench ./internal/cmd/bench
 	@.dev/bin/bench $(ARGS)
 
+# MAIL_DIR may name a folder of real mails (*.eml). See docs/cleaning.md.
+.PHONY: bench-clean
+bench-clean: ## take mails of each kind apart, and print how fast
+	go test -run '^$$' -bench '^BenchmarkClasses$$' -benchtime 1s ./internal/clean
+
 .PHONY: fmt
 fmt: ## format all Go files
 	gofmt -w $$(go list -f '{{.Dir}}' ./...)
