@@ -51,3 +51,70 @@ func mostLetters(s string) (n int) {
 	}
 	return n
 }
+
+// starts has the pairs of letters that words of a name may begin with.
+type starts [32]uint32
+
+// place is where a letter or an apostrophe is in [starts], 0 for what is neither.
+func place(c byte) byte {
+	switch {
+	case isLetter(c):
+		return c & 31
+	case c == '\'':
+		return 27
+	}
+	return 0
+}
+
+func (s *starts) add(word string) {
+	if len(word) > 1 {
+		s[place(word[0])] |= 1 << place(word[1])
+	}
+}
+
+// startsOf is what a word begins with that is of a name or short for it, or that stands
+// somewhere in its address.
+func startsOf(n names) (s starts) {
+	for word := range n.known {
+		s.add(word)
+		for _, short := range nicknames[word] {
+			s.add(short)
+		}
+	}
+	for i := range len(n.local) {
+		s.add(n.local[i:])
+	}
+	return s
+}
+
+// may is a quick look: can a name be in a text? Single letters can make an address up
+// together, and what is not ASCII is read with care.
+func (s *starts) may(text string) bool {
+	single := 0
+	before := byte(0) // the place of the byte before, 0 for an apostrophe too
+	for i := range len(text) {
+		c := text[i]
+		if c >= utf8.RuneSelf {
+			return true
+		}
+		at := place(c)
+		if at != 0 && before == 0 {
+			next := byte(0)
+			if i+1 < len(text) {
+				next = place(text[i+1])
+			}
+			if next == 0 {
+				single++
+			} else if s[at]&(1<<next) != 0 {
+				return true
+			}
+			if single > 1 {
+				return true
+			}
+		}
+		if before = at; c == '\'' {
+			before = 0
+		}
+	}
+	return false
+}

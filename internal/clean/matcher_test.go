@@ -69,3 +69,31 @@ func TestNothingIsLeftOfTheMailBefore(t *testing.T) {
 	}
 	require.Equal(t, kept, want)
 }
+
+func TestAQuickLookPassesEachName(t *testing.T) {
+	t.Parallel()
+	parts := []string{"Ann", "ann", "Example", "EXAMPLE", "Bob", "Robert", "rob", "O'Neil", "'O'Neil'", "oneil", "Dr", "dr.", "a", "b", "C", "d", "abcd", "exa", "Annexample", "the", "Head of Sales", "vance", "Carla", "cvance",
+		" ", " ", ", ", "|", " - ", "(", ")", "/", "\t", "  ", "<", ".", "'", "*", "é", "@", "1"}
+	rng := rand.New(rand.NewPCG(9, 10))
+	named, passed := 0, 0
+	for _, of := range [][2]string{{"Ann Example", "ann@acme.example"}, {"Robert O'Neil", "o'neil@acme.example"}, {"", "abcd@acme.example"}, {"Carla", "cvance@acme.example"}, {"", "vancec@acme.example"}} {
+		m := &mail{names: namesOf(of[0], of[1])}
+		for range 40_000 {
+			var b strings.Builder
+			for range 1 + rng.IntN(8) {
+				b.WriteString(parts[rng.IntN(len(parts))])
+			}
+			text := strings.TrimSpace(b.String())
+			may := m.names.starts.may(text)
+			if m.isNamedIn(text) {
+				named++
+				require.True(t, may, "%q of %v", text, of)
+			}
+			if !may {
+				passed++
+			}
+		}
+	}
+	require.Greater(t, named, 5000)
+	require.Greater(t, passed, 5000)
+}

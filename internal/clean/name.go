@@ -12,6 +12,7 @@ type names struct {
 	local    string          // the letters of their address before the "@", folded
 	initials string          // of their name, in the order of its words
 	role     bool            // it names an office rather than a person
+	starts   starts          // what their words begin with
 }
 
 // roles are words of addresses and names that many people share.
@@ -67,6 +68,7 @@ func namesOf(name, address string) names {
 	if !named {
 		n.role = true
 	}
+	n.starts = startsOf(n)
 	return n
 }
 
@@ -170,9 +172,11 @@ func (m *mail) joined(fold string) bool {
 // isNameRow reports whether a row is the sender's name, alone or before what they are:
 // "Ann Example, Head of Sales", "Ann Example | Acme".
 func (m *mail) isNameRow(text string) bool {
-	if len(text) > 120 || len(m.names.known) == 0 {
-		return false
-	}
+	return len(text) <= 120 && len(m.names.known) > 0 && m.names.starts.may(text) && m.isNamedIn(text)
+}
+
+// isNamedIn is isNameRow of a row that may be one.
+func (m *mail) isNamedIn(text string) bool {
 	if m.isName(trimName(text)) {
 		return true
 	}
