@@ -196,11 +196,14 @@ type spoken struct {
 }
 
 // spokenWords are the first words of a folded line, without what stands between them.
-func spokenWords(text string, most int) []spoken {
-	var out []spoken
+func spokenWords(text string, most int) []spoken { return appendSpoken(nil, text, most) }
+
+// appendSpoken appends what spokenWords gives.
+func appendSpoken(out []spoken, text string, most int) []spoken {
 	start := -1
 	for i, c := range text {
-		in := c == '\'' && start >= 0 || c >= '0' && c <= '9' || unicode.IsLetter(c) || unicode.Is(unicode.M, c)
+		in := c == '\'' && start >= 0 || c < utf8.RuneSelf && (isLetter(byte(c)) || isDigit(byte(c))) ||
+			c >= utf8.RuneSelf && (unicode.IsLetter(c) || unicode.Is(unicode.M, c))
 		switch {
 		case in && start < 0:
 			start = i
@@ -222,14 +225,18 @@ func (m *mail) closes(text string) (kind closing, named bool) {
 	if len(text) > longestFormula || !mayClose(text) || strings.HasSuffix(text, "?") || strings.Contains(text, "://") {
 		return closesNothing, false
 	}
+	if len(text) > longestClosing && !mayBeFormula(text) {
+		return closesNothing, false
+	}
 	fold := folded(text)
-	if hasAnyPrefix(fold, formulas...) {
+	if mayBeFormula(fold) && hasAnyPrefix(fold, formulas...) {
 		return closesAlone, false
 	}
 	if len(text) > longestClosing {
 		return closesNothing, false
 	}
-	line := spokenWords(fold, longestClosingWords+1)
+	var room [longestClosingWords + 1]spoken
+	line := appendSpoken(room[:0], fold, longestClosingWords+1)
 	if len(line) == 0 || len(line) > longestClosingWords {
 		return closesNothing, false
 	}
@@ -309,6 +316,28 @@ var closingStarts = func() map[string]uint8 {
 	}
 	return out
 }()
+
+// formulaStarts has a bit for the first three bytes of each formula.
+var formulaStarts = func() (bits [1 << phraseBits / 64]uint64) {
+	for _, f := range formulas {
+		key := phraseKey(f[0], f[1], f[2])
+		bits[key/64] |= 1 << (key % 64)
+	}
+	return bits
+}()
+
+// mayBeFormula is a quick look: does a line begin as a formula does? What is not ASCII is
+// read with care.
+func mayBeFormula(text string) bool {
+	if len(text) < 3 {
+		return false
+	}
+	if text[0]|text[1]|text[2] >= utf8.RuneSelf {
+		return true
+	}
+	key := phraseKey(lower(text[0]), lower(text[1]), lower(text[2]))
+	return formulaStarts[key/64]&(1<<(key%64)) != 0
+}
 
 // longestStart bounds the word that a line begins with that closes a mail: a whole
 // clause where no blanks are written.

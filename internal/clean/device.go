@@ -60,6 +60,9 @@ func byRune(phrases ...string) map[rune][]string {
 	return out
 }
 
+// deviceEnds finds what such a line may end with.
+var deviceEnds = matching(append([]string{" gesendet"}, deviceEndings...))
+
 // isDevice reports whether a line is one that a mail program or a telephone adds.
 func isDevice(text string) bool {
 	if len(text) > longestDevice || utf8.RuneCountInString(text) < 6 {
@@ -67,7 +70,8 @@ func isDevice(text string) bool {
 	}
 	line := strings.Trim(strings.ToLower(text), " -–—_*<>()[]{}|~•\"'“”«»\u00a0")
 	first, _ := utf8.DecodeRuneInString(line)
-	if !hasAnyPrefix(line+" ", devicePrefixes[first]...) && !hasAnyPrefix(line, deviceBeginnings[first]...) && !containsAny(line, deviceEndings) && !strings.Contains(line, " gesendet") {
+	prefixes := devicePrefixes[first]
+	if (len(prefixes) == 0 || !hasAnyPrefix(line+" ", prefixes...)) && !hasAnyPrefix(line, deviceBeginnings[first]...) && !deviceEnds.in(line) {
 		return false
 	}
 	line = strings.TrimRight(beforeExcuse(withoutLinks(line)), " .!-–—()[]<>*_")

@@ -79,10 +79,18 @@ func isForward(text string) bool {
 	return false
 }
 
+// wideColon is the colon of Chinese and Japanese.
+const wideColon = "："
+
 // labelOf is the label that a line begins with, and what follows it.
 func labelOf(text string) (label, string) {
-	text = strings.TrimLeft(text, "*_|•> \t\u00a0\u200e\u200f")
+	if text != "" && !isLetter(text[0]) {
+		text = strings.TrimLeft(text, "*_|•> \t\u00a0\u200e\u200f")
+	}
 	colon, width := -1, 1
+	if near := text[:min(len(text), 52)]; strings.IndexByte(near, ':') < 0 && strings.IndexByte(near, wideColon[0]) < 0 {
+		return 0, ""
+	}
 	for i, c := range text {
 		if i > 48 {
 			break

@@ -167,7 +167,10 @@ func isSentence(text string) bool {
 
 // isPostscript reports whether a line begins as what is said below a signature does.
 func isPostscript(text string) bool {
-	return len(text) > 3 && (hasFold(text, "p.s") || hasFold(text, "ps:") || hasFold(text, "ps.") || hasFold(text, "ps ") || hasFold(text, "ps -") || hasFold(text, "pps") || hasFold(text, "pd:") || hasFold(text, "п.с") || hasFold(text, "p.d.") || hasFold(text, "n.b.") || hasFold(text, "nb:") || hasFold(text, "p. s.") ||
+	if len(text) <= 3 || text[0] < utf8.RuneSelf && text[0]|0x20 != 'p' && text[0]|0x20 != 'n' {
+		return false
+	}
+	return (hasFold(text, "p.s") || hasFold(text, "ps:") || hasFold(text, "ps.") || hasFold(text, "ps ") || hasFold(text, "ps -") || hasFold(text, "pps") || hasFold(text, "pd:") || hasFold(text, "п.с") || hasFold(text, "p.d.") || hasFold(text, "n.b.") || hasFold(text, "nb:") || hasFold(text, "p. s.") ||
 		hasAnyPrefix(text, "З.Ы", "П.С", "追伸", "追記", "추신", "附言", "又及", "ΥΓ", "Υ.Γ", "נ.ב", "PPS", "Ps,", "PS,"))
 }
 

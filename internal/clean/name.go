@@ -107,13 +107,15 @@ var commonWords = words(`the|and|but|for|are|you|can|not|all|any|was|one|now|yes
 // isName reports whether a text is the sender's name or a part of it. One word that is
 // not known, such as a second name, may be among two that are.
 func (m *mail) isName(text string) bool {
-	if len(m.names.known) == 0 || text == "" || len(text) > 60 || strings.ContainsAny(text, "?@:") || strings.ContainsFunc(text, unicode.IsDigit) {
+	if len(m.names.known) == 0 || text == "" || len(text) > 60 || !mayName(text) {
 		return false
 	}
 	known, unknown, count := 0, 0, 0
 	var buffer [64]byte
 	for word := range nameWords(text) {
-		count++
+		if count++; count > 6 {
+			return false
+		}
 		fold := foldedInto(buffer[:0], word)
 		switch {
 		case m.knows(fold):
@@ -125,10 +127,20 @@ func (m *mail) isName(text string) bool {
 			}
 		}
 	}
-	if count > 6 {
-		return false
-	}
 	return known > 0 && (unknown == 0 || unknown == 1 && known >= 2) || count > 1 && m.joined(folded(text))
+}
+
+// mayName reports whether nothing is in a text that no name has.
+func mayName(text string) bool {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= utf8.RuneSelf:
+			return !strings.ContainsAny(text[i:], "?@:") && !strings.ContainsFunc(text[i:], unicode.IsDigit)
+		case isDigit(c) || c == '?' || c == '@' || c == ':':
+			return false
+		}
+	}
+	return true
 }
 
 // foldedInto is folded into a buffer.
@@ -180,15 +192,63 @@ func (m *mail) isNamedIn(text string) bool {
 	if m.isName(trimName(text)) {
 		return true
 	}
-	if head, _, ok := strings.Cut(text, "("); ok && m.isName(trimName(head)) {
-		return true
+	within := separatorsIn(text)
+	if within&parenthesis != 0 {
+		if head, _, _ := strings.Cut(text, "("); m.isName(trimName(head)) {
+			return true
+		}
 	}
-	for _, separator := range []string{",", "|", " - ", " – ", " — ", "/", " · ", " • ", "<", "\t", "  "} {
+	for i, separator := range separators {
+		if within&(1<<i) == 0 {
+			continue
+		}
 		if head, rest, ok := strings.Cut(text, separator); ok && m.isFullName(trimName(head)) {
 			return separator != "\t" && (separator != "  " || !strings.ContainsAny(rest, "0123456789")) || strings.ContainsAny(rest, "@") || strings.Contains(rest, "http") || strings.Contains(rest, "www.") || isPhone(rest)
 		}
 	}
 	return false
+}
+
+// separators stand between a name and what somebody is.
+var separators = [...]string{",", "|", " - ", " – ", " — ", "/", " · ", " • ", "<", "\t", "  "}
+
+// parenthesis is the bit of [separatorsIn] for "(".
+const parenthesis = 1 << len(separators)
+
+// separatorsIn is a quick look: a bit for each separator that may be in a text.
+func separatorsIn(text string) (bits uint32) {
+	before := byte(0)
+	for i := range len(text) {
+		c := text[i]
+		switch c {
+		case ',':
+			bits |= 1 << 0
+		case '|':
+			bits |= 1 << 1
+		case '-':
+			if before == ' ' {
+				bits |= 1 << 2
+			}
+		case "–"[0]: // and of "—" and "•"
+			bits |= 1<<3 | 1<<4 | 1<<7
+		case '/':
+			bits |= 1 << 5
+		case "·"[0]:
+			bits |= 1 << 6
+		case '<':
+			bits |= 1 << 8
+		case '\t':
+			bits |= 1 << 9
+		case ' ':
+			if before == ' ' {
+				bits |= 1 << 10
+			}
+		case '(':
+			bits |= parenthesis
+		}
+		before = c
+	}
+	return bits
 }
 
 // isFullName reports whether a text is a sender's name of two words or more.
