@@ -425,19 +425,24 @@ func restOf(text, fold string, at int) string {
 
 // phraseOf is how many words of a line a known phrase takes, the longest there is.
 func phraseOf(line []spoken) (n int, kind closing) {
-	for n = min(len(line), longestPhrase); n > 0; n-- {
-		key := line[0].text
-		for _, w := range line[1:n] {
-			key += " " + w.text
+	if closingStarts[line[0].text]&startsPhrase == 0 {
+		return 0, closesNothing
+	}
+	var room [longestClosing]byte
+	key := room[:0]
+	for i, w := range line[:min(len(line), longestPhrase)] {
+		if i > 0 {
+			key = append(key, ' ')
 		}
+		key = append(key, w.text...)
 		switch {
-		case closingPhrases[key]:
-			return n, closesAlone
-		case namedPhrases[key]:
-			return n, closesNamed
+		case closingPhrases[string(key)]:
+			n, kind = i+1, closesAlone
+		case namedPhrases[string(key)]:
+			n, kind = i+1, closesNamed
 		}
 	}
-	return 0, closesNothing
+	return n, kind
 }
 
 // courtesyOf is how many words a closer and the words of courtesy around it take.

@@ -9,6 +9,8 @@ import (
 // names is what is known of a sender's name.
 type names struct {
 	known    map[string]bool // its words, and those of their address, folded
+	words    []string        // the same
+	short    []string        // short for these
 	local    string          // the letters of their address before the "@", folded
 	initials string          // of their name, in the order of its words
 	role     bool            // it names an office rather than a person
@@ -68,13 +70,40 @@ func namesOf(name, address string) names {
 	if !named {
 		n.role = true
 	}
+	for w := range n.known {
+		n.words = append(n.words, w)
+		n.short = append(n.short, nicknames[w]...)
+	}
 	n.starts = startsOf(n)
 	return n
 }
 
 // nameWords are the words of a name, without what is between them.
 func nameWords(name string) func(yield func(string) bool) {
-	return strings.FieldsFuncSeq(name, func(r rune) bool { return !unicode.IsLetter(r) && r != '\'' && r != '’' })
+	return func(yield func(string) bool) {
+		for start, i := -1, 0; i <= len(name); {
+			in, size := false, 1
+			if i < len(name) {
+				if c := name[i]; c < utf8.RuneSelf {
+					in = isLetter(c) || c == '\''
+				} else {
+					var r rune
+					r, size = utf8.DecodeRuneInString(name[i:])
+					in = unicode.IsLetter(r) || r == '’'
+				}
+			}
+			switch {
+			case in && start < 0:
+				start = i
+			case !in && start >= 0:
+				if !yield(name[start:i]) {
+					return
+				}
+				start = -1
+			}
+			i += size
+		}
+	}
 }
 
 // stranger reports whether nothing is known of the sender's name: a name may be any.
@@ -88,14 +117,14 @@ func (m *mail) knows(word []byte) bool {
 	if utf8.RuneCount(word) < 2 {
 		return false
 	}
-	for name := range m.names.known {
+	for _, name := range m.names.words {
 		if len(word) >= 3 && len(name) >= len(word) && name[:len(word)] == string(word) && !commonWords[string(word)] {
 			return true
 		}
-		for _, short := range nicknames[name] {
-			if short == string(word) {
-				return true
-			}
+	}
+	for _, short := range m.names.short {
+		if short == string(word) {
+			return true
 		}
 	}
 	return false
@@ -202,7 +231,7 @@ func (m *mail) isNamedIn(text string) bool {
 		if within&(1<<i) == 0 {
 			continue
 		}
-		if head, rest, ok := strings.Cut(text, separator); ok && m.isFullName(trimName(head)) {
+		if head, rest, ok := strings.Cut(text, separator); ok && m.names.starts.may(head) && m.isFullName(trimName(head)) {
 			return separator != "\t" && (separator != "  " || !strings.ContainsAny(rest, "0123456789")) || strings.ContainsAny(rest, "@") || strings.Contains(rest, "http") || strings.Contains(rest, "www.") || isPhone(rest)
 		}
 	}
