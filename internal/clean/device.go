@@ -60,12 +60,50 @@ func byRune(phrases ...string) map[rune][]string {
 	return out
 }
 
+// mayBeDevice is a quick look: does a line begin or end as those do? What is not ASCII is
+// read with care.
+func mayBeDevice(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return true
+		}
+	}
+	line := strings.Trim(text, " -_*<>()[]{}|~\"'")
+	if line == "" {
+		return false
+	}
+	first := rune(lower(line[0]))
+	for _, list := range [...][]string{devicePrefixes[first], deviceBeginnings[first]} {
+		for _, p := range list {
+			if n := min(len(p), len(line)); equalFold(line[:n], p[:n]) {
+				return true
+			}
+		}
+	}
+	for _, s := range plainDeviceEndings {
+		if indexFold(line, s) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// plainDeviceEndings are those in ASCII.
+var plainDeviceEndings = func() (plain []string) {
+	for _, s := range append([]string{" gesendet"}, deviceEndings...) {
+		if !strings.ContainsFunc(s, func(c rune) bool { return c >= utf8.RuneSelf }) {
+			plain = append(plain, s)
+		}
+	}
+	return plain
+}()
+
 // deviceEnds finds what such a line may end with.
 var deviceEnds = matching(append([]string{" gesendet"}, deviceEndings...))
 
 // isDevice reports whether a line is one that a mail program or a telephone adds.
 func isDevice(text string) bool {
-	if len(text) > longestDevice || utf8.RuneCountInString(text) < 6 {
+	if len(text) > longestDevice || utf8.RuneCountInString(text) < 6 || !mayBeDevice(text) {
 		return false
 	}
 	line := strings.Trim(strings.ToLower(text), " -–—_*<>()[]{}|~•\"'“”«»\u00a0")

@@ -164,7 +164,7 @@ func (m *mail) attribution(i int) int {
 		if n > 1 && !begins && (n != 2 || text[0] != '<' && (len(text) >= 24 || !verb(strings.ToLower(text)))) {
 			return 0
 		}
-		if n > 1 && (startsAnew(text, joined) || figures(joined) == 0 && isEnded(joined)) {
+		if n > 1 && (isEnded(joined) && figures(joined) == 0 || startsAnew(text, joined)) {
 			return 0 // what is above is said
 		}
 		if joined != "" {
@@ -243,13 +243,22 @@ func isAttribution(text string, marked bool) bool {
 	if marked && strings.HasSuffix(end, ";") {
 		end = end[:len(end)-1] + ":" // somebody's own
 	}
-	colon := strings.HasSuffix(end, ":") || strings.HasSuffix(end, "：")
-	numbers, address := figures(text), strings.Contains(text, "@")
+	colon := strings.HasSuffix(end, ":") || strings.HasSuffix(end, wideColon)
+	bare := ""
 	if !colon {
 		// Zoho's has dashes for the colon, others have nothing.
-		bare := strings.TrimRight(end, "-–— ")
+		bare = strings.TrimRight(end, "-–— ")
+		if !wrote[strings.ToLower(lastWord(bare))] {
+			if !marked {
+				return false
+			}
+			bare = ""
+		}
+	}
+	numbers, address := figures(text), strings.Contains(text, "@")
+	if bare != "" {
 		dashed := len(end)-len(bare) >= 2
-		if (dashed && strings.HasPrefix(text, "--") || numbers >= 3 && (address || dashed) && beginsAttribution(text)) && wrote[lastWord(strings.ToLower(bare))] {
+		if dashed && strings.HasPrefix(text, "--") || numbers >= 3 && (address || dashed) && beginsAttribution(text) {
 			return true
 		}
 	}
@@ -348,12 +357,18 @@ func lastWords(text string, n int) string {
 // figures counts groups of digits.
 func figures(text string) (n int) {
 	in := false
-	for _, c := range text {
-		digit := unicode.IsDigit(c)
+	for i := 0; i < len(text); {
+		digit, size := isDigit(text[i]), 1
+		if text[i] >= utf8.RuneSelf {
+			var c rune
+			c, size = utf8.DecodeRuneInString(text[i:])
+			digit = unicode.IsDigit(c)
+		}
 		if digit && !in {
 			n++
 		}
 		in = digit
+		i += size
 	}
 	return n
 }
