@@ -145,6 +145,34 @@ func folded(text string) string {
 	}
 	var b strings.Builder
 	b.Grow(len(text))
+	for _, c := range text {
+		switch {
+		case int(c) < len(foldings):
+			b.WriteString(foldings[c])
+		case c >= 0x4E00 && c <= 0x9FFF: // Han, which is what it is
+			b.WriteRune(c)
+		case c == '’':
+			b.WriteByte('\'')
+		default:
+			return decomposed(text)
+		}
+	}
+	return b.String()
+}
+
+// foldings are the characters of the alphabets of Europe and of Hebrew as [folded]
+// makes them: nothing of accents, whose order does not matter therefore.
+var foldings = func() (out [0x600]string) {
+	for c := range out {
+		out[c] = decomposed(string(rune(c)))
+	}
+	return out
+}()
+
+// decomposed is folded of any text.
+func decomposed(text string) string {
+	var b strings.Builder
+	b.Grow(len(text))
 	for _, c := range norm.NFD.String(text) {
 		switch c = unicode.ToLower(c); c {
 		case 'ß':

@@ -39,6 +39,9 @@ var deviceEndings = []string{
 	"gönderildi", "から送信", "から送信されました", "에서 보냄", "에서 보냈습니다", "에서 전송됨", "küldve", " küldtem", "傳送", "发送", "發送", "发出", "से भेजा गया", "ارسال شد", "ارسال شده", " from mobile", " from my phone", " from my mobile", "gönderilmiştir", "lähetetty", "用に送信", "より送信",
 }
 
+// deviceEnds finds deviceEndings, and the German one.
+var deviceEnds = matching(append([]string{" gesendet"}, deviceEndings...))
+
 // deviceNames are the devices and the mail programs.
 var deviceNames = []string{
 	"phone", "ipad", "ipod", "apple watch", "android", "mobil", "handy", "galaxy", "samsung", "huawei", "xiaomi", "nokia", "htc", "blackberry", "pixel", "outlook", "gmail", "hotmail", "yahoo", "webmail", "airmail", "mailbox", "mail.ru", "web.de", "gmx", "mail app", "mail-app", "mail for", "mail für", "mail voor", "mail pour", "mail til", "mail per", "courrier", "correo para", "posta di", "почты", "почта", "windows", "tablet", "cell", "device", "surface", "proton", "spark", "thunderbird", "nexus", "oneplus", "motorola", "xperia", "lumia", "kindle", "superhuman", "k-9", "gerät", "móvil", "celular", "телефон", "мобильн",
@@ -213,6 +216,16 @@ func (m *mail) devices(from, to int) {
 func (m *mail) isLink(i int) bool {
 	text := strings.Trim(m.say(i), "<>[]()")
 	return m.rows[i].class == own && strings.HasPrefix(text, "http") && !strings.ContainsAny(text, " \t")
+}
+
+// hasAnyWord is hasAnyPrefix of a text with a blank behind it.
+func hasAnyWord(text string, prefixes []string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(text, p) || len(p) == len(text)+1 && p[len(text)] == ' ' && p[:len(text)] == text {
+			return true
+		}
+	}
+	return false
 }
 
 func hasAnyPrefix(text string, prefixes ...string) bool {

@@ -413,6 +413,8 @@ func (m *mail) warns(i int) bool {
 
 // noticed reports whether a row begins as a lawyer's notice does.
 func (m *mail) noticed(i int) bool {
-	text := strings.ToLower(strings.TrimLeft(m.say(i), "[*( "))
+	text := strings.TrimLeft(m.say(i), "[*( ")
+	// No character has more than three bytes that is a letter of these words in lower case.
+	text = strings.ToLower(text[:min(len(text), 3*len("questo messaggio"))])
 	return m.warns(i) || hasAnyPrefix(text, "confidential", "privileged", "disclaimer", "this e", "this m", "vertraulich", "diese e", "diese n", "ce message", "este mensaje", "este correo", "questo messaggio", "esta mensagem", "dit bericht")
 }

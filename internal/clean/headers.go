@@ -3,7 +3,6 @@ package clean
 import (
 	"math/bits"
 	"strings"
-	"unicode/utf8"
 )
 
 // isForwarding reports whether the subject says that a mail is passed on, or many are.
@@ -15,14 +14,14 @@ func (m *mail) isForwarding() bool {
 	return ok && forwards[strings.ToLower(strings.TrimSpace(prefix))]
 }
 
-// between is what stands between dashes, underscores or the like in a line, in
-// lower case, and whether there are any.
+// between is what stands between dashes, underscores or the like in a line, and
+// whether there are any.
 func between(text string) (string, bool) {
 	if len(text) > 150 {
 		return "", false
 	}
 	inner := strings.Trim(text, "-‐‑‒–—―─━_=*~+#<>•· \t")
-	return strings.ToLower(strings.TrimRight(inner, ": ")), len(text)-len(inner) >= 4
+	return strings.TrimRight(inner, ": "), len(text)-len(inner) >= 4
 }
 
 func isOriginal(text string) bool {
@@ -33,7 +32,10 @@ func isOriginal(text string) bool {
 		return false
 	}
 	inner, dashed := between(text)
-	if !dashed || inner == "" || len(inner) > 80 {
+	if !dashed || inner == "" {
+		return false
+	}
+	if inner = strings.ToLower(inner); len(inner) > 80 {
 		return false
 	}
 	if inner == "original" {
@@ -71,6 +73,7 @@ func isForward(text string) bool {
 	if !dashed && !strings.HasSuffix(text, ":") && !strings.HasSuffix(text, "：") {
 		return false
 	}
+	inner = strings.ToLower(inner)
 	for _, s := range forwarded {
 		if strings.HasPrefix(inner, s) && (dashed || len(inner) == len(s)) {
 			return true
@@ -100,11 +103,32 @@ func labelOf(text string) (label, string) {
 			break
 		}
 	}
+	colon, width := labelEnd(text)
 	if colon <= 0 {
 		return 0, ""
 	}
 	name := strings.ToLower(strings.Trim(text[:colon], "*_ \t\u00a0"))
-	return labels[name], strings.Trim(text[colon+width:], "*_ \t\u00a0")
+	if l := labels[name]; l != 0 {
+		return l, strings.Trim(text[colon+width:], "*_ \t\u00a0")
+	}
+	return 0, ""
+}
+
+// longestLabel bounds the label that a line begins with, in bytes.
+const longestLabel = 48
+
+// labelEnd is where the colon behind a label is, -1 for nowhere, and how wide it is.
+func labelEnd(text string) (at, width int) {
+	const wide = "：" // where letters are wide
+	at = strings.IndexByte(text[:min(len(text), longestLabel+1)], ':')
+	before := min(len(text), longestLabel+len(wide))
+	if at >= 0 {
+		before = at
+	}
+	if n := strings.Index(text[:before], wide); n >= 0 {
+		return n, len(wide)
+	}
+	return at, 1
 }
 
 // headers is the row behind a block of headers that begins at row i, 0 for none.
@@ -279,5 +303,5 @@ const drawing = "-‐‑‒–—―─━═_=*~ "
 
 // isRule reports whether a line is drawn rather than written.
 func isRule(text string) bool {
-	return len(text) >= 5 && strings.Trim(text, drawing) == ""
+	return len(text) >= 5 && !isLetter(text[0]) && strings.Trim(text, drawing) == ""
 }

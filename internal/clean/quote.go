@@ -375,7 +375,10 @@ func (m *mail) answers(from, to int) bool {
 // ruleLines takes the rule right above a quotation for a part of it.
 func (m *mail) ruleLines() {
 	for i := range m.rows {
-		if text := m.say(i); m.rows[i].class == own && !m.rows[i].fixed && len(text) > 1 && strings.Trim(text, drawing) == "" {
+		if m.rows[i].class != own || m.rows[i].fixed {
+			continue
+		}
+		if text := m.say(i); len(text) > 1 && !isLetter(text[0]) && strings.Trim(text, drawing) == "" {
 			next := m.nextText(i + 1)
 			if next == len(m.rows) || m.rows[next].class != quoted {
 				continue
