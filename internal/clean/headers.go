@@ -107,8 +107,8 @@ func labelOf(text string) (label, string) {
 	if colon <= 0 {
 		return 0, ""
 	}
-	name := strings.ToLower(strings.Trim(text[:colon], "*_ \t\u00a0"))
-	if l := labels[name]; l != 0 {
+	var low [longestLabel]byte
+	if l := labels[string(appendLower(low[:0], strings.Trim(text[:colon], "*_ \t\u00a0")))]; l != 0 {
 		return l, strings.Trim(text[colon+width:], "*_ \t\u00a0")
 	}
 	return 0, ""
@@ -285,7 +285,8 @@ func bareLabel(text string) label {
 	if len(text) > 20 {
 		return 0
 	}
-	return labels[strings.ToLower(text)]
+	var low [longestLabel]byte
+	return labels[string(appendLower(low[:0], text))]
 }
 
 // ruledAbove reports whether a line of underscores or dashes is right above row i.

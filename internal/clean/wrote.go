@@ -36,7 +36,7 @@ func beginsDated(text string) bool {
 		if words == 0 && !isDigit(word[0]) && !on[strings.ToLower(strings.Trim(word, "-*_"))] {
 			return false
 		}
-		if strings.ContainsAny(word, "0123456789") {
+		if hasDigit(word) {
 			return true
 		}
 		if words++; words == 5 {
@@ -223,11 +223,12 @@ func (m *mail) setApart(i int) bool {
 func beginsAttribution(text string) bool {
 	text = strings.TrimLeft(text, "-–—*_<>[(\"' \t\u200e\u200f\u202a\u202b")
 	words := 0
+	var low [32]byte
 	for word := range strings.FieldsSeq(text) {
-		if words == 0 && on[strings.ToLower(strings.Trim(word, ",.:*"))] {
+		if words == 0 && on[string(appendLower(low[:0], strings.Trim(word, ",.:*")))] {
 			return true
 		}
-		if strings.ContainsAny(word, "0123456789@") {
+		if hasDigit(word) || strings.IndexByte(word, '@') >= 0 {
 			return true
 		}
 		if words++; words == 4 {
@@ -352,6 +353,16 @@ func lastWords(text string, n int) string {
 		}
 	}
 	return text[at+1:]
+}
+
+// hasDigit reports whether one of 0 to 9 is in a text.
+func hasDigit(text string) bool {
+	for i := range len(text) {
+		if isDigit(text[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // figures counts groups of digits.
