@@ -57,6 +57,7 @@ bench: ## load the same mails into the product and into what people use instead 
 .PHONY: bench-clean
 bench-clean: ## take mails of each kind apart, and print how fast
 	go test -run '^$$' -bench '^BenchmarkClasses$$' -benchtime 1s ./internal/clean
+	go test -run '^$$' -bench '^BenchmarkEndless$$' -benchtime 1x ./internal/clean
 
 .PHONY: fmt
 fmt: ## format all Go files

@@ -1,6 +1,9 @@
 package clean_test
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +36,11 @@ func mailClasses(tb testing.TB) []struct {
 			"Παρακαλώ ελέγξτε το τελευταίο τιμολόγιο.\n\nΜε εκτίμηση,\nMartha Quill",
 		}[i%4], ""))
 	}
+	var webmail, newsletter []clean.Mail
+	for _, text := range generatedText(100) {
+		webmail = append(webmail, of("", webmailHTML(text)))
+		newsletter = append(newsletter, of("", newsletterHTML(text)))
+	}
 	for _, markup := range generatedHTML(100) {
 		desktop = append(desktop, of("", markup))
 		both = append(both, of(clean.HTML(markup), markup))
@@ -53,8 +61,28 @@ func mailClasses(tb testing.TB) []struct {
 		mails []clean.Mail
 	}{
 		{"plain short", short}, {"plain long", long}, {"quoted thread", thread}, {"many languages", languages},
-		{"desktop HTML", desktop}, {"HTML and text", both}, {"sample text", realText}, {"sample HTML", realHTML},
+		{"desktop HTML", desktop}, {"webmail HTML", webmail}, {"newsletter", newsletter}, {"HTML and text", both}, {"sample text", realText}, {"sample HTML", realHTML},
 	}
+}
+
+// webmailHTML is a mail as a mail program in a browser writes it: a line each in a
+// division, and what it answers below.
+func webmailHTML(text string) string {
+	lines := "<div>" + strings.ReplaceAll(text, "\n", "</div><div>") + "</div>"
+	return `<div dir="ltr">` + lines + `<br clear="all"><div><div dir="ltr" class="gmail_signature" data-smartmail="gmail_signature"><div dir="ltr">Martha Quill<br>Acme</div></div></div></div><br>` +
+		`<div class="gmail_quote"><div dir="ltr" class="gmail_attr">On Mon, Mar 3, 2025 at 10:12 AM Owen Pratt &lt;<a href="mailto:owen@acme.example">owen@acme.example</a>&gt; wrote:<br></div>` +
+		`<blockquote class="gmail_quote" style="margin:0px 0px 0px 0.8ex;border-left:1px solid rgb(204,204,204);padding-left:1ex">` + lines + `</blockquote></div>`
+}
+
+// newsletterHTML is a mail of tables in tables, with more style than text.
+func newsletterHTML(text string) string {
+	var b strings.Builder
+	b.WriteString(`<html><head><style type="text/css">@media only screen and (max-width:480px){.mcnText{font-size:16px !important;line-height:150% !important;}}</style></head><body><div style="display:none;max-height:0px;overflow:hidden;">&zwnj;&nbsp;&zwnj;&nbsp;</div><table role="presentation" border="0" cellpadding="0" cellspacing="0" width="100%"><tbody>`)
+	for line := range strings.SplitSeq(text, "\n") {
+		fmt.Fprintf(&b, `<tr><td align="center" valign="top" style="padding:9px 18px;background-color:#FAFAFA;"><table border="0" cellpadding="0" cellspacing="0" width="600" style="max-width:600px;"><tr><td class="mcnText" style="font-family:Helvetica,Arial,sans-serif;font-size:14px;line-height:150%%;color:#202020;">%s <a href="https://click.acme.example/?qs=0123456789abcdef0123456789abcdef" target="_blank" style="color:#007C89;">more</a></td></tr></table></td></tr>`, line)
+	}
+	b.WriteString(`<tr><td align="center" style="font-size:11px;">You receive this because you subscribed. <a href="https://click.acme.example/u">Unsubscribe</a></td></tr></tbody></table></body></html>`)
+	return b.String()
 }
 
 // BenchmarkClasses takes mails of each kind apart. Beside HTML it has a tokenizer that only
@@ -89,5 +117,24 @@ func BenchmarkClasses(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkEndless takes ten megabytes apart of what is slow for who looks back or ahead
+// too far: its time for one of them is the seconds of a mail of that size.
+func BenchmarkEndless(b *testing.B) {
+	const size = 10 << 20
+	for _, name := range slices.Sorted(maps.Keys(endless)) {
+		for kind, markup := range map[string]bool{"text": false, "HTML": true} {
+			m := endlessMail(endless[name], size, markup)
+			b.Run(name+"/"+kind, func(b *testing.B) {
+				b.SetBytes(size)
+				b.ReportAllocs()
+				for b.Loop() {
+					clean.Split(m)
+				}
+				b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/op")
+			})
+		}
 	}
 }
