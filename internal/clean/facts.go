@@ -2,6 +2,7 @@ package clean
 
 import (
 	"sync"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -87,20 +88,44 @@ func startsOf(n names) (s starts) {
 	return s
 }
 
+// has reports whether a word of two bytes or more begins as one of these does.
+func (s *starts) has(word []byte) bool { return s[place(word[0])]&(1<<place(word[1])) != 0 }
+
+// divides reports whether a character that is no ASCII is one of the common ones that
+// stand between words: dashes, quotation marks, blanks, currencies.
+func divides(c rune) bool {
+	return c >= 0x80 && c <= 0xBF && c != 'ª' && c != 'º' && c != 'µ' ||
+		c >= 0x2010 && c <= 0x2027 && c != '’' || c >= 0x20A0 && c <= 0x20BF
+}
+
 // may is a quick look: can a name be in a text? Single letters can make an address up
-// together, and what is not ASCII is read with care.
+// together. A letter with an accent among the first two of a word may fold to whatever;
+// behind them, one of an alphabet of Europe changes nothing.
 func (s *starts) may(text string) bool {
 	single := 0
 	before := byte(0) // the place of the byte before, 0 for an apostrophe too
-	for i := range len(text) {
+	for i := 0; i < len(text); i++ {
 		c := text[i]
 		if c >= utf8.RuneSelf {
-			return true
+			r, size := utf8.DecodeRuneInString(text[i:])
+			switch {
+			case divides(r) || r == '’' && before != 0:
+				before = 0
+			case before == 0 || r >= 0x590 || !unicode.IsLetter(r):
+				return true
+			}
+			i += size - 1
+			continue
 		}
 		at := place(c)
 		if at != 0 && before == 0 {
 			next := byte(0)
 			if i+1 < len(text) {
+				if text[i+1] >= utf8.RuneSelf {
+					if r, _ := utf8.DecodeRuneInString(text[i+1:]); !divides(r) {
+						return true
+					}
+				}
 				next = place(text[i+1])
 			}
 			if next == 0 {

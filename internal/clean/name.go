@@ -114,7 +114,7 @@ func (m *mail) knows(word []byte) bool {
 	if m.names.known[string(word)] {
 		return true
 	}
-	if utf8.RuneCount(word) < 2 {
+	if utf8.RuneCount(word) < 2 || !m.names.starts.has(word) {
 		return false
 	}
 	for _, name := range m.names.words {
