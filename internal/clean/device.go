@@ -101,9 +101,6 @@ var plainDeviceEndings = func() (plain []string) {
 	return plain
 }()
 
-// deviceEnds finds what such a line may end with.
-var deviceEnds = matching(append([]string{" gesendet"}, deviceEndings...))
-
 // isDevice reports whether a line is one that a mail program or a telephone adds.
 func isDevice(text string) bool {
 	if len(text) > longestDevice || utf8.RuneCountInString(text) < 6 || !mayBeDevice(text) {

@@ -90,19 +90,6 @@ func labelOf(text string) (label, string) {
 	if text != "" && !isLetter(text[0]) {
 		text = strings.TrimLeft(text, "*_|•> \t\u00a0\u200e\u200f")
 	}
-	colon, width := -1, 1
-	if near := text[:min(len(text), 52)]; strings.IndexByte(near, ':') < 0 && strings.IndexByte(near, wideColon[0]) < 0 {
-		return 0, ""
-	}
-	for i, c := range text {
-		if i > 48 {
-			break
-		}
-		if c == ':' || c == '：' {
-			colon, width = i, utf8.RuneLen(c)
-			break
-		}
-	}
 	colon, width := labelEnd(text)
 	if colon <= 0 {
 		return 0, ""
@@ -119,14 +106,13 @@ const longestLabel = 48
 
 // labelEnd is where the colon behind a label is, -1 for nowhere, and how wide it is.
 func labelEnd(text string) (at, width int) {
-	const wide = "：" // where letters are wide
 	at = strings.IndexByte(text[:min(len(text), longestLabel+1)], ':')
-	before := min(len(text), longestLabel+len(wide))
+	before := min(len(text), longestLabel+len(wideColon))
 	if at >= 0 {
 		before = at
 	}
-	if n := strings.Index(text[:before], wide); n >= 0 {
-		return n, len(wide)
+	if n := strings.Index(text[:before], wideColon); n >= 0 {
+		return n, len(wideColon)
 	}
 	return at, 1
 }
