@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -129,22 +127,4 @@ func TestBackfillByHand(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, again.Get(t.Context(), nil))
 	require.Equal(t, app.ExitOK, w.stop(), w.said())
-}
-
-// memory is what the process has resident, and the most it ever had.
-func (r *running) memory() (now, peak int64) {
-	r.t.Helper()
-	raw, err := os.ReadFile("/proc/" + strconv.Itoa(r.cmd.Process.Pid) + "/status")
-	require.NoError(r.t, err)
-	for line := range bytes.Lines(raw) {
-		name, rest, _ := bytes.Cut(line, []byte(":"))
-		kb, _ := strconv.ParseInt(string(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte(" kB"))), 10, 64)
-		switch string(name) {
-		case "VmRSS":
-			now = kb << 10
-		case "VmHWM":
-			peak = kb << 10
-		}
-	}
-	return now, peak
 }

@@ -67,7 +67,7 @@ func whole(s string, end int) int {
 	for range mostMarks {
 		next, _ := utf8.DecodeRuneInString(s[at:])
 		last, size := utf8.DecodeLastRuneInString(s[:at])
-		if size == 0 || !joined(last, next) && !(flag(next) && oddFlags(s[:at])) {
+		if size == 0 || !joined(last, next) && (!flag(next) || !oddFlags(s[:at])) {
 			return at
 		}
 		at -= size

@@ -215,16 +215,6 @@ func (m *mail) isLink(i int) bool {
 	return m.rows[i].class == own && strings.HasPrefix(text, "http") && !strings.ContainsAny(text, " \t")
 }
 
-// hasAnyWord is hasAnyPrefix of a text with a blank behind it.
-func hasAnyWord(text string, prefixes []string) bool {
-	for _, p := range prefixes {
-		if strings.HasPrefix(text, p) || len(p) == len(text)+1 && p[len(text)] == ' ' && p[:len(text)] == text {
-			return true
-		}
-	}
-	return false
-}
-
 func hasAnyPrefix(text string, prefixes ...string) bool {
 	for _, p := range prefixes {
 		if strings.HasPrefix(text, p) {

@@ -548,7 +548,7 @@ func (m *mail) introducedContact(from, to int) int {
 	if !isCapitalized(trimName(head), 4) || isHeading(first) || !strings.Contains(strings.TrimSpace(head), " ") || m.isGreeting(first) {
 		return -1
 	}
-	if !m.reachable(start, to) && !(piped && rows <= 4) {
+	if !m.reachable(start, to) && (!piped || rows > 4) {
 		return -1
 	}
 	return start

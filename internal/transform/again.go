@@ -251,7 +251,7 @@ func (a *Again) decide(rec store.StoredRecord, row store.StagedRow) (store.Remad
 		return out, nil
 	}
 	same := row.TextKept || bytes.Equal(comment.HashTexts(row.Comment.Texts()), rec.TextHash)
-	if !same && !(a.inputsOnly && bytes.Equal(row.TextDigest, rec.TextDigest)) {
+	if !same && (!a.inputsOnly || !bytes.Equal(row.TextDigest, rec.TextDigest)) {
 		out.Outcome = store.RemadeText
 		return out, nil
 	}
