@@ -109,8 +109,8 @@ const selectObjectStatus = `
 	 where i.id = $1
 	 order by o.position, o.name`
 
-// IntegrationStatus reads how project/name is doing, in one snapshot; counts of many rows may be
-// some seconds older. fault.NotFound,
+// IntegrationStatus reads how project/name is doing, in one snapshot; while a load is
+// under way, counts of many rows may be some seconds older. fault.NotFound,
 // with the nearest names as a hint, when there is no such integration.
 func (s *Store) IntegrationStatus(ctx context.Context, project, name string) (IntegrationStatus, error) {
 	status := IntegrationStatus{}
@@ -148,8 +148,12 @@ func (s *Store) IntegrationStatus(ctx context.Context, project, name string) (In
 		if status.ObjectList, err = pgx.CollectRows(rows, scanObjectStatus); err != nil {
 			return err
 		}
+		open, err := loading(ctx, tx)
+		if err != nil {
+			return err
+		}
 		for i := range status.ObjectList {
-			if err := s.countRecords(ctx, tx, status.SourceID, &status.ObjectList[i]); err != nil {
+			if err := s.countRecords(ctx, tx, status.SourceID, open[status.SourceID], &status.ObjectList[i]); err != nil {
 				return err
 			}
 		}

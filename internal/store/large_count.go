@@ -9,12 +9,12 @@ import (
 )
 
 // Counting millions of rows takes a second, and a status is asked for once a second while
-// somebody watches a load. A count of many rows is shown again for as long as it takes to
-// make counting a small part of what the database does.
+// somebody watches a load. While a load is open, a count of many rows is shown again for as long as it
+// takes to make counting a small part of what the database does. When it is over, they are counted.
 const (
 	largeCount      = 50_000           // rows from which on counts are kept
 	largeCountShare = 20               // a count is kept for so many times what it took
-	largeCountKept  = 30 * time.Second // and no longer
+	largeCountKept  = 10 * time.Second // and no longer
 )
 
 // largeCounts keeps counts of many rows for a short while. Its zero value is ready.
@@ -53,12 +53,32 @@ func (c *largeCounts) keep(key string, numbers [3]int64, took time.Duration) {
 	c.kept[key] = keptCount{numbers, time.Now().Add(min(largeCountShare*took, largeCountKept))}
 }
 
+// loading are the sources into which a load is under way.
+func loading(ctx context.Context, q rowsQuerier) (map[string]bool, error) {
+	rows, err := q.Query(ctx, `
+		select distinct i.source_id from backfills f join integrations i on i.id = f.integration_id where f.state = 'open'`)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	var id string
+	_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
+		out[id] = true
+		return nil
+	})
+	return out, err
+}
+
 // countSources fills in how many comments and units the sources of integrations have.
 func (s *Store) countSources(ctx context.Context, q rowsQuerier, list []Integration) error {
+	open, err := loading(ctx, q)
+	if err != nil {
+		return err
+	}
 	var unknown []string
 	known := map[string][3]int64{}
 	for _, i := range list {
-		if n, ok := s.counts.find("source " + i.SourceID); ok {
+		if n, ok := s.counts.find("source " + i.SourceID); ok && open[i.SourceID] {
 			known[i.SourceID] = n
 		} else {
 			unknown = append(unknown, i.SourceID)
@@ -92,11 +112,12 @@ func (s *Store) countSources(ctx context.Context, q rowsQuerier, list []Integrat
 	return nil
 }
 
-// countRecords fills in how many records of an object are comments, filtered, and invisible.
-func (s *Store) countRecords(ctx context.Context, q querier, sourceID string, o *ObjectStatus) error {
+// countRecords fills in how many records of an object are comments, filtered, and invisible. open says
+// that a load into the source is under way.
+func (s *Store) countRecords(ctx context.Context, q querier, sourceID string, open bool, o *ObjectStatus) error {
 	key := "records " + sourceID + "/" + o.Name
 	n, ok := s.counts.find(key)
-	if !ok {
+	if !ok || !open {
 		begun := time.Now()
 		if err := q.QueryRow(ctx, `
 			select count(*) filter (where state = 'live'), count(*) filter (where state = 'filtered'), count(*) filter (where state = 'invisible')
