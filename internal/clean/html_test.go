@@ -202,6 +202,11 @@ func TestHostileInputIsReadInLinearTime(t *testing.T) {
 	}
 }
 
+// asHTML is a text as HTML that shows the same lines.
+func asHTML(text string) string {
+	return strings.ReplaceAll(strings.NewReplacer("<", "&lt;", ">", "&gt;").Replace(text), "\n", "<br>")
+}
+
 // cpu is the time that the process has computed.
 func cpu(t *testing.T) time.Duration {
 	t.Helper()

@@ -147,7 +147,7 @@ func TestSplitHeaderBlocks(t *testing.T) {
 				require.Equal(t, "It works now.", got.Reply, what)
 				require.Contains(t, got.Quoted, "Old words.")
 			}
-			html := "<div>It works now.</div><hr><p>" + strings.ReplaceAll(strings.NewReplacer("<", "&lt;", ">", "&gt;").Replace(block), "\n", "<br>") + "</p><p>Old words.</p>"
+			html := "<div>It works now.</div><hr><p>" + asHTML(block) + "</p><p>Old words.</p>"
 			require.Equal(t, "It works now.", clean.Split(clean.Mail{HTML: html}).Reply)
 			// At the top, or below words that pass it on, it is what is to be read.
 			top := block + "\n\nOld words."

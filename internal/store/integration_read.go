@@ -59,7 +59,7 @@ func (s *Store) ListIntegrations(ctx context.Context, project string) ([]Integra
 	}
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Integration])
 	if err == nil {
-		err = s.countSources(ctx, s.pool, list)
+		err = s.countAll(ctx, list)
 	}
 	return list, translate("list integrations", err)
 }
@@ -77,7 +77,7 @@ func (s *Store) IntegrationByName(ctx context.Context, project, name string) (In
 	}
 	one := []Integration{i}
 	if err == nil {
-		err = s.countSources(ctx, s.pool, one)
+		err = s.countAll(ctx, one)
 	}
 	return one[0], translate("read integration "+project+"/"+name, err)
 }

@@ -138,7 +138,11 @@ func (s *Store) IntegrationStatus(ctx context.Context, project, name string) (In
 			return err
 		}
 		one := []Integration{status.Integration}
-		if err := s.countSources(ctx, tx, one); err != nil {
+		open, err := loading(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if err := s.countSources(ctx, tx, open, one); err != nil {
 			return err
 		}
 		status.Integration = one[0]
@@ -146,10 +150,6 @@ func (s *Store) IntegrationStatus(ctx context.Context, project, name string) (In
 			return err
 		}
 		if status.ObjectList, err = pgx.CollectRows(rows, scanObjectStatus); err != nil {
-			return err
-		}
-		open, err := loading(ctx, tx)
-		if err != nil {
 			return err
 		}
 		for i := range status.ObjectList {

@@ -69,12 +69,9 @@ func loading(ctx context.Context, q rowsQuerier) (map[string]bool, error) {
 	return out, err
 }
 
-// countSources fills in how many comments and units the sources of integrations have.
-func (s *Store) countSources(ctx context.Context, q rowsQuerier, list []Integration) error {
-	open, err := loading(ctx, q)
-	if err != nil {
-		return err
-	}
+// countSources fills in how many comments and units the sources of integrations have. open are those
+// into which a load is under way.
+func (s *Store) countSources(ctx context.Context, q rowsQuerier, open map[string]bool, list []Integration) error {
 	var unknown []string
 	known := map[string][3]int64{}
 	for _, i := range list {
@@ -110,6 +107,15 @@ func (s *Store) countSources(ctx context.Context, q rowsQuerier, list []Integrat
 		list[i].Comments, list[i].Units = n[0], n[1]
 	}
 	return nil
+}
+
+// countAll is countSources outside of a transaction.
+func (s *Store) countAll(ctx context.Context, list []Integration) error {
+	open, err := loading(ctx, s.pool)
+	if err != nil {
+		return err
+	}
+	return s.countSources(ctx, s.pool, open, list)
 }
 
 // countRecords fills in how many records of an object are comments, filtered, and invisible. open says

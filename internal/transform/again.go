@@ -6,14 +6,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"strconv"
 	"unicode/utf8"
 
 	"salesforcesync/internal/clean"
 	"salesforcesync/internal/comment"
-	"salesforcesync/internal/csv"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/store"
@@ -176,56 +174,33 @@ func (a *Again) lack(wanted map[string]store.StoredRecord, there []Reading, coun
 // pick reads those of a chunk's records that are wanted, each once.
 func (r *Reader) pick(chunk store.Chunk, wanted map[string]store.StoredRecord, do func(Reading)) error {
 	left := len(wanted)
+	if left == 0 {
+		return nil
+	}
 	took := make(map[string]bool, left)
-	take := func(x Reading, err error) error {
-		if _, is := wanted[x.row.RecordID]; err == nil && is && !took[x.row.RecordID] {
-			took[x.row.RecordID] = true
-			left--
-			do(x)
-		}
-		return err
+	wants := func(id string) bool {
+		_, is := wanted[id]
+		return is || len(id) != 18 // another spelling of an Id may be wanted
 	}
-	if chunk.Format != store.FormatCSV {
-		for line := range bytes.Lines(chunk.Data) {
-			if left == 0 {
-				break
-			}
-			if err := take(r.Read(bytes.TrimSuffix(line, []byte{'\n'}))); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	rows := csv.NewBytesReader(chunk.Data)
-	header, err := rows.Header()
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	if err != nil {
-		return fault.Wrap(fault.Internal, err, "read a raw copy")
-	}
-	columns, err := r.Columns(header)
-	if err != nil {
-		return fault.Wrap(fault.Internal, err, "read a raw copy")
-	}
-	id := slices.Index(header, PathID)
-	for left > 0 {
-		row, err := rows.Next()
-		if errors.Is(err, io.EOF) {
+	err := r.each(chunk, wants, func(x Reading) error {
+		if _, is := wanted[x.row.RecordID]; !is || took[x.row.RecordID] {
 			return nil
 		}
-		if err != nil {
-			return fault.Wrap(fault.Internal, err, "read a raw copy")
+		took[x.row.RecordID] = true
+		do(x)
+		if left--; left == 0 {
+			return errEnough
 		}
-		if _, is := wanted[row.Text(id)]; !is && len(row.Bytes(id)) == 18 { // others are not worth decoding
-			continue
-		}
-		if err := take(columns.Read(row)); err != nil {
-			return err
-		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
 	}
-	return nil
+	return err
 }
+
+// errEnough ends the reading of a chunk: what was wanted of it is read.
+var errEnough = errors.New("all that was wanted is read")
 
 // decide says what becomes of a record that became row this time.
 func (a *Again) decide(rec store.StoredRecord, row store.StagedRow) (store.Remade, error) {
