@@ -96,7 +96,7 @@ func TestCleaningIsExplained(t *testing.T) {
 	for _, id := range []string{"0a", "ffff", recordID} {
 		require.Equal(t, http.StatusNotFound, b.do(http.MethodGet, path+id+"/cleaning", "reader", "").status, id)
 	}
-	b.seed.Exec(`update comments set deleted_at = now()`)
+	b.seed.Exec(`update comments set changed = pg_current_xact_id(), deleted_at = now()`)
 	require.Equal(t, http.StatusNotFound, b.do(http.MethodGet, path+madeOfRecord+"/cleaning", "reader", "").status, "a tombstone is not read")
 }
 

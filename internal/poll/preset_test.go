@@ -396,7 +396,7 @@ func TestANewReleaseReadsMoreAndChargesNothing(t *testing.T) {
 	raw, err := json.Marshal(plan)
 	require.NoError(t, err)
 	b.seed.Exec(`update objects set plan = $1`, raw)
-	b.seed.Exec(`update comments set properties = properties - 'string:Account' - 'string:Case Owner' - 'string:Has Attachments' - 'string:Record URL' - 'string:Sender Domain' - 'string:Recipient Domain', content_hash = 'old'`)
+	b.seed.Exec(`update comments set changed = pg_current_xact_id(), properties = properties - 'string:Account' - 'string:Case Owner' - 'string:Has Attachments' - 'string:Record URL' - 'string:Sender Domain' - 'string:Recipient Domain', content_hash = 'old'`)
 	b.seed.Exec(`update records set record_digest = 'old'`)
 	b.check()
 	b.settle()

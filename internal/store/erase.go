@@ -31,7 +31,7 @@ const (
 // emptied is what is left of an erased comment: its id, its time and the number of its last
 // revision, so that the same record made anew is billed as the creation it is. A hash
 // could be compared with a guess.
-const emptied = ` erased = true, deleted_at = coalesce(c.deleted_at, now()), last_modified = now(),
+const emptied = ` erased = true, deleted_at = coalesce(c.deleted_at, now()), last_modified = now(), changed = pg_current_xact_id(),
 	thread_id = null, envelope = '[]', properties = '{}', text_hash = '', content_hash = '' `
 
 // eraseGone empties the comments of the records in the CTE gone (record_id, comment_id,

@@ -443,7 +443,7 @@ const updateComments = `
 			then s.properties - 'string:Truncated' || jsonb_strip_nulls(jsonb_build_object('string:Truncated', c.properties->'string:Truncated'))
 			else s.properties end,
 		text_hash = case when o.outcome = 'metadata_changed' then o.before_hash else o.text_hash end, content_hash = s.content_hash,
-		last_modified = now(), deleted_at = null, erased = false
+		last_modified = now(), changed = pg_current_xact_id(), deleted_at = null, erased = false
 	from outcomes o` + staging + `
 	where o.outcome in ('created', 'text_changed', 'metadata_changed')
 	  and c.ctid = o.comment_at and c.xmin = o.comment_version`
@@ -462,7 +462,7 @@ const writeLedger = `
 	where outcome in ('created', 'text_changed')`
 
 const deleteComments = `
-	update comments c set deleted_at = now(), last_modified = now()
+	update comments c set deleted_at = now(), last_modified = now(), changed = pg_current_xact_id()
 	from outcomes o
 	where o.ended and c.ctid = o.comment_at and c.xmin = o.comment_version`
 

@@ -273,7 +273,7 @@ func TestRetransformOfEverything(t *testing.T) {
 			a.seed.Exec(`update records set state = 'filtered' where record_id = $1`, anID(1))
 			a.seed.Exec(`update records set state = 'invisible' where record_id = $1`, anID(2))
 			a.seed.Exec(`update records set state = 'deleted' where record_id = $1`, anID(3))
-			a.seed.Exec(`update comments set deleted_at = now() where id in ($1, $2)`, hexID(anID(3)), hexID(anID(4)))
+			a.seed.Exec(`update comments set changed = pg_current_xact_id(), deleted_at = now() where id in ($1, $2)`, hexID(anID(3)), hexID(anID(4)))
 			a.seed.Exec(`update records set state = 'filtered' where record_id = $1`, anID(4))
 			a.seed.Exec(`update records set raw_stream = null, raw_epoch = null, raw_seq = null, raw_chunk = null where record_id = $1`, anID(5))
 			a.seed.Exec(`delete from raw_chunks where chunk = 6`)
@@ -539,7 +539,7 @@ func TestRetransformSetsAside(t *testing.T) {
 func TestRetransformOfWhatWasHidden(t *testing.T) {
 	t.Parallel()
 	a := newAnew(t, jsonChunk(without(t, record(map[string]any{"TextBody": threadText}), []string{"CcAddress"})))
-	a.seed.Exec(`update comments set envelope = jsonb_set(envelope, '{0,cc}', '["carol@example.com"]')`)
+	a.seed.Exec(`update comments set changed = pg_current_xact_id(), envelope = jsonb_set(envelope, '{0,cc}', '["carol@example.com"]')`)
 	a.plan(apart())
 	require.EqualValues(t, 1, a.retransform().TextChanged)
 	c, err := a.db.Comment(t.Context(), a.target.SourceID, hexID(mailID))

@@ -38,7 +38,7 @@ func TestHomeShowsIntegrationsAndNewestComments(t *testing.T) {
 		b.seed.Mail(source, strconv.Itoa(i), time.Date(2024, 1, 1+i, 12, 0, 0, 0, time.UTC), subject, "The  body\nof "+subject)
 	}
 	b.seed.Mail(source, "dead", time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), "Deleted one", "gone")
-	b.seed.Exec(`update comments set deleted_at = now() where id = 'dead'`)
+	b.seed.Exec(`update comments set changed = pg_current_xact_id(), deleted_at = now() where id = 'dead'`)
 
 	home := br.get("/").html
 	for _, want := range []string{
