@@ -227,11 +227,42 @@ func (s *pageStage) row(ctx context.Context, row csv.Row) error {
 	if s.related {
 		more = `,""`
 	}
-	s.rows.add(id, row.Raw(), more)
+	return s.take(ctx, id, row.Raw(), more)
+}
+
+// take brings a row, and what follows it in its line, into a chunk, or gathers it until it is looked up.
+func (s *pageStage) take(ctx context.Context, id string, raw []byte, more string) error {
+	if !s.lookUp {
+		return s.keep(ctx, id, raw, more)
+	}
+	s.rows.add(id, raw, more)
 	if s.rows.full() {
 		return s.stage(ctx)
 	}
 	return nil
+}
+
+// keep brings a row into a chunk.
+func (s *pageStage) keep(ctx context.Context, id string, raw []byte, more string) error {
+	s.count(len(raw) + len(more))
+	if s.chunk.Len() == 0 {
+		s.chunk.Grow(chunkBytes + guessBytes) // what grows by and by is copied each time
+		s.chunk.Write(s.rows.header)
+	}
+	s.chunk.Write(raw)
+	s.chunk.WriteString(more)
+	s.chunk.WriteByte('\n')
+	s.ids = append(s.ids, id)
+	if s.chunk.Len() >= chunkBytes {
+		return s.flushCSV(ctx)
+	}
+	return nil
+}
+
+// count counts a row of so many bytes as read.
+func (s *pageStage) count(length int) {
+	s.seal.Rows++
+	s.seal.Bytes += int64(length + 1)
 }
 
 // end stages what is left.
@@ -268,29 +299,23 @@ func (s *pageStage) relate(ctx context.Context) error {
 			}
 			cell = string(value)
 		}
-		s.rows.add(id, row.Raw(), string(csv.AppendCell([]byte{','}, cell)))
-		if s.rows.full() {
-			if err := s.stage(ctx); err != nil {
-				return err
-			}
+		if err := s.take(ctx, id, row.Raw(), string(csv.AppendCell([]byte{','}, cell))); err != nil {
+			return err
 		}
 	}
 	s.sent.reset()
 	return nil
 }
 
-// stage brings the gathered rows into chunks, except those that are the stored ones to
+// stage looks the gathered rows up and brings them into chunks, except those that are the stored ones to
 // the letter, of which the object is known to be complete: they would change nothing.
 func (s *pageStage) stage(ctx context.Context) error {
 	if len(s.rows.ids) == 0 {
 		return nil
 	}
-	var known map[string]store.KnownRecord
-	if s.lookUp {
-		var err error
-		if known, err = s.service.Store.Known(ctx, s.target.SourceID, s.object.Name, s.rows.ids); err != nil {
-			return err
-		}
+	known, err := s.service.Store.Known(ctx, s.target.SourceID, s.object.Name, s.rows.ids)
+	if err != nil {
+		return err
 	}
 	rows := csv.NewBytesReader(s.rows.raw)
 	for _, id := range s.rows.ids {
@@ -298,22 +323,13 @@ func (s *pageStage) stage(ctx context.Context) error {
 		if err != nil {
 			return fault.Wrap(fault.Internal, err, "read a gathered row of %s", s.plan.Object)
 		}
-		s.seal.Rows++
-		s.seal.Bytes += int64(len(row.Raw()) + 1)
 		if k, ok := known[id]; ok && s.same(k, row) {
+			s.count(len(row.Raw()))
 			s.seal.Skipped++
 			continue
 		}
-		if s.chunk.Len() == 0 {
-			s.chunk.Write(s.rows.header)
-		}
-		s.chunk.Write(row.Raw())
-		s.chunk.WriteByte('\n')
-		s.ids = append(s.ids, id)
-		if s.chunk.Len() >= chunkBytes {
-			if err := s.flushCSV(ctx); err != nil {
-				return err
-			}
+		if err := s.keep(ctx, id, row.Raw(), ""); err != nil {
+			return err
 		}
 	}
 	s.rows.reset()
