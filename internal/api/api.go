@@ -89,6 +89,7 @@ func New(s Store, a Access, o Options) *API {
 			api.mux.HandleFunc(route.method+" "+pattern, func(w http.ResponseWriter, r *http.Request) { api.serve(w, r, route) })
 		}
 	}
+	api.mux.HandleFunc(http.MethodGet+" "+documentPath, serveDocument)
 	api.mux.HandleFunc(unknown, api.refuseUnknown)
 	return api
 }

@@ -110,6 +110,7 @@ func (b *bench) send(req *http.Request) answer {
 		require.Equal(b.t, "error", a.body["status"], a.raw)
 		require.NotEmpty(b.t, a.body["message"], a.raw)
 	}
+	described(b.t, b.record.Route, a.status, raw)
 	require.NotEmpty(b.t, res.Header.Get(request.HeaderID))
 	require.Contains(b.t, res.Header.Get("Server-Timing"), "total;dur=")
 	return a

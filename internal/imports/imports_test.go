@@ -30,7 +30,7 @@ var layers = [][]string{
 	{"internal/store", "internal/salesforce"},
 	{"internal/config", "internal/soql"},
 	{"internal/clean", "internal/comment", "internal/eml", "internal/gate"},
-	{"internal/flow", "internal/secret", "internal/fault", "internal/crashpoint", "internal/csv"},
+	{"internal/flow", "internal/secret", "internal/fault", "internal/crashpoint", "internal/csv", "internal/openapi"},
 	{"internal/simforce"},
 }
 

@@ -32,5 +32,6 @@ var routes = []route{
 	{http.MethodGet + " /integrations/{project}/{integration}/oauth2/authenticate", anybody, (*Web).authenticate},
 	{http.MethodGet + " " + oauth.CallbackPath, anybody, (*Web).callback},
 	{http.MethodPost + " /external/salesforce/oauth2/confirm", anybody, (*Web).confirm},
+	{http.MethodGet + " /docs/api", anybody, (*Web).apiPage},
 	{http.MethodGet + " /assets/{version}/{name}", anybody, (*Web).asset},
 }
