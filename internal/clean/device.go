@@ -119,11 +119,20 @@ func isDevice(text string) bool {
 		}
 	}
 	for _, p := range deviceBeginnings[first] {
-		if rest, ok := strings.CutPrefix(line, p); ok && isDeviceName(rest, longestDeviceWords) && containsAny(rest, deviceNames) && (len(p) > 3 || endsAs(line)) && (p != "from my " || isDeviceName(rest, 3)) {
+		if rest, ok := strings.CutPrefix(line, p); ok && isDeviceName(rest, wordsOfDevice(rest)) && containsAny(rest, deviceNames) && (len(p) > 3 || endsAs(line)) && (p != "from my " || isDeviceName(rest, 3)) {
 			return true
 		}
 	}
 	return endsAs(line) && isDeviceName(line, longestDeviceWords+2) && (containsAny(line, deviceNames) || strings.HasSuffix(line, " from mobile"))
+}
+
+// wordsOfDevice bounds the words behind those that begin such a line. The oldest telephones
+// name their network too.
+func wordsOfDevice(rest string) int {
+	if strings.Contains(rest, "blackberry") {
+		return longestDeviceWords + 4
+	}
+	return longestDeviceWords
 }
 
 // endsAs reports whether a line ends as those that a device adds in languages that

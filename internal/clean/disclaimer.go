@@ -83,7 +83,7 @@ func (m *mail) footer(from, to int) int {
 				continue
 			}
 			rows++
-			if text := m.say(i); isRule(text) && len(text) >= 8 || text == "--" || text == "---" || strings.Contains(text, "Yahoo! Groups Sponsor") {
+			if text := m.say(i); isRule(text) && len(text) >= 8 || text == "--" || text == "---" || text == "__" || strings.Contains(text, "Yahoo! Groups Sponsor") {
 				if m.listWords(i+1, to) || rows <= 5 && m.advertised(i+1, to) {
 					start = i
 					break

@@ -31,6 +31,9 @@ func isOriginal(text string) bool {
 	if isLetter(text[0]) {
 		return false
 	}
+	if isGluedOriginal(text) {
+		return true
+	}
 	inner, dashed := between(text)
 	if !dashed || inner == "" {
 		return false
@@ -47,6 +50,20 @@ func isOriginal(text string) bool {
 		}
 	}
 	return false
+}
+
+// isGluedOriginal reports whether a line is that with the first header right behind it, as
+// telephones write it into plain text: "-------- Original message --------From: Ann".
+func isGluedOriginal(text string) bool {
+	if !strings.HasPrefix(text, "----") {
+		return false
+	}
+	title, rest, ok := strings.Cut(strings.TrimLeft(text, "- "), "---")
+	if !ok || len(title) > 60 || !originals[strings.ToLower(strings.TrimSpace(title))] {
+		return false
+	}
+	l, _ := labelOf(strings.TrimLeft(rest, "- "))
+	return l != 0
 }
 
 // isTitled reports whether a row is the same without dashes, right above headers.

@@ -181,8 +181,13 @@ func (m *mail) greetedOnly(i int) bool {
 	if m.words(m.said+1, i) {
 		return false
 	}
-	word, rest, _ := strings.Cut(strings.ToLower(trimClosing(m.say(m.said))), " ")
-	return greetings[trimClosing(word)] && len(strings.Fields(rest)) <= 3
+	text := m.say(m.said)
+	word, rest, _ := strings.Cut(trimClosing(text), " ")
+	if !greetings[strings.ToLower(trimClosing(word))] || countWords(rest) > 3 {
+		return false
+	}
+	// "Hello" alone is all that is said; "Hi Ann" and "Hi," go on below.
+	return strings.HasSuffix(text, ",") || strings.HasSuffix(text, ":") || unicode.IsUpper(firstRune(rest)) || unicode.In(firstRune(rest), unicode.Han, unicode.Hangul, unicode.Hebrew, unicode.Arabic)
 }
 
 // keep keeps a mail that is passed on: it is what the sender wants to be read.
@@ -333,7 +338,7 @@ func (m *mail) interleaved() {
 			continue
 		}
 		for i := b.from; i < b.to; i++ {
-			if r := &m.rows[i]; r.depth > 0 || r.rule == "broken line" {
+			if r := &m.rows[i]; r.depth > 0 || r.rule == "broken line" || r.rule == "wrote" || r.rule == "attribution" {
 				r.class, r.rule = own, ""
 			}
 		}

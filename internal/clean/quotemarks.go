@@ -29,7 +29,7 @@ func (m *mail) prefixed() {
 		return
 	}
 	// A line that the sender's program broke leaves its last words without a mark.
-	seen := false
+	seen := m.breaksOften()
 	for i := 1; i < n; i++ {
 		above, r := &m.rows[i-1], &m.rows[i]
 		if r.depth > 0 || r.empty || above.class != quoted {
@@ -126,6 +126,22 @@ func ownMark(line string) string {
 	return ""
 }
 
+// breaksOften reports whether the sender's program broke several quoted lines: nobody
+// answers twice in the middle of a sentence.
+func (m *mail) breaksOften() bool {
+	count := 0
+	for i := 1; i+1 < len(m.rows) && count < 2; i++ {
+		above, r := &m.rows[i-1], &m.rows[i]
+		if r.depth > 0 || r.empty || above.depth == 0 || above.empty || m.rows[i+1].depth == 0 || r.end-r.start >= above.end-above.start {
+			continue
+		}
+		if first, _ := utf8.DecodeRuneInString(m.say(i)); unicode.IsLower(first) && m.goesOn(i, true, true) {
+			count++
+		}
+	}
+	return count > 1
+}
+
 // goesOn reports whether an unmarked row below a marked one is its last words. Where
 // no marked row follows it, more is asked: the same happened further up.
 func (m *mail) goesOn(i int, below, seen bool) bool {
@@ -134,12 +150,13 @@ func (m *mail) goesOn(i int, below, seen bool) bool {
 		return false // the last words of last words
 	}
 	width, size := above.end-above.start, r.end-r.start
-	if width < 60 || size >= 40 && (size >= width || !seen) || !below && (!seen || size >= 40) {
+	last := m.text[above.end-1]
+	if width < 60 || size >= 40 && (size >= width || !seen && last != ',') || !below && (!seen || size >= 40) {
 		return false
 	}
 	text := m.say(i)
 	first, _ := utf8.DecodeRuneInString(text)
-	return !strings.ContainsRune(".?!:;", rune(m.text[above.end-1])) &&
+	return !strings.ContainsRune(".?!:;", rune(last)) &&
 		(!unicode.IsUpper(first) || below && width >= 66 && size <= 20 && !strings.ContainsRune(".?!:,", rune(text[len(text)-1])))
 }
 

@@ -266,10 +266,14 @@ func (m *mail) allOpen(from, to int) bool {
 	return true
 }
 
-// itemAbove reports whether the row above begins with a dash as well: a list.
+// itemAbove reports whether the row above begins with a dash as well, written in the same way: a list.
 func (m *mail) itemAbove(from, i int) bool {
 	above := m.lastText(from, i)
-	return above > from && strings.HasPrefix(m.say(above-1), m.say(i)[:1])
+	if above == from {
+		return false
+	}
+	text, item := m.say(i), m.say(above-1)
+	return strings.HasPrefix(item, text[:1]) && (above == i || isItem(text) == isItem(item))
 }
 
 // looksLikeText reports whether rows are a text of several sentences and no signature.
@@ -442,8 +446,11 @@ func (m *mail) closedAbove(from, i int) bool {
 	if above < from {
 		return false
 	}
+	if m.isName(trimName(m.say(i))) && above < i-1 {
+		return true
+	}
 	kind, _ := m.closesAt(above)
-	return kind != closesNothing || m.isName(trimName(m.say(i))) && above < i-1
+	return kind != closesNothing && m.saysAbove(above) // thanks at the top are said
 }
 
 // named is the row of the sender's own name below what they say, -1 for none.

@@ -72,7 +72,7 @@ var labels = func() map[string]label {
 			verzonden|skickat|sendt|dato|lähetetty|päivämäärä|päiväys|wysłano|wysłane|odesláno|odoslané|отправлено|дата|дата и время|надіслано|изпратено|
 			elküldve|dátum|küldve|gönderildi|gönderme tarihi|gönderim tarihi|tarih|εστάλη|στάλθηκε|αποστολή|ημερομηνία|poslano|poslato|trimis|dată|data trimiterii|送信日時|日時|日付|
 			发送时间|时间|日期|寄件日期|傳送時間|보낸 날짜|날짜|보낸날짜|נשלח|תאריך|تاريخ الإرسال|التاريخ|تم الإرسال|ngày gửi|đã gửi|ngày|dikirim|tanggal|terkirim|ส่ง|วันที่|saadetud|kuupäev|
-			nosūtīts|datums|išsiųsta|sent date|date sent|sendt dato|dagsetning`},
+			nosūtīts|datums|išsiųsta|sent date|date sent|sendt dato|dagsetning|message du`},
 		{labelTo, `to|an|à|a|para|aan|till|til|vastaanottaja|vastaanottajat|do|komu|кому|címzett|kime|alıcı|προς|za|prima|către|catre|destinataire|destinatario|pour|pre|adresat|destinatarul|mottaker|mottagare|modtager|ontvanger|получатель|отримувач|viðtakandi|
 			宛先|收件人|收件者|받는 사람|받는사람|אל|إلى|tới|đến|kepada|ถึง|saaja|kellele|kam|iki|per a|recipients|empfänger`},
 		{labelCopy, `cc|bcc|kopie|kopie (cc)|copie|copie à|copia|kopia|kopi|kopio|dw|udw|копия|копія|másolatot kap|másolat|bilgi|κοιν.|κοιν|kk|kópia|抄送|副本|参照|참조|עותק|نسخة|con copia`},

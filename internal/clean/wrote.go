@@ -73,7 +73,7 @@ func (m *mail) sharesAbove(i int, text string) bool {
 		at += n + 1
 		word, rest, _ := strings.Cut(text[at:], " ")
 		first, _ := utf8.DecodeRuneInString(word)
-		if before == "" || !unicode.IsUpper(first) || !on[strings.ToLower(word)] || figures(rest) < 2 {
+		if strings.IndexFunc(before, isWord) < 0 || !unicode.IsUpper(first) || !on[strings.ToLower(word)] || figures(rest) < 2 {
 			continue
 		}
 		dashes := strings.TrimRight(before, "-")
@@ -286,11 +286,23 @@ func isAttribution(text string, marked bool) bool {
 	case said && address:
 		return numbers >= 2 || verbEnds(lower)
 	case said && numbers >= 3:
-		return beginsAttribution(text) || verbEnds(lower)
+		return beginsAttribution(text) || verbEnds(lower) || numbers >= 4 && wroteOn(lower)
 	case said && numbers >= 2:
 		return beginsAttribution(text) && verbEnds(lower)
 	}
 	return numbers >= 3 && address && strings.HasSuffix(strings.TrimRight(text, ":： "), ">")
+}
+
+// wroteOn reports whether a line in lower case is a name, "wrote on" and when: "Ann Example
+// schrieb am 3. März 2025 um 10:12".
+func wroteOn(text string) bool {
+	fields := strings.Fields(text)
+	for i := 1; i+1 < len(fields) && i <= 6; i++ {
+		if on[fields[i+1]] && (wrote[fields[i]] || wrote[fields[i-1]+" "+fields[i]]) {
+			return true
+		}
+	}
+	return false
 }
 
 // isOwnWay reports whether a line right above marked ones says who wrote in a way that
