@@ -102,7 +102,7 @@ func endsSentence(text string) bool {
 // isField reports whether a line is a value with a label that no contact has.
 func isField(text string) bool {
 	name, rest, ok := strings.Cut(text, ":")
-	return ok && !contactLabels[strings.ToLower(strings.Trim(name, " .*|"))] && !contactLabels[firstWord(name)] && !strings.Contains(rest, "//") && len(name) < 30 && !strings.ContainsAny(name, "@+0123456789|(")
+	return ok && !isImage(text) && !contactLabels[strings.ToLower(strings.Trim(name, " .*|"))] && !contactLabels[firstWord(name)] && !strings.Contains(rest, "//") && len(name) < 30 && !strings.ContainsAny(name, "@+0123456789|(")
 }
 
 // firstRune is the first character of a text.

@@ -543,11 +543,15 @@ func (m *mail) introducedContact(from, to int) int {
 		start--
 		rows++
 	}
+	start = m.cardAbove(from, start, to)
 	if rows < 2 || rows > 10 || start == from || m.rows[start].marks&markItem != 0 {
 		return -1
 	}
 	above := m.lastText(from, start)
-	if above == from || isHeading(m.say(above-1)) || !endsSentence(m.say(above-1)) && !m.closesSomehow(above-1) || m.listed(start, to) || !m.couldSign(start, to) || !m.allShort(start, to) {
+	if above == from || isHeading(m.say(above-1)) || m.listed(start, to) || !m.couldSign(start, to) || !m.allShort(start, to) {
+		return -1
+	}
+	if !endsSentence(m.say(above-1)) && !m.closesSomehow(above-1) && (!m.isItemAt(above-1) || !m.isCard(start, to)) {
 		return -1
 	}
 	first := m.say(start)
@@ -559,6 +563,70 @@ func (m *mail) introducedContact(from, to int) int {
 		return -1
 	}
 	return start
+}
+
+// cardAbove goes up from a last paragraph that has nothing but ways to reach somebody, past
+// others like it, to the one that begins with who that is.
+func (m *mail) cardAbove(from, start, to int) int {
+	first := start
+	for range 3 {
+		if !m.allReach(first, to) {
+			return start
+		}
+		to = first
+		end := m.lastText(from, first)
+		for first = end; first > from && m.open(first-1) && end-first < 8; {
+			first--
+		}
+		if first == end || first == from {
+			return start
+		}
+		if head, _, piped := strings.Cut(m.say(first), "|"); piped && end-first <= 4 && isCapitalized(trimName(head), 4) {
+			return first
+		}
+	}
+	return start
+}
+
+// allReach reports whether all rows are ways to reach somebody: numbers, addresses, a logo.
+func (m *mail) allReach(from, to int) bool {
+	for i := from; i < to; i++ {
+		if !m.open(i) {
+			continue
+		}
+		text := m.say(i)
+		placed := figures(text) > 0 && len(text) <= 80 && strings.Contains(text, ",")
+		if !m.contactRow(text) && !placed && !isImage(text) {
+			return false
+		}
+	}
+	return true
+}
+
+// isImage reports whether a line stands for a picture that plain text cannot show.
+func isImage(text string) bool {
+	return strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") && len(text) <= 120 && (hasFold(text, "[image:") || hasFold(text, "[cid:") || hasFold(text, "[logo")) ||
+		strings.HasPrefix(text, "![") && strings.HasSuffix(text, ")")
+}
+
+// isCard reports whether most of some rows say how to reach somebody.
+func (m *mail) isCard(from, to int) bool {
+	rows, reached := 0, 0
+	for i := from; i < to; i++ {
+		if !m.open(i) {
+			continue
+		}
+		rows++
+		if text := m.say(i); m.contactRow(text) || strings.ContainsAny(text, "@") && !strings.Contains(text, " ") || indexFold(text, "www.") == 0 {
+			reached++
+		}
+	}
+	return reached >= 3 && 2*reached >= rows
+}
+
+// isItemAt reports whether row i is an item of a list.
+func (m *mail) isItemAt(i int) bool {
+	return m.rows[i].marks&markItem != 0 || isItem(m.say(i)) || isNumbered(m.say(i))
 }
 
 // isGreeting reports whether a line greets.
