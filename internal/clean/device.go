@@ -15,7 +15,7 @@ const (
 // phone". Few words may follow, whatever they are.
 var devicePrefixes = byRune(
 	"sent from my ", "sent from mail for ", "sent from outlook", "sent from yahoo", "sent from samsung", "sent from android", "sent from iphone", "sent from ipad", "sent from blackberry", "sent from windows", "sent from the all new", "sent from proton", "sent from gmail", "sent from mobile", "sent from mailbox", "sent on the go", "sent on the move", "sent while on the move", "sent in haste",
-	"sent from mail.ru", "sent from typeapp", "sent from nine", "sent from spark", "sent from aquamail", "sent via mobile", "sent with airmail", "sent wirelessly from", "get outlook for ", "get bluemail", "download outlook for ", "sent with proton", "sent from workspace",
+	"sent from mail.ru", "sent from typeapp", "sent from nine", "sent from spark", "sent from aquamail", "sent via mobile", "sent with airmail", "sent wirelessly from", "get outlook for ", "skaff deg outlook", "yahoo mail: search", "get bluemail", "download outlook for ", "sent with proton", "sent from workspace",
 	"envoyé de mon ", "envoyé de ma ", "envoyé depuis mon ", "envoyé depuis ma ", "obtenir outlook pour", "télécharger outlook pour", "provenance : courrier pour", "téléchargez outlook pour", "envoyé depuis l'application", "envoyé depuis l’application",
 	"gesendet von meinem", "gesendet von meiner", "diese nachricht wurde von meinem", "diese e-mail wurde von meinem", "holen sie sich outlook", "outlook für ios", "outlook für android", "laden sie outlook",
 	"enviado desde mi ", "enviado desde correo", "enviado desde outlook", "enviado desde yahoo", "enviado do meu ", "enviado da minha ", "enviado a partir do ", "obtener outlook para", "obtén outlook para", "descargar outlook para", "obter o outlook para", "obter outlook para", "baixe o outlook", "baixar o outlook",
@@ -29,10 +29,19 @@ var devicePrefixes = byRune(
 
 // deviceBeginnings may begin such a line, if a device or a mail program is named.
 var deviceBeginnings = byRune(
-	"sent from ", "sent via ", "sent using ", "sent with ", "sent by ", "sent through ", "composed on ", "written on ", "typed on ", "from my ", "envoyé depuis ", "envoyé avec ", "envoyé via ", "envoyé par ", "gesendet von ", "gesendet mit ", "gesendet aus ", "gesendet über ", "gesendet per ", "enviado de ", "enviado con ", "enviado pelo ", "enviado pela ", "enviado por ", "enviado via ", "enviado desde ",
+	"sent from ", "sent via ", "sent using ", "sent with ", "sent by ", "sent through ", "composed on ", "written on ", "typed on ", "from my ", "envoyé depuis ", "envoyé avec ", "envoyé via ", "envoyé par ", "gesendet von ", "gesendet mit ", "gesendet aus ", "gesendet über ", "gesendet per ", "enviado de ", "enviado con ", "enviado pelo ", "enviado pela ", "enviado do ", "enviado da ", "enviado por ", "enviado via ", "enviado desde ",
 	"inviato da ", "inviato con ", "inviato tramite ", "verzonden via ", "verzonden met ", "verstuurd met ", "verstuurd via ", "sendt fra ", "sendt med ", "sendt via ", "skickat med ", "wysłane przez ", "wysłano przez ", "wysłane za ", "отправлено через ", "az ", "a ", "odesláno přes ", "从", "從",
 	"enviado desde el ", "inviato dal ", "gesendet mit der ", "verzonden vanaf ", "verzonden vanuit ", "verstuurd vanuit ", "verstuurd vanaf ", "verzonden met de ", "skickat från ", "skickad från ", "skickades från ", "lähetetty ", "wysłane z ", "wysłano z ", "odesláno z ", "odesláno ze ", "odoslané z ", "odoslané zo ", "отправлено с ", "отправлено из ", "отправлено со ", "послано с ", "надіслано з ", "надіслано із ", "відправлено з ", "изпратено от ", "küldve ", "elküldve ", "trimis de pe", "trimis din", "poslano s ", "poslato sa ", "poslato s ", "послато са", "saadetud ", "nosūtīts no ", "išsiųsta iš ", "siųsta iš ", "gửi từ ", "đã gửi từ ", "được gửi từ", "dikirim dari ", "נשלח מ", "enviat des ", "enviat del ", "enviado dende ", "az outlook beszerzése", "sent on the go", "outlook für ", "outlook voor ", "envoyé à partir de ", "envoyé sans fil ", "sendt fra i", "sent úr ", "στάλθηκε από", "εστάλη από", "αποστολή από το", "从我的", "أرسلت من", "أُرسلت من", "مرسل من", "تم الإرسال من", "ส่งจาก", "ارسال شده از", "diese nachricht wurde mit ",
 )
+
+// deviceLines are such lines of programs whose names are words, too.
+var deviceLines = words(`sent from front|sent via front|sent from missive|sent with missive|sent from shortwave|sent with shortwave|sent from mailspring|sent using zoho mail|sent from zoho mail|von unterwegs gesendet|gesendet von unterwegs|yahoo mail: search, organize, conquer|yahoo mail – stressfrei mails organisieren|来自 iphone 的邮件|来自我的 iphone`)
+
+// fetches begin or end the line by which Outlook on a telephone offers itself, in languages
+// that put the words in any order around its name.
+var fetches = []string{
+	"get outlook", "sent from outlook", "download", "ophalen", "herunterladen", "holen", "gesendet", "télécharger", "obtenir", "obtener", "descargar", "obter", "baix", "transferir", "scarica", "ottieni", "skaff", "hämta", "hent", "få ", "hanki", "lähetetty", "lataa", "pobierz", "stáhn", "získa", "stiahn", "letölt", "beszerz", "obțin", "descărca", "скача", "получ", "отрима", "завантаж", "вземете", "изтегл", "αποκτήστε", "λήψη", "κατεβάστε", "edin", "indir", "קבל", "השג", "הורד", "الحصول", "تنزيل", "احصل", "入手", "ダウンロード", "다운로드", "받기", "获取", "取得", "下载", "下載", "tải", "รับ", "ดาวน์โหลด", "dapatkan", "unduh", "preuzm", "nabav", "prenes", "hankige", "lejupielād", "atsisių",
+}
 
 // deviceEndings end such a line, if a device or a mail program is named.
 var deviceEndings = []string{
@@ -44,7 +53,7 @@ var deviceEnds = matching(append([]string{" gesendet"}, deviceEndings...))
 
 // deviceNames are the devices and the mail programs.
 var deviceNames = []string{
-	"phone", "ipad", "ipod", "apple watch", "android", "mobil", "handy", "galaxy", "samsung", "huawei", "xiaomi", "nokia", "htc", "blackberry", "pixel", "outlook", "gmail", "hotmail", "yahoo", "webmail", "airmail", "mailbox", "mail.ru", "web.de", "gmx", "mail app", "mail-app", "mail for", "mail für", "mail voor", "mail pour", "mail til", "mail per", "courrier", "correo para", "posta di", "почты", "почта", "windows", "tablet", "cell", "device", "surface", "proton", "spark", "thunderbird", "nexus", "oneplus", "motorola", "xperia", "lumia", "kindle", "superhuman", "k-9", "gerät", "móvil", "celular", "телефон", "мобильн",
+	"phone", "iphon", "ipad", "ipod", "apple watch", "android", "mobil", "handy", "galaxy", "samsung", "huawei", "xiaomi", "nokia", "htc", "blackberry", "pixel", "outlook", "gmail", "hotmail", "yahoo", "webmail", "airmail", "mailbox", "mail.ru", "web.de", "gmx", "mail app", "mail-app", "mail for", "mail für", "mail voor", "mail pour", "mail til", "mail per", "courrier", "correo para", "posta di", "почты", "почта", "windows", "tablet", "cell", "device", "surface", "proton", "spark", "thunderbird", "nexus", "oneplus", "motorola", "xperia", "lumia", "kindle", "superhuman", "k-9", "gerät", "móvil", "celular", "телефон", "мобильн",
 	"симбиан", "smartphone", "teléfono", "téléphone", "portable", "telefon", "telefoon", "手机", "手機", "携帯", "휴대", "הנייד", "terminal mobile", "appareil", "enhet", "zařízen", "urządzen", "készülék",
 }
 
@@ -61,6 +70,16 @@ func byRune(phrases ...string) map[rune][]string {
 		out[first] = append(out[first], p)
 	}
 	return out
+}
+
+// isFetched reports whether a line in lower case is what Outlook on a telephone adds.
+func isFetched(line string) bool {
+	if !strings.Contains(line, "outlook") || !strings.Contains(line, "ios") && !strings.Contains(line, "android") {
+		return false
+	}
+	line = strings.TrimRight(withoutLinks(line), " .<>()[]*_")
+	return countWords(line) <= longestDeviceWords && !strings.ContainsAny(line, "?!,;") &&
+		(hasAnyPrefix(line, fetches...) || containsAny(lastWord(line), fetches))
 }
 
 // mayBeDevice is a quick look: does a line begin or end as those do? What is not ASCII is
@@ -107,6 +126,9 @@ func isDevice(text string) bool {
 		return false
 	}
 	line := strings.Trim(strings.ToLower(text), " -–—_*<>()[]{}|~•\"'“”«»\u00a0")
+	if deviceLines[strings.TrimRight(line, ".! ")] || isFetched(line) {
+		return true
+	}
 	first, _ := utf8.DecodeRuneInString(line)
 	prefixes := devicePrefixes[first]
 	if (len(prefixes) == 0 || !hasAnyPrefix(line+" ", prefixes...)) && !hasAnyPrefix(line, deviceBeginnings[first]...) && !deviceEnds.in(line) {
@@ -139,7 +161,7 @@ func wordsOfDevice(rest string) int {
 // put the verb last.
 func endsAs(line string) bool {
 	if strings.HasSuffix(line, " gesendet") {
-		return hasAnyPrefix(line, "von mein", "vom ", "diese nachricht", "diese e-mail", "diese mail")
+		return hasAnyPrefix(line, "von mein", "von outlook", "vom ", "diese nachricht", "diese e-mail", "diese mail")
 	}
 	for _, s := range deviceEndings {
 		if strings.HasSuffix(line, s) {

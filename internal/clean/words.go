@@ -11,7 +11,7 @@ var wrote = words(`
 	wrote|writes|wrote on|has written|wrote the following
 	schrieb|schrieben|schrieben sie|hat geschrieben|schreibt|geschrieben
 	a écrit|écrit|a ecrit|ecrivait|écrivait|ont écrit
-	escribió|escribio|escribieron|ha escrito|va escriure|ha escrit|escriu|escribiu|escribe
+	escribió|escribio|escribieron|ha escrito|va escriure|ha escrit|missatge de|escriu|escribiu|escribe
 	ha scritto|hanno scritto|scrive|scriveva|scrisse
 	escreveu|escreve
 	schreef|schreven|heeft geschreven|het volgende geschreven|schrijft

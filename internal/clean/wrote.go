@@ -161,7 +161,7 @@ func (m *mail) attribution(i int) int {
 		if text == "" || r.depth != depth || depth == 0 && r.class == quoted && r.rule != "attribution" || len(joined)+len(text) > longestAttribution {
 			return 0
 		}
-		if n > 1 && !begins && (n != 2 || text[0] != '<' && (len(text) >= 24 || !verb(strings.ToLower(text)))) {
+		if n > 1 && !begins && (n != 2 || text[0] != '<' && !strings.HasSuffix(joined, " <") && (len(text) >= 24 || !verb(strings.ToLower(text)))) {
 			return 0
 		}
 		if n > 1 && (isEnded(joined) && figures(joined) == 0 || startsAnew(text, joined)) {
