@@ -38,18 +38,18 @@ var closingWords = foldedWords(`
 	regards|regard|rgds|rgrds|regds|sincerely|respectfully|faithfully|salutations|
 	grüße|grüßen|grüsse|gruß|gruss|gruesse|gruessen|grüßle|hochachtungsvoll|mfg|
 	cordialement|sincèrement|cdlt|amicalement|respectueusement|
-	saludos|saludo|atentamente|atte|cordialmente|salutacions|atentament|agarimosamente|
+	saludos|saludo|slds|atentamente|atte|cordialmente|salutacions|atentament|agarimosamente|
 	saluti|saluto|cordialità|distintamente|
-	atenciosamente|cumprimentos|
+	atenciosamente|cumprimentos|saudações|
 	groet|groeten|groetjes|mvg|hoogachtend|
-	hälsning|hälsningar|mvh|hilsen|hilsner|helsing|kveðja|kveðjur|högaktningsfullt|
-	terveisin|terveiset|lugupidamisega|tervitades|cieņu|sveicieniem|pagarbiai|pagarba|linkėjimais|
+	hälsning|hälsningar|mvh|hilsen|hilsner|helsing|kveðja|kveðjur|högaktningsfullt|vänligen|
+	terveisin|terveiset|ystävällisesti|lugupidamisega|tervitades|cieņu|sveicieniem|pagarbiai|pagarba|linkėjimais|
 	pozdrawiam|pozdrawiamy|poważaniem|pozdrowienia|pozdrowieniami|szacunku|
-	pozdravem|pozdravom|pozdravy|úctou|pozdrav|pozdravi|poštovanjem|spoštovanjem|
+	pozdravem|pozdravom|pozdravujem|pozdravuji|pozdravy|úctou|pozdrav|pozdravi|poštovanjem|spoštovanjem|
 	уважением|пожеланиями|повагою|побажаннями|поздрави|уважение|поздравом|поздрав|поштовањем|почит|приветом|
 	εκτίμηση|χαιρετισμούς|χαιρετισμό|
 	üdvözlettel|tisztelettel|köszönettel|udv|udvozlettel|
-	saygılarımla|saygılarımızla|
+	saygılarımla|saygılarımızla|saygılar|
 	בברכה|תחיות|تحياتي|تحية|احترام|
 	trân trọng|敬具|此致|敬礼|祝好|謹啓|拝|
 `)
@@ -66,7 +66,7 @@ var courtesies = foldedWords(`
 	med|vänlig|vänliga|bästa|varma|många|och|venlig|venlige|bedste|de|mange|og|vennlig|beste|kærlig|kærlige|kær|bestu|með|kveðju|kærar|varme|
 	ystävällisin|parhain|parhaat|ystävälliset|kaunein|sydämellisin|ja|parimate|soovidega|ar|su|geriausiais|labākajiem|
 	serdecznie|serdeczne|serdecznymi|z|łączę|wyrazami|i|najlepszymi|
-	s|přáním|hezkého|pěkného|dne|přátelským|srdečným|srdečné|s|hezkým|pěkným|srdačan|srdačno|lijep|lep|lepo|lepim|lepimi|sa|iskrenim|
+	s|priateľským|prianím|pekného|dňa|přáním|hezkého|pěkného|dne|přátelským|srdečným|srdečné|s|hezkým|pěkným|srdačan|srdačno|lijep|lep|lepo|lepim|lepimi|sa|iskrenim|
 	с|наилучшими|глубоким|искренним|искренне|добрыми|з|найкращими|щирою|срдачан|срдечан|със|најдобри|
 	με|φιλικούς|θερμούς|εγκάρδιους|φιλικά|πολλούς|
 	szívélyes|baráti|cu|deosebită|mult|
@@ -83,7 +83,7 @@ var places = foldedWords(`aus|from|de|desde|da|van|uit|från|fra|z|ze|iz|из|з
 // closingPhrases end what is said.
 var closingPhrases = foldedPhrases(`
 	best wishes|with best wishes|all best wishes|with all good wishes|sincerely yours|yours sincerely|yours truly|truly yours|yours faithfully|yours respectfully|at your service|rgds|m v h|m f g|m v g|m vr gr|k regards|b regards|b rgds|br rgds|
-	mit freundlichen grüßen|freundliche grüße|i a|i v|
+	mit freundlichen grüßen|freundliche grüße|i a|i v|glg|mit bestem dank|
 	bien à vous|bien à toi|sincères salutations|
 	reciba un cordial saludo|un cordial saludo|quedo a su disposición|
 	cordiali saluti|distinti saluti|
@@ -91,40 +91,40 @@ var closingPhrases = foldedPhrases(`
 	ar cieņu|su pagarba|
 	z poważaniem|z wyrazami szacunku|łączę wyrazy szacunku|
 	s pozdravem|s úctou|
-	с уважением|з повагою|с поздравом|
+	с уважением|з повагою|искренне ваш|искренне ваша|щиро ваш|с поздравом|
 	με εκτίμηση|με τιμή|
-	cu stimă|cu respect|
-	בכבוד רב|مع التحية|مع التحيات|مع أطيب التحيات|با احترام|با تشکر و احترام|
+	cu stimă|cu respect|cu deosebită considerație|cu considerație|
+	בכבוד רב|مع التحية|مع التحيات|مع خالص التحية|مع فائق الاحترام|وتفضلوا بقبول فائق الاحترام|وتفضلوا بقبول فائق التقدير|مع أطيب التحيات|با احترام|با تشکر و احترام|
 	trân trọng|trân trọng kính chào|kính thư|hormat kami|hormat saya|
 	ขอแสดงความนับถือ|ด้วยความเคารพ|
-	此致敬礼|顺祝商祺|順頌商祺|顺颂商祺|敬上|謹上|草々|
+	此致敬礼|顺祝商祺|順頌商祺|顺颂商祺|祝工作顺利|祝工作愉快|敬上|謹上|草々|
 	드림|올림|सादर
 `)
 
 // namedPhrases end what is said where a name follows, and are said where none does.
 var namedPhrases = foldedPhrases(`
 	best|all the best|all best|cheers|yours|love|lots of love|xoxo|ciao|take care|warmly|cordially|br|kr|bye|goodbye|bye for now|see you|see ya|see you soon|until then|till then|talk soon|speak soon|good day|my best|be well|peace|later|ttyl|hugs|ta|cheerio|
-	have a nice day|have a great day|have a good day|have a lovely day|have a good one|have a nice weekend|have a great weekend|have a good weekend|have a nice evening|have a good evening|have a great week|have a nice time|
+	have a nice day|have a great day|have a good day|have a lovely day|have a good one|have a nice weekend|have a great weekend|have a good weekend|have a nice evening|have a good evening|have a great week|have a nice time|have a wonderful day|have a fantastic day|have a great one|have a wonderful weekend|have a lovely weekend|have a great evening|have a good week|enjoy your day|enjoy your weekend|enjoy the weekend|stay safe|stay well|warm wishes|with gratitude|with appreciation|all my best|talk to you soon|speak to you soon|very truly yours|respectfully yours|
 	thanks|thank you|many thanks|thanks a lot|thank you very much|thanks very much|thanks so much|thank you so much|thanks in advance|thank you in advance|many thanks in advance|thanks a million|thanks a bunch|thx|thnx|tnx|tks|thanks again|thank you again|thanks for now|thanks for all|thanks all|thanks everyone|thanks everybody|thanks team|thanks guys|thanks folks|thanks both|thank you all|cheers all|thanks much|with thanks|with many thanks|kind thanks|thankfully|gratefully|
-	vg|lg|bg|auf wiedersehen|bis dann|bis bald|bis morgen|tschüss|ciao|alles gute|schönen tag|schönen tag noch|schönes wochenende|danke|vielen dank|besten dank|danke schön|dankeschön|danke sehr|danke im voraus|vielen dank im voraus|herzlichen dank|vielen dank vorab|danke vorab|danke und gruß|
-	merci|merci beaucoup|merci d'avance|merci bien|mille mercis|bonne journée|bonne soirée|bonne fin de journée|belle journée|bon week-end|bonne réception|à bientôt|au revoir|salut|bises|bisous|amitiés|
-	gracias|muchas gracias|mil gracias|gracias de antemano|muchas gracias de antemano|un fuerte abrazo|salud|adiós|hasta luego|hasta pronto|un abrazo|abrazos|adéu|un beso|besos|gràcies|moltes gràcies|grazas|
-	grazie|grazie mille|molte grazie|tante grazie|grazie in anticipo|a presto|arrivederci|buona giornata|buona serata|un abbraccio|un caro saluto|
-	obrigado|obrigada|muito obrigado|muito obrigada|grato|grata|desde já agradeço|adeus|até logo|até breve|abraços|abraço|um abraço|att|att.te|abs|beijos|
-	bedankt|dank u|dank u wel|dank je|dank je wel|alvast bedankt|hartelijk dank|hartelijk bedankt|vriendelijk bedankt|fijne dag|prettige dag|tot snel|tot ziens|gr|
-	tack|tack på förhand|stort tack|tack så mycket|ha det bra|ha det|hej då|farvel|ha det godt|kram|tak|på forhånd tak|mange tak|knus|kh|dbh|takk|mange takk|på forhånd takk|ha en fin dag|klem|takk fyrir|
-	kiitos|kiitos etukäteen|kiitos jo etukäteen|paljon kiitoksia|terv|t|yt|näkemiin|hyvästi|mukavaa päivää|aitäh|tänan|ette tänades|paldies|ačiū|
-	dziękuję|dzięki|dziękuję z góry|z góry dziękuję|miłego dnia|do widzenia|do zobaczenia|z pozdrowieniami|pozdro|
-	děkuji|děkuji předem|předem děkuji|díky|hezký den|pěkný den|s přáním hezkého dne|přáním hezkého dne|přáním pěkného dne|s přáním pěkného dne|zdraví|na shledanou|dovidenia|ďakujem|vopred ďakujem|prajem pekný deň|
-	спасибо|заранее спасибо|большое спасибо|благодарю|до свидания|всего доброго|до побачення|довиждане|всего хорошего|хорошего дня|дякую|наперед дякую|гарного дня|благодаря|предварително благодаря|лек ден|
+	vg|lg|bg|auf wiedersehen|bis dann|bis bald|bis morgen|tschüss|ciao|alles gute|schönen tag|schönen tag noch|schönes wochenende|schönen abend|schönen abend noch|schönen feierabend|schöne woche|einen schönen tag|einen schönen tag noch|ein schönes wochenende|hg|sg|es grüßt|danke|vielen dank|besten dank|danke schön|dankeschön|danke sehr|danke im voraus|vielen dank im voraus|herzlichen dank|vielen dank vorab|danke vorab|danke und gruß|
+	merci|merci beaucoup|merci d'avance|merci bien|mille mercis|bonne journée|bonne soirée|bonne fin de journée|belle journée|bon week-end|bon weekend|excellente journée|très bonne journée|bonne soirée à vous|bonne journée à vous|bonne journée à toi|cdt|bonne réception|à bientôt|au revoir|salut|bises|bisous|amitiés|
+	gracias|muchas gracias|mil gracias|gracias de antemano|muchas gracias de antemano|un fuerte abrazo|quedo atento|quedo atenta|quedamos atentos|abrazo|buen día|buen fin de semana|feliz día|que tenga un buen día|que tengas un buen día|salud|adiós|hasta luego|hasta pronto|un abrazo|abrazos|adéu|un beso|besos|gràcies|moltes gràcies|grazas|
+	grazie|grazie mille|molte grazie|tante grazie|grazie in anticipo|a presto|arrivederci|buona giornata|buona serata|buon lavoro|buon weekend|buon fine settimana|un abbraccio|un caro saluto|
+	obrigado|obrigada|muito obrigado|muito obrigada|grato|grata|bom fim de semana|bom trabalho|desde já agradeço|adeus|até logo|até breve|abraços|abraço|um abraço|att|att.te|abs|beijos|
+	bedankt|dank u|dank u wel|dank je|dank je wel|alvast bedankt|hartelijk dank|hartelijk bedankt|vriendelijk bedankt|fijne dag|prettige dag|fijn weekend|prettig weekend|fijne avond|fijne dag verder|tot snel|tot ziens|gr|
+	tack|tack på förhand|stort tack|tack så mycket|ha det bra|ha det|tack och hej|allt gott|hälsar|vh|trevlig helg|ha en bra dag|ha en fin dag|med hälsning|god helg|god dag|god weekend|hav en god dag|fortsat god dag|ha en god dag|hej då|farvel|ha det godt|kram|tak|på forhånd tak|mange tak|knus|kh|dbh|takk|mange takk|på forhånd takk|ha en fin dag|klem|takk fyrir|
+	kiitos|kiitos etukäteen|kiitos jo etukäteen|paljon kiitoksia|terv|t|yt|näkemiin|hyvästi|mukavaa päivää|hyvää viikonloppua|mukavaa viikonloppua|hyvää päivänjatkoa|yst terv|aitäh|tänan|ette tänades|paldies|ačiū|
+	dziękuję|dzięki|dziękuję z góry|z góry dziękuję|miłego dnia|do widzenia|do zobaczenia|z pozdrowieniami|pozdro|pozdr|dobrego dnia|miłego weekendu|udanego dnia|
+	děkuji|děkuji předem|předem děkuji|díky|hezký den|pěkný den|přeji hezký den|přeji pěkný den|přeji krásný den|krásný den|mějte se hezky|mějte se|s přáním hezkého dne|přáním hezkého dne|přáním pěkného dne|s přáním pěkného dne|zdraví|na shledanou|dovidenia|ďakujem|vopred ďakujem|prajem pekný deň|
+	спасибо|заранее спасибо|большое спасибо|благодарю|до свидания|всего доброго|до побачення|довиждане|всего хорошего|удачи|хороших выходных|щиро|всього найкращого|на все добре|хорошего дня|дякую|наперед дякую|гарного дня|благодаря|предварително благодаря|лек ден|
 	hvala|hvala unaprijed|hvala vnaprej|unaprijed hvala|hvala lijepa|hvala lepo|lp|ugodan dan|doviđenja|nasvidenje|довиђења|хвала|хвала унапред|
-	ευχαριστώ|ευχαριστώ πολύ|ευχαριστώ εκ των προτέρων|φιλικά|αντίο|
+	ευχαριστώ|ευχαριστώ πολύ|ευχαριστώ εκ των προτέρων|φιλικά|αντίο|καλή συνέχεια|καλή σας μέρα|καλή συνέχεια|καλή σας μέρα|
 	köszönöm|köszönöm szépen|előre is köszönöm|üdv|szép napot|viszlát|viszontlátásra|
-	teşekkürler|teşekkür ederim|çok teşekkürler|şimdiden teşekkürler|iyi çalışmalar|iyi günler|sevgiler|selamlar|hoşça kalın|görüşmek üzere|
-	mulțumesc|multumesc|mulțumesc anticipat|toate cele bune|la revedere|cu bine|o zi bună vă urez|o zi bună|o zi frumoasă|
-	תודה|תודה רבה|שכרا|شكرا|شكراً|شكرا جزيلا|با تشکر|ممنون|cảm ơn|thân mến|terima kasih|salam|salam hormat|terima kasih dan salam|ขอบคุณ|ขอบคุณครับ|ขอบคุณค่ะ|
+	teşekkürler|teşekkür ederim|çok teşekkürler|şimdiden teşekkürler|iyi çalışmalar|iyi günler|iyi çalışmalar dilerim|iyi günler dilerim|kolay gelsin|sevgiler|selamlar|hoşça kalın|görüşmek üzere|
+	mulțumesc|multumesc|mulțumesc anticipat|cu drag|numai bine|toate cele bune|la revedere|cu bine|o zi bună vă urez|o zi bună|o zi frumoasă|
+	תודה|תודה רבה|יום טוב|יום נעים|שכרا|شكرا|شكراً|شكرا جزيلا|با تشکر|ممنون|cảm ơn|thân mến|terima kasih|salam|salam hormat|salam hangat|terima kasih dan salam|ขอบคุณ|ขอบคุณครับ|ขอบคุณค่ะ|
 	よろしくお願いします|よろしくお願いいたします|よろしくお願い致します|宜しくお願いします|宜しくお願いいたします|宜しくお願い致します|どうぞよろしくお願いいたします|ありがとうございます|ありがとうございました|以上|以上、よろしくお願いいたします|
-	谢谢|謝謝|多谢|感谢|谢谢您|祝您工作愉快|감사합니다|고맙습니다|수고하세요|धन्यवाद|शुक्रिया
+	谢谢|謝謝|感謝您|感谢您|多谢|感谢|谢谢您|祝您工作愉快|감사합니다|고맙습니다|안녕히 계세요|수고하세요|धन्यवाद|शुक्रिया
 `)
 
 // longestPhrase is how many words the longest of the phrases above has.
