@@ -35,7 +35,7 @@ var deviceBeginnings = byRune(
 )
 
 // deviceLines are such lines of programs whose names are words, too.
-var deviceLines = words(`sent from front|sent via front|sent from missive|sent with missive|sent from shortwave|sent with shortwave|sent from mailspring|sent using zoho mail|sent from zoho mail|von unterwegs gesendet|gesendet von unterwegs|yahoo mail: search, organize, conquer|yahoo mail – stressfrei mails organisieren|来自 iphone 的邮件|来自我的 iphone`)
+var deviceLines = words(`sent from front|sent via front|sent from missive|sent with missive|sent from shortwave|sent with shortwave|sent from mailspring|sent from mailspring, the best free email app for work|sent using zoho mail|sent from zoho mail|von unterwegs gesendet|gesendet von unterwegs|yahoo mail: search, organize, conquer|yahoo mail – stressfrei mails organisieren|来自 iphone 的邮件|来自我的 iphone`)
 
 // fetches begin or end the line by which Outlook on a telephone offers itself, in languages
 // that put the words in any order around its name.
@@ -126,7 +126,7 @@ func isDevice(text string) bool {
 		return false
 	}
 	line := strings.Trim(strings.ToLower(text), " -–—_*<>()[]{}|~•\"'“”«»\u00a0")
-	if deviceLines[strings.TrimRight(line, ".! ")] || isFetched(line) {
+	if deviceLines[strings.TrimRight(withoutLinks(line), ".! ")] || isFetched(line) {
 		return true
 	}
 	first, _ := utf8.DecodeRuneInString(line)

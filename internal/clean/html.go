@@ -818,10 +818,11 @@ func container(word string) marks {
 		"OLK_SRC_BODY_SECTION", "mail-editor-reference-message-container", "ms-outlook-mobile-reference-message", "elided-text",
 		"moz-forward-container", "freshdesk_quote", "front-blockquote", "missive_quote", "outreach-quote", "hs_reply", "fernand_quote",
 		"skiff_quote", "nh_extra", "alimail-quote", "notion-mail-quote", "quotedReply", "iosymail", "isReplyContent", "origbody",
-		"reply139content", "oriMsgHtmlSeperator":
+		"reply139content", "oriMsgHtmlSeperator", "history_container", "spark_quote":
 		return markQuote
 	case "gmail_signature", "moz-signature", "protonmail_signature_block", "ms-outlook-mobile-signature", "Signature", "signature",
-		"yahoo-signature", "gmail_signature_prefix", "moz-txt-sig", "AppleMailSignature", "tutanota_signature":
+		"yahoo-signature", "gmail_signature_prefix", "moz-txt-sig", "AppleMailSignature", "tutanota_signature", "Zm-_Id_-Sgn", "composer_signature", "bloop_sign",
+		"front-signature", "missive_signature", "ms-outlook-ios-signature":
 		return markSignature
 	case "gmail_attr", "moz-cite-prefix", "divRplyFwdMsg", "OutlookMessageHeader", "moz-email-headers-table", "airmail_on", "reply-intro",
 		"yahoo-quoted-begin", "gmail_quote_attribution":
@@ -829,6 +830,10 @@ func container(word string) marks {
 	}
 	if strings.HasPrefix(word, "yahoo_quoted") {
 		return markQuote
+	}
+	if strings.HasPrefix(word, "ydp") || strings.HasPrefix(word, "yiv") {
+		// Yahoo puts a number before the names in what is written with it, and in what it answers.
+		return container(strings.TrimLeft(word[3:], "0123456789abcdef_"))
 	}
 	return 0
 }
