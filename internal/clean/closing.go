@@ -127,6 +127,9 @@ var namedPhrases = foldedPhrases(`
 	谢谢|謝謝|感謝您|感谢您|多谢|感谢|谢谢您|祝您工作愉快|감사합니다|고맙습니다|안녕히 계세요|수고하세요|धन्यवाद|शुक्रिया
 `)
 
+// signers are phrases that thank nobody: the name behind them is the sender's.
+var signers = foldedPhrases(`lg|vg|bg|glg|hg|sg|br|kr|mfg|mvh|kh|dbh|gr|abs|att|best|all the best|my best|love|lots of love|yours|warmly|cordially`)
+
 // longestPhrase is how many words the longest of the phrases above has.
 const longestPhrase = 6
 
@@ -268,14 +271,15 @@ func (m *mail) closes(text string) (kind closing, named bool) {
 	if len(line) == 0 || len(line) > longestClosingWords {
 		return closesNothing, false
 	}
-	at, sure := 0, false // sure: a name may follow without anything between
+	at, sure, signs := 0, false, false // sure: a name may follow without anything between
 	for at < len(line) {
 		if n, k := phraseOf(line[at:]); n > 1 || n == 1 && (!courtesies[line[at].text] || !headed(line[at+1:])) {
 			if kind != closesAlone {
 				kind = k
 			}
+			signs = n <= 3 && signers[joinSpoken(line[at:at+n])]
+			sure = n > 1 || signs && len(line[at].text) <= 3
 			at += n
-			sure = n > 1
 			continue
 		}
 		if n := courtesyOf(line[at:]); n > 0 {
@@ -304,6 +308,8 @@ func (m *mail) closes(text string) (kind closing, named bool) {
 	apart := before != "" && strings.ContainsAny(before[len(before)-1:], ",!.-–—*/|:")
 	switch {
 	case m.isName(rest):
+		return closesAlone, true
+	case signs && (sure || apart) && isCapitalized(rest, 2) && isShortName(rest):
 		return closesAlone, true
 	case kind == closesAlone && (sure || apart) && isCapitalized(strings.NewReplacer(",", "", "|", "").Replace(rest), 5):
 		return closesAlone, true
@@ -471,6 +477,18 @@ func phraseOf(line []spoken) (n int, kind closing) {
 		}
 	}
 	return n, kind
+}
+
+// joinSpoken are some words with one blank between them.
+func joinSpoken(line []spoken) string {
+	if len(line) == 1 {
+		return line[0].text
+	}
+	parts := make([]string, len(line))
+	for i, w := range line {
+		parts[i] = w.text
+	}
+	return strings.Join(parts, " ")
 }
 
 // courtesyOf is how many words a closer and the words of courtesy around it take.

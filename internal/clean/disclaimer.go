@@ -57,7 +57,7 @@ var companies = []string{
 var banners = []string{
 	"originated from outside", "originates from outside", "originated outside", "this email is from outside", "this message is from outside", "sent from outside", "came from outside", "comes from outside", "was sent by someone outside", "do not click links or open attachments", "do not click on links or open", "do not click any links", "be careful with links and attachments", "exercise caution when opening", "use caution when opening", "think before you click", "you don't often get email from", "you don’t often get email from", "some people who received this message don't often get email from", "some people who received this message don’t often get email from", "aka.ms/learnaboutsenderidentification",
 	"stammt von einem externen", "von außerhalb der organisation", "von außerhalb unserer", "von außerhalb des unternehmens", "externe e-mail:", "sie erhalten nicht häufig e-mails von", "sie erhalten nicht oft e-mail", "provient de l'extérieur", "provient de l’extérieur", "extérieur de l'organisation", "extérieur de l’organisation", "vous n'obtenez pas souvent d'e-mail", "vous n’obtenez pas souvent d’e-mail", "fuera de la organización", "fuera de su organización", "correo externo:", "no suele recibir correos electrónicos de", "esterno all'organizzazione", "esterna all'organizzazione", "fuori dall'organizzazione", "non si ricevono spesso messaggi di posta elettronica da",
-	"fora da organização", "de fora da empresa", "e-mail externo:", "não costuma receber", "van buiten de organisatie", "buiten onze organisatie", "u ontvangt niet vaak e-mail van", "je ontvangt niet vaak e-mail van", "uden for organisationen", "utenfor organisasjonen", "utanför organisationen", "organisaation ulkopuolelta", "外部からのメール", "組織外", "외부에서 발송",
+	"fora da organização", "de fora da empresa", "e-mail externo:", "não costuma receber", "van buiten de organisatie", "buiten onze organisatie", "u ontvangt niet vaak e-mail van", "je ontvangt niet vaak e-mail van", "uden for organisationen", "utenfor organisasjonen", "utanför organisationen", "organisaation ulkopuolelta", "外部からのメール", "外部メール", "社外から", "組織外", "외부에서 발송", "来自外部", "來自外部",
 }
 
 // outsiders stand in such warnings, and elsewhere: a warning begins as one, or speaks of
@@ -157,10 +157,24 @@ func (m *mail) disclaimer(from, to int) int {
 		if !m.saysAbove(first) {
 			return end // it is all there is: somebody writes about it
 		}
-		first = m.withHeading(from, first)
+		first = m.withHeading(from, m.withLink(from, first, end))
 		m.set(first, end, disclaimed, "disclaimer")
 		end = first
 	}
+}
+
+// withLink goes up from a disclaimer to a link above it that is repeated below: a picture's.
+func (m *mail) withLink(from, first, end int) int {
+	if first <= from+1 || !m.isLink(first-1) {
+		return first
+	}
+	link := m.say(first - 1)
+	for i := first; i < end; i++ {
+		if m.say(i) == link {
+			return first - 1
+		}
+	}
+	return first
 }
 
 // withHeading goes up from a disclaimer to what stands above it: a drawn line, a heading.

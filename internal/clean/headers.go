@@ -137,7 +137,7 @@ func labelEnd(text string) (at, width int) {
 // headers is the row behind a block of headers that begins at row i, 0 for none.
 func (m *mail) headers(i int) int {
 	first, value := labelOf(m.say(i))
-	if first == 0 || first == labelOther {
+	if first == 0 || first == labelOther || m.copied(i) {
 		return 0
 	}
 	var found label
@@ -202,6 +202,26 @@ func (m *mail) headers(i int) int {
 		return end
 	}
 	return 0
+}
+
+// copied reports whether a header that no program quotes is among those above row i:
+// somebody copied them to show them.
+func (m *mail) copied(i int) bool {
+	for above := i - 1; above >= 0 && above > i-10; above-- {
+		text := m.say(above)
+		if l, _ := labelOf(text); l == 0 && !isEnvelope(text) {
+			return false
+		}
+		if isEnvelope(text) {
+			return true
+		}
+	}
+	return false
+}
+
+// isEnvelope reports whether a line is a header of how a mail came.
+func isEnvelope(text string) bool {
+	return hasFold(text, "message-id:") || hasFold(text, "received:") || hasFold(text, "return-path:") || hasFold(text, "delivered-to:")
 }
 
 // isSent reports whether a line says when a mail was sent, in a word that no table has.

@@ -190,7 +190,7 @@ func (m *mail) measure(r row) row {
 	if r.body < r.end && depth > 0 && m.text[r.body] == ' ' {
 		r.body++
 	}
-	if depth >= 3 && isNamed(m.text[r.start:r.end]) || depth == 1 && isTail(m.text[r.body:r.end]) {
+	if depth >= 3 && isNamed(m.text[r.start:r.end]) || depth == 1 && (len(m.rows) == 0 || m.rows[len(m.rows)-1].depth == 0) && isTail(m.text[r.body:r.end]) {
 		r.body, depth = r.start, 0
 	}
 	r.depth += depth

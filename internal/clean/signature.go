@@ -535,7 +535,7 @@ func (m *mail) closesSomehow(i int) bool {
 // introducedContact is the first row of a last paragraph that says who somebody is and
 // how to reach them, where the sender's name is not known; -1 for none.
 func (m *mail) introducedContact(from, to int) int {
-	if !m.stranger() || to-from > 4000 && m.html {
+	if to-from > 4000 && m.html {
 		return -1
 	}
 	start, rows := to, 0
@@ -544,6 +544,9 @@ func (m *mail) introducedContact(from, to int) int {
 		rows++
 	}
 	start = m.cardAbove(from, start, to)
+	if !m.stranger() && !m.sender(start, to) {
+		return -1
+	}
 	if rows < 2 || rows > 10 || start == from || m.rows[start].marks&markItem != 0 {
 		return -1
 	}
@@ -551,7 +554,8 @@ func (m *mail) introducedContact(from, to int) int {
 	if above == from || isHeading(m.say(above-1)) || m.listed(start, to) || !m.couldSign(start, to) || !m.allShort(start, to) {
 		return -1
 	}
-	if !endsSentence(m.say(above-1)) && !m.closesSomehow(above-1) && (!m.isItemAt(above-1) || !m.isCard(start, to)) {
+	short := m.shortens(above-1, start)
+	if !short && !endsSentence(m.say(above-1)) && !m.closesSomehow(above-1) && (!m.isItemAt(above-1) || !m.isCard(start, to)) {
 		return -1
 	}
 	first := m.say(start)
@@ -562,7 +566,24 @@ func (m *mail) introducedContact(from, to int) int {
 	if !m.reachable(start, to) && (!piped || rows > 4) {
 		return -1
 	}
+	if short && m.saysAbove(above-1) {
+		return above - 1
+	}
 	return start
+}
+
+// shortens reports whether row i is one word of the name that the card below begins with.
+func (m *mail) shortens(i, card int) bool {
+	name := trimName(m.say(i))
+	if len(name) < 2 || len(name) > 20 || strings.Contains(name, " ") || !unicode.IsUpper(firstRune(name)) {
+		return false
+	}
+	for word := range nameWords(m.say(card)) {
+		if word == name {
+			return true
+		}
+	}
+	return false
 }
 
 // cardAbove goes up from a last paragraph that has nothing but ways to reach somebody, past

@@ -97,7 +97,7 @@ var original = []string{
 	"oorspronkelijk bericht", "oorspronkelijke bericht", "origineel bericht", "originele bericht", "originalbericht", "ursprungligt meddelande", "originalmeddelande", "originalt meddelande", "original meddelande", "ursprungsmeddelande", "original meddelse", "opprinnelig melding", "oprindelig meddelelse", "original meddelelse", "originalbesked", "original besked", "oprindelig besked", "oprindelig mail", "opprinnelig e-post", "originalt melding", "original melding", "svarmeddelelse",
 	"alkuperäinen viesti", "oryginalna wiadomość", "wiadomość oryginalna", "původní zpráva", "původní e-mail", "původní mail", "originální zpráva", "pôvodná správa", "pôvodný e-mail", "originálna správa", "originalna správa", "исходное сообщение", "оригинальное сообщение", "первоначальное сообщение",
 	"вихідне повідомлення", "оригінальне повідомлення", "оригинално съобщение", "eredeti üzenet", "özgün ileti", "orijinal mesaj", "orjinal mesaj", "αρχικό μήνυμα", "izvorna poruka", "originalna poruka", "izvorno sporočilo",
-	"mesaj original", "mesajul original", "mesaj inițial", "元のメッセージ", "原始邮件", "原始郵件", "原始信件", "原邮件", "원본 메시지", "원본 메일", "הודעה מקורית", "ההודעה המקורית", "الرسالة الأصلية", "رسالة أصلية", "thư gốc", "tin nhắn gốc",
+	"mesaj original", "mesajul original", "mesaj inițial", "元のメッセージ", "原始邮件", "原始郵件", "邮件原件", "郵件原件", "原始信件", "原邮件", "원본 메시지", "원본 메일", "הודעה מקורית", "ההודעה המקורית", "الرسالة الأصلية", "رسالة أصلية", "thư gốc", "tin nhắn gốc",
 	"pesan asli", "algne kiri", "algsõnum", "sākotnējais ziņojums", "originalus laiškas", "pirminis laiškas", "upprunaleg skilaboð", "ข้อความต้นฉบับ", "mensagem anterior",
 }
 

@@ -18,6 +18,10 @@ func (m *mail) shares(i int) bool {
 	if len(text) > 2*longestAttribution || m.rows[i].turned {
 		return false
 	}
+	if at := strings.Index(text, "----"); at > 0 && isGluedOriginal(text[at:]) {
+		m.split(i, m.rows[i].from+at)
+		return true
+	}
 	colon := strings.IndexByte(text, ':')
 	inner, may := colon >= 0 && colon+1 < len(text), m.mayIntroduce(i, longestAttributionRows)
 	switch {
