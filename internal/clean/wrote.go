@@ -18,7 +18,7 @@ func (m *mail) shares(i int) bool {
 	if len(text) > 2*longestAttribution || m.rows[i].turned {
 		return false
 	}
-	if at := strings.Index(text, "----"); at > 0 && isGluedOriginal(text[at:]) {
+	if at := strings.Index(text, "----"); at > 0 && isGluedOriginal(text[at:]) && strings.IndexFunc(text[:at], isWord) >= 0 && !m.isForwarding() {
 		m.split(i, m.rows[i].from+at)
 		return true
 	}
