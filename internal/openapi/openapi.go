@@ -116,6 +116,7 @@ type Operation struct {
 	// Description is Markdown without markup but `code`; "" for none.
 	Description string
 	Parameters  []Parameter
+	Body        []Field // that it takes
 	Answers     []Answer
 }
 
@@ -128,7 +129,12 @@ type Parameter struct {
 // Answer is one status that an operation may answer with.
 type Answer struct {
 	Status, Description string
-	Schema              string // the name of its schema, "" for none or one of its own
+	Fields              []Field // of its JSON, without status
+}
+
+// Field is a member of a body: `comments[].messages[].body.text`.
+type Field struct {
+	Name, Type, Description string
 }
 
 // Operations lists all operations by tag, in the order in which the document has its tags, then by path and method.
@@ -168,9 +174,10 @@ func operation(method, path string, item map[string]any) Operation {
 			Name: text(p, "name"), In: text(p, "in"), Description: text(p, "description"), Type: typeOf(p), Required: required,
 		})
 	}
+	op.Body = fieldsOf(nil, "", contentOf(o["requestBody"]))
 	answers, _ := o["responses"].(map[string]any)
 	for _, status := range slices.Sorted(maps.Keys(answers)) {
-		op.Answers = append(op.Answers, Answer{Status: status, Description: text(Resolve(answers[status]), "description"), Schema: schemaOf(answers[status])})
+		op.Answers = append(op.Answers, Answer{Status: status, Description: text(Resolve(answers[status]), "description"), Fields: fieldsOf(nil, "", contentOf(answers[status]))})
 	}
 	return op
 }
@@ -191,24 +198,72 @@ func Resolve(v any) any {
 
 func typeOf(parameter any) string {
 	p, _ := parameter.(map[string]any)
-	schema := Resolve(p["schema"])
-	t, format := text(schema, "type"), text(schema, "format")
-	if format != "" {
-		return format
-	}
-	return t
+	return typeIn(Resolve(p["schema"]))
 }
 
-func schemaOf(answer any) string {
-	at, _ := Resolve(answer).(map[string]any)
-	for _, key := range []string{"content", "application/json", "schema"} {
-		inner, ok := at[key].(map[string]any)
-		if !ok {
-			return ""
+// typeIn is a schema's type in a word or two: "string", "date-time or null", "number".
+func typeIn(schema any) string {
+	s, _ := schema.(map[string]any)
+	var types []string
+	for _, t := range append(list(s["type"]), s["type"]) {
+		if name, ok := t.(string); ok {
+			types = append(types, name)
 		}
-		at = inner
 	}
-	return strings.TrimPrefix(text(at, "$ref"), "#/components/schemas/")
+	if format := text(s, "format"); format != "" && len(types) > 0 {
+		types[0] = format
+	}
+	values := slices.Clone(list(s["enum"]))
+	if value, ok := s["const"]; ok {
+		values = append(values, value)
+	}
+	if len(values) > 0 {
+		types = nil
+		for _, v := range values {
+			types = append(types, fmt.Sprint(v))
+		}
+	}
+	return strings.Join(types, " or ")
+}
+
+// contentOf is the schema of a JSON body; nil for none.
+func contentOf(body any) any {
+	at, _ := Resolve(body).(map[string]any)
+	for _, key := range []string{"content", "application/json"} {
+		at, _ = at[key].(map[string]any)
+	}
+	return at["schema"]
+}
+
+// deepest is how far into a body its fields are told: schemas may hold themselves.
+const deepest = 8
+
+// fieldsOf lists what an object of this schema has, and what its members have, by name.
+func fieldsOf(fields []Field, name string, schema any) []Field {
+	if strings.Count(name, ".") > deepest {
+		return fields
+	}
+	s, _ := Resolve(schema).(map[string]any)
+	for _, choice := range append(slices.Clone(list(s["oneOf"])), list(s["anyOf"])...) {
+		fields = fieldsOf(fields, name, choice)
+	}
+	if items, ok := s["items"]; ok {
+		return fieldsOf(fields, name+"[]", items)
+	}
+	members, _ := s["properties"].(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(members)) {
+		if name == "" && key == "status" {
+			continue
+		}
+		at := strings.TrimPrefix(name+"."+key, ".")
+		described := text(members[key], "description")
+		if described == "" {
+			described = text(Resolve(members[key]), "description")
+		}
+		fields = append(fields, Field{Name: at, Type: typeIn(Resolve(members[key])), Description: described})
+		fields = fieldsOf(fields, at, members[key])
+	}
+	return fields
 }
 
 func text(v any, key string) string {

@@ -7,6 +7,23 @@ import (
 	"salesforcesync/internal/openapi"
 )
 
+// span is a stretch of a text: code, or words.
+type span struct {
+	Code bool
+	Text string
+}
+
+// spans takes a text with `code` in it apart.
+func spans(text string) []span {
+	var out []span
+	for i, part := range strings.Split(text, "`") {
+		if part != "" {
+			out = append(out, span{Code: i%2 == 1, Text: part})
+		}
+	}
+	return out
+}
+
 // apiPage is the description of the API to read. It says what the program can do and nothing
 // about what is in it, so it is for anybody.
 type apiPage struct {

@@ -22,7 +22,25 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"when":   func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") },
 	"number": groupDigits,
+	"spans":  spans,
+	"dict":   dict,
 }).ParseFS(templateFiles, "templates/*.html"))
+
+// dict is what a template is called with when it needs more than one value: names and values by turns.
+func dict(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, fault.New(fault.Internal, "dict has a name without a value")
+	}
+	out := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fault.New(fault.Internal, "dict's name %v is no text", pairs[i])
+		}
+		out[name] = pairs[i+1]
+	}
+	return out, nil
+}
 
 // page is what the frame around every page shows.
 type page struct {
