@@ -122,8 +122,8 @@ var plainDeviceEndings = func() (plain []string) {
 
 // isDevice reports whether a line is one that a mail program or a telephone adds.
 func isDevice(text string) bool {
-	if len(text) > longestDevice || utf8.RuneCountInString(text) < 6 || !mayBeDevice(text) {
-		return false
+	if len(text) > longestDevice || utf8.RuneCountInString(text) < 6 || !mayBeDevice(text) || hasAnyPrefix(text, "\"", "“", "„", "«", "'") {
+		return false // or somebody speaks of one
 	}
 	line := strings.Trim(strings.ToLower(text), " -–—_*<>()[]{}|~•\"'“”«»\u00a0")
 	if deviceLines[strings.TrimRight(withoutLinks(line), ".! ")] || isFetched(line) {

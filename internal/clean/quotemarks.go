@@ -96,11 +96,12 @@ func nameMark(line string) string {
 	if line == "" || line[0] < 'A' || line[0] > 'Z' {
 		return ""
 	}
-	end := 1
+	end, small := 1, false
 	for end < len(line) && end < 16 && isLetter(line[end]) {
+		small = small || line[end] >= 'a'
 		end++
 	}
-	if end < 2 || !strings.HasPrefix(line[end:], "> ") {
+	if end < 2 || !small || !strings.HasPrefix(line[end:], "> ") {
 		return ""
 	}
 	return line[:end+1]

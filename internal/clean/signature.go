@@ -287,6 +287,9 @@ func (m *mail) looksLikeText(from, to int) bool {
 		if m.isSentenceAt(i) {
 			sentences++
 		}
+		if text := m.say(i); len(text) > 140 && strings.Count(text, ". ") > 2 && !m.contact(from, to) {
+			return true
+		}
 	}
 	return sentences > 4 && 2*sentences > rows && !m.contact(from, to)
 }
@@ -565,6 +568,9 @@ func (m *mail) introducedContact(from, to int) int {
 	}
 	if !m.reachable(start, to) && (!piped || rows > 4) {
 		return -1
+	}
+	if m.stranger() && strings.Contains(m.text[m.rows[from].start:m.rows[start].start], trimName(head)) {
+		return -1 // it says how to reach somebody it speaks of
 	}
 	if short && m.saysAbove(above-1) {
 		return above - 1
