@@ -316,7 +316,10 @@ func (m *mail) interleaved() {
 		last = i
 	}
 	if n := len(blocks); n > 0 {
-		if text := m.say(blocks[n-1].from); isRule(text) || text == "--" {
+		last := blocks[n-1]
+		text := m.say(last.from)
+		kind, _ := m.closesAt(last.from)
+		if isRule(text) || text == "--" || kind != closesNothing && n > 1 && last.to-last.from <= longestClosed {
 			blocks = blocks[:n-1] // a footer that was quoted along
 		}
 	}
@@ -345,6 +348,9 @@ func (m *mail) interleaved() {
 	}
 	m.ruleLines()
 }
+
+// longestClosed bounds, in rows, what closed the mail that is quoted.
+const longestClosed = 6
 
 // longestSet bounds, in rows, a quotation that somebody put into a text by hand.
 const longestSet = 10

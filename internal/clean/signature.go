@@ -334,7 +334,7 @@ func (m *mail) closed(from, to int) int {
 			continue
 		}
 		text := m.say(i)
-		if isPostscript(text) || m.rows[i].marks&markItem != 0 {
+		if isPostscript(text) || m.rows[i].marks&markItem != 0 || m.rows[i].depth > m.rows[to-1].depth {
 			return -1
 		}
 		kind, named := m.closesAt(i)
@@ -395,7 +395,7 @@ func isShortName(text string) bool {
 func (m *mail) withClosing(from, start int) int {
 	for rows := 0; rows < 4; rows++ {
 		above := m.lastText(from, start) - 1
-		if above < from || !m.saysAbove(above) {
+		if above < from || !m.saysAbove(above) || m.rows[above].depth > m.rows[start].depth {
 			return start
 		}
 		text := m.say(above)
@@ -467,7 +467,7 @@ func (m *mail) named(from, to int) int {
 			continue
 		}
 		text := m.say(i)
-		if isPostscript(text) || m.rows[i].marks&markItem != 0 || isItem(text) {
+		if isPostscript(text) || m.rows[i].marks&markItem != 0 || isItem(text) || m.rows[i].depth > m.rows[to-1].depth {
 			return -1
 		}
 		if m.isNameAt(i) || rows == 0 && m.isSigned(text, i > from && m.blank(i-1)) {
