@@ -297,13 +297,13 @@ func isAttribution(text string, marked bool) bool {
 	return numbers >= 3 && address && strings.HasSuffix(strings.TrimRight(text, ":： "), ">")
 }
 
-// wroteOn reports whether a line in lower case is a name, "wrote on" and when: "Ann Example
-// schrieb am 3. März 2025 um 10:12".
+// wroteOn reports whether a line in lower case is a name, "wrote on" and a day of the week
+// in short, as programs write it: "Ann Example schrieb am Mo., 3. März 2025, 10:12".
 func wroteOn(text string) bool {
 	fields := strings.Fields(text)
-	for i := 1; i+1 < len(fields) && i <= 6; i++ {
-		if on[fields[i+1]] && (wrote[fields[i]] || wrote[fields[i-1]+" "+fields[i]]) {
-			return true
+	for i := 1; i+2 < len(fields) && i <= 6; i++ {
+		if day := fields[i+2]; on[fields[i+1]] && strings.ContainsAny(day, ".,") && len(day) <= 5 && !hasDigit(day) {
+			return wrote[fields[i]] || wrote[fields[i-1]+" "+fields[i]]
 		}
 	}
 	return false
