@@ -125,7 +125,7 @@ func (m *mail) listWords(from, to int) bool {
 // advertised reports whether rows are what providers of free mail write below a drawn line.
 func (m *mail) advertised(from, to int) bool {
 	for i := from; i < to; i++ {
-		if m.open(i) && anyIn(m.say(i), []string{"msn hotmail", "hotmail on your mobile", "http://mobile.msn.com", "http://www.hotmail.com", "http://www.msn.com", "msn messenger", "msn photos", "join.msn.com", "do you yahoo!?", "do you yahoo", "http://mail.yahoo.com", "free email", "windows live", "aol mail"}) {
+		if m.open(i) && anyIn(m.say(i), []string{"msn hotmail", "hotmail on your mobile", "http://mobile.msn.com", "http://www.hotmail.com", "http://www.msn.com", "msn messenger", "msn photos", "join.msn.com", "do you yahoo!?", "do you yahoo", "http://mail.yahoo.com", "free email", "free e-mail", "windows live", "aol mail", ".msn.com", "msn explorer", "msn 8", "webmail.netscape.com", "www.lycos.", "www.juno.com", "www.excite.com", "http://www.mail.com", "http://my.yahoo.com"}) {
 			return true
 		}
 	}

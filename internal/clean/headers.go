@@ -186,6 +186,9 @@ func (m *mail) headers(i int) int {
 	}
 	found &^= labelOther
 	ruled := m.rows[i].marks&(markRule|markAttribution) != 0 || i > 0 && m.ruledAbove(i)
+	if !address && !ruled && isCapital(m.say(i)) {
+		return 0 // the heading of a memo
+	}
 	n := bits.OnesCount8(uint8(found))
 	switch {
 	case found&labelFrom != 0 && n >= 3 && (address || ruled || sent || found&labelSubject != 0 && (dated || answers) || dated && n >= 4):
@@ -202,6 +205,15 @@ func (m *mail) headers(i int) int {
 		return end
 	}
 	return 0
+}
+
+// isCapital reports whether the label that a line begins with is written in capitals.
+func isCapital(text string) bool {
+	n := 0
+	for n < len(text) && text[n] >= 'A' && text[n] <= 'Z' {
+		n++
+	}
+	return n > 1 && (n == len(text) || !isLetter(text[n]))
 }
 
 // copied reports whether a header that no program quotes is among those above row i:
