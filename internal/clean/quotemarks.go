@@ -157,6 +157,9 @@ func (m *mail) goesOn(i int, below, seen bool) bool {
 	}
 	text := m.say(i)
 	first, _ := utf8.DecodeRuneInString(text)
+	if last == '.' && seen && below && m.blank(i+1) && unicode.IsLower(first) {
+		return strings.HasSuffix(text, ".") // a sentence that the break left alone, at the end of its paragraph
+	}
 	return !strings.ContainsRune(".?!:;", rune(last)) &&
 		(!unicode.IsUpper(first) || below && width >= 66 && size <= 20 && !strings.ContainsRune(".?!:,", rune(text[len(text)-1])))
 }
