@@ -360,6 +360,17 @@ var formulaStarts = func() (bits [1 << phraseBits / 64]uint64) {
 	return bits
 }()
 
+// closingKeys has a bit for the first three bytes of each of closingStarts.
+var closingKeys = func() (bits [1 << phraseBits / 64]uint64) {
+	for w := range closingStarts {
+		if len(w) > 2 {
+			key := phraseKey(w[0], w[1], w[2])
+			bits[key/64] |= 1 << (key % 64)
+		}
+	}
+	return bits
+}()
+
 // mayBeFormula is a quick look: does a line begin as a formula does? What is not ASCII is
 // read with care.
 func mayBeFormula(text string) bool {
@@ -410,6 +421,11 @@ func mayClose(text string) bool {
 	if !ascii {
 		word := folded(text[start:end])
 		return closingStarts[word] != 0 || closingStarts[strings.TrimRight(word, "'")] != 0
+	}
+	if end-start > 2 {
+		if key := phraseKey(lower(text[start]), lower(text[start+1]), lower(text[start+2])); closingKeys[key/64]&(1<<(key%64)) == 0 {
+			return false
+		}
 	}
 	var word [longestStart]byte
 	for i := start; i < end; i++ {
@@ -519,7 +535,9 @@ func headed(line []spoken) bool {
 	return false
 }
 
+var aroundClosings = charsetOf(" ,.;:!-–—*_~…。，、！\u00a0\u200e\u200f/")
+
 // trimClosing takes the marks off that people put around their names.
 func trimClosing(text string) string {
-	return strings.Trim(text, " ,.;:!-–—*_~…。，、！\u00a0\u200e\u200f/")
+	return aroundClosings.trim(text)
 }

@@ -72,6 +72,9 @@ func byRune(phrases ...string) map[rune][]string {
 	return out
 }
 
+// aroundDevices stands around such lines.
+var aroundDevices = charsetOf(" -–—_*<>()[]{}|~•\"'“”«»\u00a0")
+
 // isFetched reports whether a line in lower case is what Outlook on a telephone adds.
 func isFetched(line string) bool {
 	if !strings.Contains(line, "outlook") || !strings.Contains(line, "ios") && !strings.Contains(line, "android") {
@@ -90,7 +93,7 @@ func mayBeDevice(text string) bool {
 			return true
 		}
 	}
-	line := strings.Trim(text, " -_*<>()[]{}|~\"'")
+	line := aroundDevices.trim(text)
 	if line == "" {
 		return false
 	}
@@ -102,30 +105,15 @@ func mayBeDevice(text string) bool {
 			}
 		}
 	}
-	for _, s := range plainDeviceEndings {
-		if indexFold(line, s) >= 0 {
-			return true
-		}
-	}
-	return false
+	return deviceEnds.inFold(line)
 }
-
-// plainDeviceEndings are those in ASCII.
-var plainDeviceEndings = func() (plain []string) {
-	for _, s := range append([]string{" gesendet"}, deviceEndings...) {
-		if !strings.ContainsFunc(s, func(c rune) bool { return c >= utf8.RuneSelf }) {
-			plain = append(plain, s)
-		}
-	}
-	return plain
-}()
 
 // isDevice reports whether a line is one that a mail program or a telephone adds.
 func isDevice(text string) bool {
 	if len(text) > longestDevice || utf8.RuneCountInString(text) < 6 || !mayBeDevice(text) || hasAnyPrefix(text, "\"", "“", "„", "«", "'") {
 		return false // or somebody speaks of one
 	}
-	line := strings.Trim(strings.ToLower(text), " -–—_*<>()[]{}|~•\"'“”«»\u00a0")
+	line := aroundDevices.trim(strings.ToLower(text))
 	if deviceLines[strings.TrimRight(withoutLinks(line), ".! ")] || isFetched(line) {
 		return true
 	}

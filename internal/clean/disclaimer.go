@@ -83,7 +83,7 @@ func (m *mail) footer(from, to int) int {
 				continue
 			}
 			rows++
-			if text := m.say(i); isRule(text) && len(text) >= 8 || text == "--" || text == "---" || text == "__" || strings.Contains(text, "Yahoo! Groups Sponsor") {
+			if text := m.say(i); isRule(text) && len(text) >= 8 || text == "--" || text == "---" || text == "__" || m.has(i, hasExclamation) && strings.Contains(text, "Yahoo! Groups Sponsor") {
 				if m.listWords(i+1, to) || rows <= 5 && m.advertised(i+1, to) {
 					start = i
 					break
@@ -260,7 +260,7 @@ func appendLower(b []byte, text string) []byte {
 func (m *mail) legalFrom(from, to int) int {
 	size := 0
 	for i := from; i < to; i++ {
-		size += m.rows[i].end - m.rows[i].body
+		size += int(m.rows[i].end - m.rows[i].body)
 	}
 	if size < shortestFooter || size > longestDisclaimer {
 		return -1
@@ -348,7 +348,7 @@ func (m *mail) banner() {
 		}
 		end, size := i, 0
 		for end < len(m.rows) && !m.blank(end) && end-i < 8 && m.rows[end].class == own && size < longestBanner {
-			size += m.rows[end].end - m.rows[end].start
+			size += int(m.rows[end].end - m.rows[end].start)
 			end++
 		}
 		last := i

@@ -56,8 +56,8 @@ func (m *mail) nothingLeft() {
 		return
 	}
 	for i := range m.rows {
-		if r := &m.rows[i]; r.class == signed && r.rule != "device" || r.class == disclaimed {
-			r.class, r.rule = own, ""
+		if r := &m.rows[i]; r.class == signed && !m.by(i, "device") || r.class == disclaimed {
+			r.class, r.rule = own, 0
 		}
 	}
 }

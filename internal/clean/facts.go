@@ -8,9 +8,10 @@ import (
 
 // scratch is the memory that taking a mail apart needs only meanwhile.
 type scratch struct {
-	rows               []row
-	lower              []byte
-	reply, quote, sign []byte
+	rows  []row
+	lower []byte
+	rules []string
+	parts [len(kinds)][]byte // of the result, by class
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -24,8 +25,13 @@ const (
 
 // release gives the memory back for the next mail.
 func (s *scratch) release() {
-	if cap(s.rows) > largestScratchRows || max(cap(s.lower), cap(s.reply), cap(s.quote), cap(s.sign)) > largestScratch {
+	if cap(s.rows) > largestScratchRows || cap(s.lower) > largestScratch {
 		return
+	}
+	for _, b := range s.parts {
+		if cap(b) > largestScratch {
+			return
+		}
 	}
 	scratches.Put(s)
 }
@@ -76,16 +82,26 @@ func (s *starts) add(word string) {
 // startsOf is what a word begins with that is of a name or short for it, or that stands
 // somewhere in its address.
 func startsOf(n names) (s starts) {
-	for word := range n.known {
+	for _, word := range n.known {
 		s.add(word)
-		for _, short := range nicknames[word] {
-			s.add(short)
-		}
+	}
+	for _, short := range n.short {
+		s.add(short)
 	}
 	for i := range len(n.local) {
 		s.add(n.local[i:])
 	}
 	return s
+}
+
+// mayBegin reports whether a text may begin as one of these. What is not letters is read with
+// care.
+func (s *starts) mayBegin(text string) bool {
+	if len(text) < 2 {
+		return text != ""
+	}
+	a, b := place(text[0]), place(text[1])
+	return a == 0 || b == 0 || s[a]&(1<<b) != 0
 }
 
 // has reports whether a word of two bytes or more begins as one of these does.

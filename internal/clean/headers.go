@@ -14,19 +14,30 @@ func (m *mail) isForwarding() bool {
 	return ok && forwards[strings.ToLower(strings.TrimSpace(prefix))]
 }
 
+// framing is what lines are drawn around with.
+const framing = "-‐‑‒–—―─━_=*~+#<>•· \t"
+
+var framingSet = charsetOf(framing)
+
 // between is what stands between dashes, underscores or the like in a line, and
 // whether there are any.
 func between(text string) (string, bool) {
 	if len(text) > 150 {
 		return "", false
 	}
-	inner := strings.Trim(text, "-‐‑‒–—―─━_=*~+#<>•· \t")
+	inner := framingSet.trim(text)
 	return strings.TrimRight(inner, ": "), len(text)-len(inner) >= 4
 }
 
+// processed begins the line that Tobit David writes above a mail that is answered.
+const processed = "original message processed by "
+
+// mayBeProcessed is a quick look: does a line begin as that one does?
+func mayBeProcessed(text string) bool { return text[0] == '[' || lower(text[0]) == processed[0] }
+
 func isOriginal(text string) bool {
-	if hasFold(strings.TrimLeft(text, "["), "original message processed by ") {
-		return true // Tobit David
+	if mayBeProcessed(text) && hasFold(strings.TrimLeft(text, "["), processed) {
+		return true
 	}
 	if isLetter(text[0]) {
 		return false
@@ -44,13 +55,10 @@ func isOriginal(text string) bool {
 	if inner == "original" {
 		return len(text) >= len(inner)+16 // QQ's
 	}
-	for _, s := range original {
-		if strings.HasPrefix(inner, s) {
-			return true
-		}
-	}
-	return false
+	return originalStarts.prefix(inner) != ""
 }
+
+var originalStarts = phrasesOf(original)
 
 // isGluedOriginal reports whether a line is that with the first header right behind it, as
 // telephones write it into plain text: "-------- Original message --------From: Ann".
@@ -91,32 +99,56 @@ func isForward(text string) bool {
 		return false
 	}
 	inner = strings.ToLower(inner)
-	for _, s := range forwarded {
-		if strings.HasPrefix(inner, s) && (dashed || len(inner) == len(s)) {
-			return true
-		}
+	if !dashed {
+		return forwardedWhole[inner]
 	}
-	return false
+	return forwardedStarts.prefix(inner) != ""
 }
+
+// forwardedStarts and forwardedWhole are the same, to be found at once.
+var (
+	forwardedStarts = phrasesOf(forwarded)
+	forwardedWhole  = setOf(forwarded)
+)
 
 // wideColon is the colon of Chinese and Japanese.
 const wideColon = "："
 
+// What stands before a label, and around it and its value.
+var (
+	aroundLabels = charsetOf("*_|•> \t\u00a0\u200e\u200f")
+	emphasis     = charsetOf("*_ \t\u00a0")
+)
+
 // labelOf is the label that a line begins with, and what follows it.
 func labelOf(text string) (label, string) {
 	if text != "" && !isLetter(text[0]) {
-		text = strings.TrimLeft(text, "*_|•> \t\u00a0\u200e\u200f")
+		text = aroundLabels.trimLeft(text)
+	}
+	if !mayLabel(text) {
+		return 0, ""
 	}
 	colon, width := labelEnd(text)
 	if colon <= 0 {
 		return 0, ""
 	}
 	var low [longestLabel]byte
-	if l := labels[string(appendLower(low[:0], strings.Trim(text[:colon], "*_ \t\u00a0")))]; l != 0 {
-		return l, strings.Trim(text[colon+width:], "*_ \t\u00a0")
+	if l := labels[string(appendLower(low[:0], emphasis.trim(text[:colon])))]; l != 0 {
+		return l, emphasis.trim(text[colon+width:])
 	}
 	return 0, ""
 }
+
+// labelStarts has the pairs of letters that labels begin with.
+var labelStarts = func() (s starts) {
+	for word := range labels {
+		s.add(word)
+	}
+	return s
+}()
+
+// mayLabel is a quick look: does a line begin as a label does?
+func mayLabel(text string) bool { return labelStarts.mayBegin(text) }
 
 // longestLabel bounds the label that a line begins with, in bytes.
 const longestLabel = 48
@@ -136,6 +168,9 @@ func labelEnd(text string) (at, width int) {
 
 // headers is the row behind a block of headers that begins at row i, 0 for none.
 func (m *mail) headers(i int) int {
+	if !m.has(i, hasColon|hasHigh) {
+		return 0
+	}
 	first, value := labelOf(m.say(i))
 	if first == 0 || first == labelOther || m.copied(i) {
 		return 0
@@ -253,7 +288,7 @@ func isAnswer(subject string) bool {
 // labels, and the labels may be without colons, in rows of their own. 0 as the end for none.
 func (m *mail) bareHeaders(i int) (start, end int) {
 	text := m.say(i)
-	if len(text) > 20 && !strings.ContainsAny(text[:20], ":\t") {
+	if len(text) > 20 && (!m.has(i, hasColon|hasTab) || !strings.ContainsAny(text[:20], ":\t")) || !mayLabel(text) {
 		return 0, 0
 	}
 	first, colon := anyLabel(text)
@@ -337,7 +372,9 @@ func (m *mail) ruledAbove(i int) bool {
 // drawing is what lines are drawn with.
 const drawing = "-‐‑‒–—―─━═_=*~ "
 
+var drawingSet = charsetOf(drawing)
+
 // isRule reports whether a line is drawn rather than written.
 func isRule(text string) bool {
-	return len(text) >= 5 && !isLetter(text[0]) && strings.Trim(text, drawing) == ""
+	return len(text) >= 5 && !isLetter(text[0]) && drawingSet.trimLeft(text) == ""
 }

@@ -51,7 +51,7 @@ func (m *mail) closesAt(i int) (closing, bool) {
 func (m *mail) isSentenceAt(i int) bool {
 	r := &m.rows[i]
 	if r.looks&knowsSentence == 0 {
-		if isSentence(m.say(i)) {
+		if reads(m.say(i), int(r.words), func() int { return m.figuresAt(i) }) {
 			r.looks |= looksSentence
 		}
 		r.looks |= knowsSentence
@@ -63,7 +63,7 @@ func (m *mail) isSentenceAt(i int) bool {
 func (m *mail) isNameAt(i int) bool {
 	r := &m.rows[i]
 	if r.looks&knowsName == 0 {
-		if m.isNameRow(m.say(i)) {
+		if m.mayBeName(i) && m.isNameRow(m.say(i)) {
 			r.looks |= looksName
 		}
 		r.looks |= knowsName
@@ -76,16 +76,19 @@ func isDelimiter(text string) bool {
 	return text == "--" || text == "- --" || text == "—" || text == "–" || text == "- -" || text == "–-" || text == "-–"
 }
 
+// drawn is what drawn lines begin with, and what they go on with.
+var drawn = struct{ first, rest *charset }{first: charsetOf("-–—―_=*~+#.:•·<ᐧ─━═"), rest: charsetOf("-–—―_=*~+#.:•·>< ─━═")}
+
 // isDrawn reports whether a line is drawn with marks of one or two kinds.
 func isDrawn(text string) bool {
 	if len(text) < 2 || isLetter(text[0]) || isDigit(text[0]) {
 		return false
 	}
 	first, size := utf8.DecodeRuneInString(text)
-	if !strings.ContainsRune("-–—―_=*~+#.:•·<ᐧ─━═", first) || len(text) == size {
+	if !drawn.first.has(first) || len(text) == size {
 		return false
 	}
-	return strings.Trim(text, "-–—―_=*~+#.:•·>< ─━═") == ""
+	return drawn.rest.trimLeft(text) == ""
 }
 
 // isHeading reports whether a line is above something rather than in it.
@@ -93,16 +96,31 @@ func isHeading(text string) bool {
 	return strings.HasSuffix(text, ":") && !isDrawn(text) || strings.HasPrefix(text, "#")
 }
 
+// sentenceEnds end sentences.
+var sentenceEnds = charsetOf(".!?…。！？")
+
 // endsSentence reports whether a line ends as sentences do.
 func endsSentence(text string) bool {
-	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(text, " \"'”»)"))
-	return hasAnySuffix(text, ":)", ";)", "-)", ":(", "-(", ":D", ";D", ":P") || strings.ContainsRune(".!?…。！？", last) || last > 0x2190 && unicode.Is(unicode.So, last)
+	last := lastWritten(text)
+	return hasAnySuffix(text, ":)", ";)", "-)", ":(", "-(", ":D", ";D", ":P") || sentenceEnds.has(last) || last > 0x2190 && unicode.Is(unicode.So, last)
+}
+
+// behindSentences stands behind what ends a sentence.
+var behindSentences = charsetOf(" \"'”»)")
+
+// lastWritten is the last character of a line that is neither a quotation mark nor a bracket.
+func lastWritten(text string) rune {
+	if n := len(text); n > 0 && text[n-1] < utf8.RuneSelf && strings.IndexByte(" \"')", text[n-1]) < 0 {
+		return rune(text[n-1])
+	}
+	last, _ := utf8.DecodeLastRuneInString(behindSentences.trimRight(text))
+	return last
 }
 
 // isField reports whether a line is a value with a label that no contact has.
 func isField(text string) bool {
 	name, rest, ok := strings.Cut(text, ":")
-	return ok && !isImage(text) && !contactLabels[strings.ToLower(strings.Trim(name, " .*|"))] && !contactLabels[firstWord(name)] && !strings.Contains(rest, "//") && len(name) < 30 && !strings.ContainsAny(name, "@+0123456789|(")
+	return ok && !isImage(text) && !contactLabels[strings.ToLower(strings.Trim(name, " .*|"))] && !isContact(name) && !strings.Contains(rest, "//") && len(name) < 30 && !strings.ContainsAny(name, "@+0123456789|(")
 }
 
 // firstRune is the first character of a text.
@@ -111,10 +129,20 @@ func firstRune(text string) rune {
 	return c
 }
 
+// isContact reports whether a row begins with what stands before what somebody is reached by.
+func isContact(text string) bool {
+	word, _, _ := strings.Cut(text, " ")
+	var low [64]byte
+	return contactLabels[string(appendLower(low[:0], aroundWords.trim(word)))]
+}
+
+// aroundWords stands around the first words of rows.
+var aroundWords = charsetOf(".:*|()/")
+
 // firstWord is the first word of a text in lower case, without marks around it.
 func firstWord(text string) string {
 	word, _, _ := strings.Cut(text, " ")
-	return strings.ToLower(strings.Trim(word, ".:*|()/"))
+	return strings.ToLower(aroundWords.trim(word))
 }
 
 // contactLabels stand before what somebody is reached by.
@@ -147,13 +175,20 @@ func countWords(text string) (n int) {
 	return n
 }
 
+// inCards is in lines of cards, and rarely in what is said.
+var inCards = charsetOf("|•@")
+
 // isSentence reports whether a line is written to be read, as no line of a signature is.
 func isSentence(text string) bool {
+	return len(text) > 500 || reads(text, countWords(text), func() int { return figures(text) })
+}
+
+// reads is isSentence of a text whose words were counted, and whose figures may be.
+func reads(text string, words int, figures func() int) bool {
 	if len(text) > 500 {
 		return true
 	}
-	words := countWords(text)
-	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(text, " \"'”»)"))
+	last := lastWritten(text)
 	switch last {
 	case '?', '？':
 		return words >= 2 || utf8.RuneCountInString(text) > 6
@@ -162,7 +197,7 @@ func isSentence(text string) bool {
 	case ':':
 		return words >= 3
 	}
-	return words >= 9 && !strings.ContainsAny(text, "|•@") && figures(text) < 3
+	return words >= 9 && !inCards.in(text) && figures() < 3
 }
 
 // isPostscript reports whether a line begins as what is said below a signature does.
@@ -174,24 +209,35 @@ func isPostscript(text string) bool {
 		hasAnyPrefix(text, "З.Ы", "П.С", "追伸", "追記", "추신", "附言", "又及", "ΥΓ", "Υ.Γ", "נ.ב", "PPS", "Ps,", "PS,"))
 }
 
+// phoneMarks stand between the digits of a telephone number.
+var phoneMarks = charsetOf("+-/() .")
+
 // isPhone reports whether a line is a telephone number, with a word or two around it.
 func isPhone(text string) bool {
 	digits, letters := 0, 0
-	for _, c := range text {
-		switch {
-		case unicode.IsDigit(c):
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case isDigit(c):
 			digits++
-		case unicode.IsLetter(c):
+		case isLetter(c):
 			letters++
+		case c >= utf8.RuneSelf:
+			r, size := utf8.DecodeRuneInString(text[i:])
+			if unicode.IsDigit(r) {
+				digits++
+			} else if unicode.IsLetter(r) {
+				letters++
+			}
+			i += size - 1
 		}
 	}
-	return digits >= 7 && digits <= 40 && letters <= 2*digits && strings.ContainsAny(text, "+-/() .")
+	return digits >= 7 && digits <= 40 && letters <= 2*digits && phoneMarks.in(text)
 }
 
 // isProse reports whether a line reads like the middle of a sentence: words that are
 // written small, and nothing that a card has.
 func isProse(text string) bool {
-	if strings.ContainsAny(text, "@|•0123456789") {
+	if inCards.in(text) || hasDigit(text) {
 		return false
 	}
 	small := 0

@@ -61,22 +61,6 @@ const (
 
 var kinds = [...]Kind{quoted: Quote, signed: Signature, disclaimed: Disclaimer, token: Token}
 
-// row is a line of a mail.
-type row struct {
-	start, end int // in the text
-	body       int // behind the marks of quotation
-	from, to   int // what is said in it, without white space around it
-	depth      int
-	marks      marks
-	empty      bool // nothing to see is in it
-	turned     bool // it has marks of direction
-	introduces bool // it ends as the line above a quotation may
-	class      class
-	fixed      bool   // nothing may set it apart any more: it is in a mail that is passed on
-	rule       string // that set it apart
-	looks      looks  // what was found out of its text so far
-}
-
 // mail is a mail that is being taken apart.
 type mail struct {
 	Mail
@@ -84,8 +68,9 @@ type mail struct {
 	rows  []row
 	html  bool
 	names names
-	cuts  []Span // tokens
-	said  int    // no row before it is the sender's own and says something
+	rules []string // that set rows apart, by their numbers
+	cuts  []Span   // tokens
+	said  int      // no row before it is the sender's own and says something
 
 	before bool   // something is said above the stretch that is looked at
 	says   int    // no row of that stretch before it says anything
@@ -99,14 +84,14 @@ type mail struct {
 // reply: a quotation that is kept is repeated, a sentence that is dropped is lost.
 func Split(in Mail) Result {
 	kept := scratches.Get().(*scratch)
-	m := &mail{Mail: in, scratch: kept, lower: kept.lower}
+	m := &mail{Mail: in, scratch: kept, lower: kept.lower, rules: append(kept.rules[:0], "")}
 	m.read()
 	m.names = namesOf(in.FromName, in.FromAddress)
 	m.tokens()
 	m.quotations()
 	m.endings()
 	out := m.result()
-	kept.rows, kept.lower = m.rows, m.lower
+	kept.rows, kept.lower, kept.rules = m.rows, m.lower, m.rules
 	kept.release()
 	return out
 }
@@ -130,7 +115,7 @@ func (m *mail) read() {
 			m.text = markup
 			m.rows = m.scratch.rowsFor(len(r.page.lines))
 			for _, l := range r.page.lines {
-				m.add(row{start: l.start, end: l.end, body: l.body, depth: l.quote, marks: l.marks})
+				m.add(row{start: l.start, end: l.end, body: l.body, depth: int32(l.quote), marks: l.marks})
 			}
 			return
 		}
@@ -144,7 +129,7 @@ func (m *mail) read() {
 		if end < 0 {
 			end = len(m.text) - at
 		}
-		m.add(row{start: at, end: at + end, body: at})
+		m.add(row{start: int32(at), end: int32(at + end), body: int32(at)})
 		at += end + 1
 	}
 }
@@ -157,54 +142,6 @@ func letters(s string) (n int) {
 		}
 	}
 	return n
-}
-
-// add appends a row.
-func (m *mail) add(r row) { m.rows = append(m.rows, m.measure(r)) }
-
-// measure reads the marks of quotation in the text of a row, and where it says something.
-func (m *mail) measure(r row) row {
-	at, depth := r.body, 0
-	if !m.html {
-		at += initials(m.text[at:r.end])
-	}
-	for at < r.end {
-		switch c := m.text[at]; {
-		case c == '>':
-			depth++
-			r.body = at + 1
-		case c == '&' && !m.html && strings.HasPrefix(m.text[at:r.end], "&gt;"): // text that was HTML
-			depth++
-			at += len("&gt;") - 1
-			r.body = at + 1
-		case c == wideMark[0] && strings.HasPrefix(m.text[at:r.end], wideMark):
-			depth++
-			at += len(wideMark) - 1
-			r.body = at + 1
-		case c == ' ' && at-r.body < 2:
-		default:
-			at = r.end
-		}
-		at++
-	}
-	if r.body < r.end && depth > 0 && m.text[r.body] == ' ' {
-		r.body++
-	}
-	if depth >= 3 && isNamed(m.text[r.start:r.end]) || depth == 1 && (len(m.rows) == 0 || m.rows[len(m.rows)-1].depth == 0) && isTail(m.text[r.body:r.end]) {
-		r.body, depth = r.start, 0
-	}
-	r.depth += depth
-	said := strings.TrimSpace(m.text[r.body:r.end])
-	r.from = r.body + strings.Index(m.text[r.body:r.end], said)
-	r.to = r.from + len(said)
-	r.empty = strings.IndexFunc(said, func(c rune) bool { return !unicode.IsSpace(c) && !unseenRune(c) }) < 0
-	r.turned = strings.Contains(said, "\u200e"[:2]) && strings.ContainsFunc(said, isDirection)
-	if said != "" {
-		last := said[len(said)-1]
-		r.introduces = last == ':' || last == '>' || last == '*' || last == '_' || last == '"' || last == '\'' || last >= utf8.RuneSelf ||
-			last == '-' || last == 'e' && strings.HasSuffix(said, "wrote")
-	}
-	return r
 }
 
 // isTail reports whether what is behind ">" ends the line above a quotation, whose
@@ -241,8 +178,9 @@ func initials(line string) int {
 }
 
 // say is the text of a row without marks of quotation and of direction, trimmed.
-func (m *mail) say(i int) string {
-	r := &m.rows[i]
+func (m *mail) say(i int) string { return m.sayRow(&m.rows[i]) }
+
+func (m *mail) sayRow(r *row) string {
 	text := m.text[r.from:r.to]
 	if r.turned {
 		text = strings.TrimSpace(strings.Map(func(c rune) rune {
@@ -269,12 +207,30 @@ func unseenRune(c rune) bool {
 
 // set makes rows of what they turned out to be, but for what is decided already.
 func (m *mail) set(from, to int, c class, rule string) {
+	number := m.numberOf(rule)
 	for i := from; i < to; i++ {
 		if r := &m.rows[i]; !r.fixed && (r.class == own || c == own) {
-			r.class, r.rule = c, rule
+			r.class, r.rule = c, number
 		}
 	}
 }
+
+// numberOf is the number of a rule in this mail, 0 of none.
+func (m *mail) numberOf(rule string) uint8 {
+	for n, known := range m.rules {
+		if known == rule {
+			return uint8(n)
+		}
+	}
+	m.rules = append(m.rules, rule)
+	return uint8(len(m.rules) - 1)
+}
+
+// by reports whether a rule set row i apart.
+func (m *mail) by(i int, rule string) bool { return m.ruleOf(&m.rows[i]) == rule }
+
+// ruleOf is the rule that set a row apart, "" for none.
+func (m *mail) ruleOf(r *row) string { return m.rules[r.rule] }
 
 // result writes down what the rows turned out to be.
 func (m *mail) result() Result {
@@ -297,44 +253,84 @@ func (m *mail) result() Result {
 			near := i > 0 && m.rows[i-1].class == quoted || end < len(m.rows) && m.rows[end].class == quoted
 			for j := i; j < end; j++ {
 				if r := &m.rows[j]; r.depth == 0 || r.class != quoted || !near {
-					r.class, r.rule = own, ""
+					r.class, r.rule = own, 0
 				}
 			}
 		}
 		i = end
 	}
-	reply, quote, sign := m.scratch.reply[:0], m.scratch.quote[:0], m.scratch.sign[:0]
+	var parts [len(kinds)]part
+	for c, buffer := range m.scratch.parts {
+		parts[c].copied = buffer[:0]
+	}
 	cuts := m.cuts
 	for i := range m.rows {
 		r := &m.rows[i]
 		n := 0
-		for n < len(cuts) && cuts[n].Start < r.end {
+		for n < len(cuts) && cuts[n].Start < int(r.end) {
 			n++
 		}
-		line := without(m.text, r.start, r.end, cuts[:n])
-		switch r.class {
-		case own:
-			reply = write(reply, line, n > 0)
+		if r.class == own || r.class == quoted || r.class == signed {
+			parts[r.class].add(m.text, r, cuts[:n])
+		}
+		if r.class == own {
 			out.Spans = append(out.Spans, cuts[:n]...)
-		case quoted:
-			quote = write(quote, line, n > 0)
-		case signed:
-			sign = write(sign, line, n > 0)
-		case disclaimed, token:
+		} else if last := len(out.Spans) - 1; last >= 0 && out.Spans[last].End == int(r.start)-1 && out.Spans[last].Kind == kinds[r.class] && out.Spans[last].Rule == m.ruleOf(r) {
+			out.Spans[last].End = int(r.end)
+		} else {
+			out.Spans = append(out.Spans, Span{Kind: kinds[r.class], Rule: m.ruleOf(r), Start: int(r.start), End: int(r.end)})
 		}
 		cuts = cuts[n:]
-		if r.class == own {
-			continue
+	}
+	out.Reply, out.Quoted, out.Signature = parts[own].text(m.text), parts[quoted].text(m.text), parts[signed].text(m.text)
+	for c := range parts {
+		m.scratch.parts[c] = parts[c].copied
+	}
+	return out
+}
+
+// part is what the rows of a class say, one below the other. As long as they are a stretch
+// of the text as it is, it is no more than that.
+type part struct {
+	start, end int    // the stretch
+	blank      bool   // a blank line is its last
+	some       bool   // it has begun
+	apart      bool   // it is no stretch of the text: all of it was copied
+	copied     []byte // with a line feed behind each line
+}
+
+// add appends a row without the tokens in it.
+func (p *part) add(text string, r *row, cuts []Span) {
+	start, end := int(r.start), int(r.end)
+	if !p.apart {
+		ended := start == end || isEndByte(text[end-1])
+		switch {
+		case ended && len(cuts) == 0 && !p.some:
+			if start < end { // else nothing is before it
+				p.start, p.end, p.some = start, end, true
+			}
+			return
+		case ended && len(cuts) == 0 && start == p.end+1 && !(start == end && p.blank):
+			p.end, p.blank = end, start == end
+			return
 		}
-		if n := len(out.Spans); n > 0 && out.Spans[n-1].End == r.start-1 && out.Spans[n-1].Kind == kinds[r.class] && out.Spans[n-1].Rule == r.rule {
-			out.Spans[n-1].End = r.end
-		} else {
-			out.Spans = append(out.Spans, Span{Kind: kinds[r.class], Rule: r.rule, Start: r.start, End: r.end})
+		p.apart = true
+		if p.some {
+			p.copied = append(append(p.copied, text[p.start:p.end]...), '\n')
 		}
 	}
-	m.scratch.reply, m.scratch.quote, m.scratch.sign = reply, quote, sign
-	out.Reply, out.Quoted, out.Signature = string(bytes.TrimSpace(reply)), string(bytes.TrimSpace(quote)), string(bytes.TrimSpace(sign))
-	return out
+	p.copied = write(p.copied, without(text, start, end, cuts), len(cuts) > 0)
+}
+
+// isEndByte reports whether a line that ends with a byte has no white space at its end.
+func isEndByte(c byte) bool { return c > ' ' && c < utf8.RuneSelf }
+
+// text is what the rows say.
+func (p *part) text(whole string) string {
+	if p.apart {
+		return string(bytes.TrimSpace(p.copied))
+	}
+	return strings.TrimSpace(whole[p.start:p.end])
 }
 
 // without is a line without the tokens in it.
@@ -404,14 +400,14 @@ func (m *mail) tokens() {
 	slices.SortFunc(m.cuts, func(a, b Span) int { return a.Start - b.Start })
 	// Rows of nothing else go whole.
 	for i, c := 0, 0; i < len(m.rows) && c < len(m.cuts); i++ {
-		r, left, from := &m.rows[i], 0, m.rows[i].body
+		r, left, from := &m.rows[i], 0, int(m.rows[i].body)
 		found := false
-		for c < len(m.cuts) && m.cuts[c].Start < r.end {
+		for c < len(m.cuts) && m.cuts[c].Start < int(r.end) {
 			left += letters(m.text[from:m.cuts[c].Start])
 			from, found = m.cuts[c].End, true
 			c++
 		}
-		if found && left+letters(m.text[min(from, r.end):r.end]) == 0 {
+		if found && left+letters(m.text[min(from, int(r.end)):r.end]) == 0 {
 			m.set(i, i+1, token, m.cuts[c-1].Rule)
 		}
 	}

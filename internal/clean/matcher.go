@@ -3,7 +3,6 @@ package clean
 // matcher tells whether one of many parts is in a text, in one pass over it: most
 // places are dismissed by a bit for their first three bytes.
 type matcher struct {
-	first [1 << phraseBits / 64]uint64
 	parts phrases
 }
 
@@ -11,10 +10,6 @@ type matcher struct {
 func matching(parts []string) *matcher {
 	m := &matcher{}
 	m.parts.add(0, parts)
-	for _, s := range parts {
-		key := phraseKey(s[0], s[1], s[2])
-		m.first[key/64] |= 1 << (key % 64)
-	}
 	return m
 }
 
@@ -22,7 +17,7 @@ func matching(parts []string) *matcher {
 func (m *matcher) in(text string) bool {
 	for i := 0; i+2 < len(text); i++ {
 		key := phraseKey(text[i], text[i+1], text[i+2])
-		if m.first[key/64]&(1<<(key%64)) == 0 {
+		if m.parts.bits[key/64]&(1<<(key%64)) == 0 {
 			continue
 		}
 		for _, p := range m.parts.first[key] {
@@ -30,6 +25,26 @@ func (m *matcher) in(text string) bool {
 				return true
 			}
 		}
+	}
+	return false
+}
+
+// inFold is in with the text's letters of ASCII in lower case.
+func (m *matcher) inFold(text string) bool {
+	if len(text) < 3 {
+		return false
+	}
+	a, b := lower(text[0]), lower(text[1])
+	for i := 0; i+2 < len(text); i++ {
+		c := lower(text[i+2])
+		if key := phraseKey(a, b, c); m.parts.bits[key/64]&(1<<(key%64)) != 0 {
+			for _, p := range m.parts.first[key] {
+				if len(text)-i >= len(p.text) && equalFold(text[i:i+len(p.text)], p.text) {
+					return true
+				}
+			}
+		}
+		a, b = b, c
 	}
 	return false
 }

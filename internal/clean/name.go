@@ -1,6 +1,7 @@
 package clean
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -8,13 +9,12 @@ import (
 
 // names is what is known of a sender's name.
 type names struct {
-	known    map[string]bool // its words, and those of their address, folded
-	words    []string        // the same
-	short    []string        // short for these
-	local    string          // the letters of their address before the "@", folded
-	initials string          // of their name, in the order of its words
-	role     bool            // it names an office rather than a person
-	starts   starts          // what their words begin with
+	known    []string // its words, and those of their address, folded
+	short    []string // short for these
+	local    string   // the letters of their address before the "@", folded
+	initials string   // of their name, in the order of its words
+	role     bool     // it names an office rather than a person
+	starts   starts   // what their words begin with
 }
 
 // roles are words of addresses and names that many people share.
@@ -42,27 +42,39 @@ var nicknames = func() map[string][]string {
 	return out
 }()
 
+// mostNameWords bounds how many words of a name are looked at.
+const mostNameWords = 64
+
 // namesOf tells what is known of the name of a sender.
-func namesOf(name, address string) names {
-	n := names{known: map[string]bool{}}
+func namesOf(name, address string) (n names) {
 	local, _, _ := strings.Cut(folded(address), "@")
 	name = folded(name)
 	if strings.Contains(name, "@") {
 		name = ""
 	}
-	named := false
+	named, words := false, 0
+	var room [mostNameWords]byte
+	initials := room[:0]
 	for w := range nameWords(name) {
-		if utf8.RuneCountInString(w) > 1 {
-			n.known[w] = true
+		if words++; words > mostNameWords {
+			break
+		}
+		first, size := utf8.DecodeRuneInString(w)
+		if size < len(w) {
+			n.add(w)
 			named = named || !roles[w]
 			n.role = n.role || roles[w] && w != "de" && w != "of"
 		}
-		first, _ := utf8.DecodeRuneInString(w)
-		n.initials += string(first)
+		initials = utf8.AppendRune(initials, first)
 	}
+	n.initials = string(initials)
+	words = 0
 	for w := range nameWords(local) {
-		if utf8.RuneCountInString(w) > 1 && (!roles[w] || n.known[w]) {
-			n.known[w] = true
+		if words++; words > mostNameWords {
+			break
+		}
+		if utf8.RuneCountInString(w) > 1 && (!roles[w] || slices.Contains(n.known, w)) {
+			n.add(w)
 			named = true
 		}
 		n.local += w
@@ -70,12 +82,21 @@ func namesOf(name, address string) names {
 	if !named {
 		n.role = true
 	}
-	for w := range n.known {
-		n.words = append(n.words, w)
+	for _, w := range n.known {
 		n.short = append(n.short, nicknames[w]...)
 	}
 	n.starts = startsOf(n)
 	return n
+}
+
+// add adds a word of a name that is known.
+func (n *names) add(word string) {
+	if n.known == nil {
+		n.known = make([]string, 0, 8)
+	}
+	if !slices.Contains(n.known, word) {
+		n.known = append(n.known, word)
+	}
 }
 
 // nameWords are the words of a name, without what is between them.
@@ -111,13 +132,15 @@ func (m *mail) stranger() bool { return len(m.names.known) == 0 || m.names.role 
 
 // knows reports whether a folded word is one of the sender's name, or short for one.
 func (m *mail) knows(word []byte) bool {
-	if m.names.known[string(word)] {
-		return true
+	for _, name := range m.names.known {
+		if name == string(word) {
+			return true
+		}
 	}
 	if utf8.RuneCount(word) < 2 || !m.names.starts.has(word) {
 		return false
 	}
-	for _, name := range m.names.words {
+	for _, name := range m.names.known {
 		if len(word) >= 3 && len(name) >= len(word) && name[:len(word)] == string(word) && !commonWords[string(word)] {
 			return true
 		}
@@ -133,6 +156,9 @@ func (m *mail) knows(word []byte) bool {
 // commonWords begin names, and are no short forms of them.
 var commonWords = words(`the|and|but|for|are|you|can|not|all|any|was|one|now|yes|man|mar|who|may|how|her|his|has|had|mon|die|der|das|und|les|des|est|que|con|per|wil|see|may|sun|sal`)
 
+// mostWordsOfName is how many words a name may have.
+const mostWordsOfName = 6
+
 // isName reports whether a text is the sender's name or a part of it. One word that is
 // not known, such as a second name, may be among two that are.
 func (m *mail) isName(text string) bool {
@@ -142,7 +168,7 @@ func (m *mail) isName(text string) bool {
 	known, unknown, count := 0, 0, 0
 	var buffer [64]byte
 	for word := range nameWords(text) {
-		if count++; count > 6 {
+		if count++; count > mostWordsOfName {
 			return false
 		}
 		fold := foldedInto(buffer[:0], word)
@@ -208,6 +234,14 @@ func (m *mail) joined(fold string) bool {
 		return true
 	}
 	return false
+}
+
+// mayBeName is a quick look: may row i be the sender's name? Too many words without
+// anything that could set a name apart from what follows are none.
+func (m *mail) mayBeName(i int) bool {
+	const apart = hasHigh | hasApostrophe | hasComma | hasBar | hasDash | hasSlash | hasLess | hasTab | hasParenthesis
+	r := &m.rows[i]
+	return r.names <= mostWordsOfName || r.has&apart != 0 || strings.Contains(m.say(i), "  ")
 }
 
 // isNameRow reports whether a row is the sender's name, alone or before what they are:
@@ -307,12 +341,15 @@ func isCapitalized(text string, max int) bool {
 		if !unicode.IsUpper(first) && !unicode.In(first, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Hebrew, unicode.Arabic, unicode.Thai, unicode.Devanagari) && !particles[w] {
 			return false
 		}
-		if n++; n > max || strings.ContainsAny(w, "?!:;@0123456789") {
+		if n++; n > max || noName.in(w) {
 			return false
 		}
 	}
 	return n > 0 && len(text) <= 90 && !particles[strings.TrimSpace(text)]
 }
+
+// noName is in no name.
+var noName = charsetOf("?!:;@0123456789")
 
 // particles are written small in names.
 var particles = words(`de|da|do|dos|das|di|del|della|van|von|der|den|zu|la|le|du|af|av|el|al|bin|ibn|y|e|und|en|and|og|och|ja|&|und`)

@@ -22,9 +22,9 @@ const (
 
 // line is one line of a page.
 type line struct {
-	start, end int // in the page's text, without the line feed
-	body       int // where the text begins, behind the marks of quotation
-	quote      int // how many quotations it is in
+	start, end int32 // in the page's text, without the line feed
+	body       int32 // where the text begins, behind the marks of quotation
+	quote      uint8 // how many quotations it is in
 	marks      marks
 }
 
@@ -65,6 +65,9 @@ func (p *page) reset() {
 	*p = page{buf: p.buf[:0], lines: p.lines[:0], marker: p.marker[:0]}
 }
 
+// at is where the text goes on.
+func (p *page) at() int32 { return int32(len(p.buf)) }
+
 // put writes text, which has no line feeds.
 func (p *page) put(text string, st *state) {
 	if !p.open {
@@ -94,27 +97,27 @@ func (p *page) runsOn(text string) bool {
 
 // begin starts a line, and the blank line before it where there is to be one.
 func (p *page) begin(st *state) {
-	quote := min(int(st.quote), maxQuote)
+	quote := min(st.quote, maxQuote)
 	if n := len(p.lines); n > 0 {
 		last := &p.lines[n-1]
-		p.buf = trimEnd(p.buf, last.body)
-		last.end = len(p.buf)
+		p.buf = trimEnd(p.buf, int(last.body))
+		last.end = p.at()
 		p.buf = append(p.buf, '\n')
 		if p.gap > 1 {
-			blank := line{start: len(p.buf), quote: min(quote, last.quote), marks: st.marks & last.marks &^ (markRule | markItem)}
+			blank := line{start: p.at(), quote: min(quote, last.quote), marks: st.marks & last.marks &^ (markRule | markItem)}
 			for range blank.quote {
 				p.buf = append(p.buf, "> "...)
 			}
 			if blank.quote > 0 {
 				p.buf = p.buf[:len(p.buf)-1]
 			}
-			blank.end = len(p.buf)
+			blank.end = p.at()
 			blank.body = blank.end
 			p.lines = append(p.lines, blank)
 			p.buf = append(p.buf, '\n')
 		}
 	}
-	next := line{start: len(p.buf), quote: quote, marks: st.marks}
+	next := line{start: p.at(), quote: quote, marks: st.marks}
 	if p.rule {
 		next.marks |= markRule
 		p.rule = false
@@ -122,7 +125,7 @@ func (p *page) begin(st *state) {
 	for range quote {
 		p.buf = append(p.buf, "> "...)
 	}
-	next.body = len(p.buf)
+	next.body = p.at()
 	indent := min(int(st.list), maxIndent)
 	if len(p.marker) > 0 {
 		next.marks |= markItem
@@ -178,8 +181,8 @@ func (p *page) end() {
 func (p *page) finish() {
 	if n := len(p.lines); n > 0 {
 		last := &p.lines[n-1]
-		p.buf = trimEnd(p.buf, last.body)
-		last.end = len(p.buf)
+		p.buf = trimEnd(p.buf, int(last.body))
+		last.end = p.at()
 	}
 	mended := false
 	for range maxMends {
@@ -217,12 +220,12 @@ func (p *page) rewrite(change func(to, old []byte, start, end int) []byte) {
 		if i > 0 {
 			p.buf = append(p.buf, '\n')
 		}
-		start := len(p.buf)
+		start := p.at()
 		p.buf = append(p.buf, old[l.start:l.body]...)
-		body := len(p.buf)
-		p.buf = change(p.buf, old, l.body, l.end)
-		p.buf = trimEnd(p.buf, body)
-		l.start, l.body, l.end = start, body, len(p.buf)
+		body := p.at()
+		p.buf = change(p.buf, old, int(l.body), int(l.end))
+		p.buf = trimEnd(p.buf, int(body))
+		l.start, l.body, l.end = start, body, p.at()
 	}
 }
 

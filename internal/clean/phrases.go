@@ -1,8 +1,11 @@
 package clean
 
+import "strings"
+
 // phrases finds many phrases in a text in one pass over it.
 type phrases struct {
-	first [1 << phraseBits][]phrase // by their first three bytes
+	bits  [1 << phraseBits / 64]uint64 // most places are dismissed by
+	first [1 << phraseBits][]phrase    // by their first three bytes
 	count int
 }
 
@@ -24,15 +27,40 @@ func phraseKey(a, b, c byte) uint32 {
 func (p *phrases) add(kind int, list []string) {
 	for _, s := range list {
 		key := phraseKey(s[0], s[1], s[2])
+		p.bits[key/64] |= 1 << (key % 64)
 		p.first[key] = append(p.first[key], phrase{text: s, id: p.count, kind: kind})
 		p.count++
 	}
 }
 
+// phrasesOf are phrases of one kind.
+func phrasesOf(list []string) *phrases {
+	p := &phrases{}
+	p.add(0, list)
+	return p
+}
+
+// prefix is one of the phrases that a text begins with, "" for none.
+func (p *phrases) prefix(text string) string {
+	if len(text) < 3 {
+		return ""
+	}
+	for _, f := range p.first[phraseKey(text[0], text[1], text[2])] {
+		if strings.HasPrefix(text, f.text) {
+			return f.text
+		}
+	}
+	return ""
+}
+
 // find calls found for each place in a text in lower case where a phrase begins.
 func (p *phrases) find(text []byte, found func(f *phrase, at int)) {
 	for i := 0; i+2 < len(text); i++ {
-		list := p.first[phraseKey(text[i], text[i+1], text[i+2])]
+		key := phraseKey(text[i], text[i+1], text[i+2])
+		if p.bits[key/64]&(1<<(key%64)) == 0 {
+			continue
+		}
+		list := p.first[key]
 		for k := range list {
 			if f := &list[k]; len(text)-i >= len(f.text) && string(text[i:i+len(f.text)]) == f.text {
 				found(f, i)

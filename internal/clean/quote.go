@@ -30,7 +30,7 @@ func (m *mail) contained() {
 		}
 		forward := false
 		for j := i; j < end; j++ {
-			forward = forward || m.rows[j].depth == 0 && isForward(m.say(j))
+			forward = forward || m.rows[j].depth == 0 && m.rows[j].framed && isForward(m.say(j))
 		}
 		if !forward && m.rows[i].marks&markQuote != 0 && !closer && m.saidBefore(i) {
 			m.set(i, end, quoted, "container")
@@ -57,7 +57,15 @@ func (m *mail) saidBefore(i int) bool {
 // words reports whether rows that are the sender's own say anything.
 func (m *mail) words(from, to int) bool {
 	for i := from; i < to; i++ {
-		if m.rows[i].class == own && !m.blank(i) && strings.IndexFunc(m.say(i), isWord) >= 0 {
+		if m.rows[i].class != own || m.blank(i) {
+			continue
+		}
+		if r := &m.rows[i]; r.words > 0 && !r.turned {
+			if c := m.text[r.from]; isLetter(c) || isDigit(c) {
+				return true
+			}
+		}
+		if strings.IndexFunc(m.say(i), isWord) >= 0 {
 			return true
 		}
 	}
@@ -85,7 +93,7 @@ func (m *mail) introduced() {
 			}
 			continue
 		}
-		if isForward(text) {
+		if m.rows[i].framed && isForward(text) {
 			m.keep(i)
 			return
 		}
@@ -211,7 +219,7 @@ func (m *mail) unintroduced() {
 		}
 		end, marked := i, false
 		for end < len(m.rows) && m.rows[end].depth > 0 {
-			marked = marked || m.rows[end].marks&markQuote != 0 || m.rows[end].rule != "blockquote"
+			marked = marked || m.rows[end].marks&markQuote != 0 || !m.by(end, "blockquote")
 			end++
 		}
 		above := i - 1
@@ -245,10 +253,11 @@ func (m *mail) nextText(i int) int {
 
 // opener reports whether row i opens a quotation, and the row behind its opening.
 func (m *mail) opener(i int, text string) (end int, rule string) {
-	if isOriginal(text) || m.isTitled(i, text) {
+	framed := m.rows[i].framed
+	if (framed || mayBeProcessed(text)) && (isOriginal(text) || m.isTitled(i, text)) {
 		return i + 1, "original message"
 	}
-	if isNamed(text) {
+	if framed && isNamed(text) {
 		return i + 1, "wrote"
 	}
 	if i < 100 && len(text) < 200 && len(text) > 20 && m.stands(i, text) && hintsAbove.in(text) && anyIn(text, above) {
@@ -336,13 +345,13 @@ func (m *mail) interleaved() {
 	for k, b := range blocks {
 		keep := answered > 1 || k+1 < len(blocks)
 		// One that no program introduced stands where somebody put it.
-		set := first < b.from && b.to-b.from <= longestSet && m.rows[b.from].depth > 0 && m.rows[b.from].rule == "prefix"
+		set := first < b.from && b.to-b.from <= longestSet && m.rows[b.from].depth > 0 && m.by(b.from, "prefix")
 		if !b.answered || !keep && !set {
 			continue
 		}
 		for i := b.from; i < b.to; i++ {
-			if r := &m.rows[i]; r.depth > 0 || r.rule == "broken line" || r.rule == "wrote" || r.rule == "attribution" {
-				r.class, r.rule = own, ""
+			if r := &m.rows[i]; r.depth > 0 || m.by(i, "broken line") || m.by(i, "wrote") || m.by(i, "attribution") {
+				r.class, r.rule = own, 0
 			}
 		}
 	}
@@ -389,14 +398,14 @@ func (m *mail) ruleLines() {
 		if m.rows[i].class != own || m.rows[i].fixed {
 			continue
 		}
-		if text := m.say(i); len(text) > 1 && !isLetter(text[0]) && strings.Trim(text, drawing) == "" {
+		if text := m.say(i); len(text) > 1 && !isLetter(text[0]) && drawingSet.trimLeft(text) == "" {
 			next := m.nextText(i + 1)
 			if next == len(m.rows) || m.rows[next].class != quoted {
 				continue
 			}
 			// Right above marked rows it is one of a program that draws it there.
 			if m.rows[next].depth == 0 || next == i+1 && m.rows[next].depth == 1 && len(text) >= 20 {
-				m.set(i, i+1, quoted, m.rows[next].rule)
+				m.set(i, i+1, quoted, m.ruleOf(&m.rows[next]))
 			}
 		}
 	}

@@ -51,7 +51,7 @@ func (m *mail) ownMarks() {
 	}
 	for i := 0; i+1 < len(m.rows); i++ {
 		r := &m.rows[i]
-		if r.empty || r.depth > 0 {
+		if r.empty || r.depth > 0 || !mayMarkOwn[m.text[r.start]] {
 			continue
 		}
 		line, next := m.line(i), m.line(i+1)
@@ -67,10 +67,11 @@ func (m *mail) ownMarks() {
 		}
 		for ; i < len(m.rows) && strings.HasPrefix(m.line(i), mark); i++ {
 			r := &m.rows[i]
-			r.depth, r.body = 1, r.end-len(m.line(i))+len(mark)
+			r.depth, r.body = 1, r.end-int32(len(m.line(i))-len(mark))
 			r.from = min(max(r.from, r.body), r.to)
-			r.from += len(m.text[r.from:r.to]) - len(strings.TrimLeft(m.text[r.from:r.to], " "))
+			r.from += int32(len(m.text[r.from:r.to]) - len(strings.TrimLeft(m.text[r.from:r.to], " ")))
 			r.empty = r.from == r.to
+			r.count(m.say(i))
 		}
 	}
 }
@@ -93,7 +94,7 @@ func (m *mail) attributed(i int) bool {
 
 // nameMark is a name and ">" at the beginning of a line.
 func nameMark(line string) string {
-	if line == "" || line[0] < 'A' || line[0] > 'Z' {
+	if line == "" || line[0] < 'A' || line[0] > 'Z' || strings.IndexByte(line[:min(len(line), 17)], '>') < 0 {
 		return ""
 	}
 	end, small := 1, false
@@ -107,10 +108,26 @@ func nameMark(line string) string {
 	return line[:end+1]
 }
 
+// ownMarks begin what somebody takes for a mark of quotation.
+const ownMarks = "|:#}%]-"
+
+// mayMarkOwn tells the bytes that rows begin with in which somebody's own marks may be:
+// the marks, names and the blanks before them.
+var mayMarkOwn = func() (t [256]bool) {
+	for i := range len(ownMarks) {
+		t[ownMarks[i]] = true
+	}
+	for c := 'A'; c <= 'Z'; c++ {
+		t[c] = true
+	}
+	t[' '], t["»"[0]], t["›"[0]] = true, true, true
+	return t
+}()
+
 // ownMark is what a line begins with that is neither a word nor the mark of a list.
 func ownMark(line string) string {
 	n := 0
-	if line == "" || !strings.Contains("|:#}%]-", line[:1]) && !strings.HasPrefix(line, "»") && !strings.HasPrefix(line, "›") {
+	if line == "" || !strings.Contains(ownMarks, line[:1]) && !strings.HasPrefix(line, "»") && !strings.HasPrefix(line, "›") {
 		return ""
 	}
 	for n < len(line) && n < 4 && !isLetter(line[n]) && !isDigit(line[n]) && line[n] != ' ' && line[n] < utf8.RuneSelf {

@@ -212,13 +212,13 @@ func (m *mail) firstDelimiter(from, i int) int {
 // devicesBelow reports whether what stands from a row on was added by a mail program.
 func (m *mail) devicesBelow(i int) bool {
 	i = m.nextText(i)
-	return i < len(m.rows) && m.rows[i].class == signed && m.rows[i].rule == "device"
+	return i < len(m.rows) && m.rows[i].class == signed && m.by(i, "device")
 }
 
 // drawnAbove reports whether the drawn line at row i stands above a signature.
 func (m *mail) drawnAbove(from, i, to, rows int) bool {
 	above := m.lastText(from, i)
-	if above == from && !m.before || !m.couldSign(i+1, to) || !m.allShort(i+1, to) {
+	if above == from && !m.before || !m.allShort(i+1, to) || !m.couldSign(i+1, to) {
 		return false
 	}
 	first := m.nextText(i + 1)
@@ -677,7 +677,7 @@ func (m *mail) listed(from, to int) bool {
 		if isField(text) {
 			return true
 		}
-		if !strings.Contains(text, ":") && isPhone(text) && !contactLabels[firstWord(text)] && strings.Count(text, " ") > 1 && unicode.IsLetter(firstRune(text)) {
+		if !strings.Contains(text, ":") && isPhone(text) && !isContact(text) && strings.Count(text, " ") > 1 && unicode.IsLetter(firstRune(text)) {
 			entries++
 		}
 	}
@@ -695,9 +695,9 @@ func (m *mail) couldSign(from, to int) bool {
 		}
 		rows++
 		text := m.say(i)
-		numbered = numbered || strings.ContainsAny(text, "0123456789@")
+		numbered = numbered || m.rows[i].figures > 0 || m.has(i, hasAt)
 		switch {
-		case isPostscript(text), isHeading(text) && !contactLabels[firstWord(text)] && (strings.HasPrefix(text, "#") || rows > 1):
+		case isPostscript(text), isHeading(text) && !isContact(text) && (strings.HasPrefix(text, "#") || rows > 1):
 			return false
 		case rows > 1 && m.blank(i-1) && isField(text) && !m.isNameAt(i):
 			return false // "Attachments: invoice.pdf"
@@ -731,12 +731,17 @@ func (m *mail) couldSign(from, to int) bool {
 	return sentences == 0 || sentences <= 2 && rows >= 3*sentences && !last && (m.reachable(from, to) || m.sender(from, to) && rows > 3)
 }
 
+// contactMarks stand in rows that say how to reach somebody.
+var contactMarks = struct{ behindLabel, between, around *charset }{
+	behindLabel: charsetOf(":.0123456789@"), between: charsetOf("|•"), around: charsetOf("@0123456789."),
+}
+
 // contactRow reports whether a row says how to reach somebody, however long it is.
 func (m *mail) contactRow(text string) bool {
 	if len(text) > 200 {
 		return false
 	}
-	return isPhone(text) || contactLabels[firstWord(text)] && strings.ContainsAny(text, ":.0123456789@") || strings.ContainsAny(text, "|•") && strings.ContainsAny(text, "@0123456789.")
+	return isPhone(text) || isContact(text) && contactMarks.behindLabel.in(text) || contactMarks.between.in(text) && contactMarks.around.in(text)
 }
 
 // looksSigned reports whether a row may be of a signature.
@@ -770,7 +775,7 @@ func (m *mail) reachable(from, to int) bool {
 		if len(text) > 200 {
 			continue
 		}
-		if isPhone(text) || strings.Contains(text, "@") && (!strings.Contains(text, " ") || contactLabels[firstWord(text)] || strings.ContainsAny(text, "|<•📧✉")) || indexFold(text, "www.") >= 0 || indexFold(text, "http") >= 0 && len(strings.Fields(text)) <= 4 {
+		if isPhone(text) || strings.Contains(text, "@") && (!strings.Contains(text, " ") || isContact(text) || strings.ContainsAny(text, "|<•📧✉")) || indexFold(text, "www.") >= 0 || indexFold(text, "http") >= 0 && len(strings.Fields(text)) <= 4 {
 			return true
 		}
 	}

@@ -2,6 +2,7 @@ package clean
 
 import (
 	"bytes"
+	"math/bits"
 	"strings"
 	"sync"
 	"unicode"
@@ -63,10 +64,38 @@ func compose(s string) string {
 	return s
 }
 
+// nextClassed is where the next byte of s from i on is that has a class of its own, the end
+// for none. Eight bytes are looked at together as long as none is a control character or
+// beyond ASCII.
+func nextClassed(s string, i int) int {
+	for {
+		for i+8 <= len(s) {
+			w := eight(s, i)
+			odd := ((w-' '*everyByte)&^w | (w + everyByte) | w) & highBits // below a blank, 7F, or from 80 on
+			if odd != 0 {
+				i += bits.TrailingZeros64(odd) / 8
+				break
+			}
+			i += 8
+		}
+		for ; i < len(s); i++ {
+			if textClasses[s[i]] != textPlain {
+				return i
+			}
+			if s[i] >= ' ' && s[i] < utf8.RuneSelf && i+8 <= len(s) {
+				break
+			}
+		}
+		if i == len(s) {
+			return i
+		}
+	}
+}
+
 // inspect reports whether nothing in s has to go, and whether normalization may
 // have something to do.
 func inspect(s string) (clean, accents bool) {
-	for i := 0; i < len(s); i++ {
+	for i := nextClassed(s, 0); i < len(s); i = nextClassed(s, i+1) {
 		switch textClasses[s[i]] {
 		case textBreak:
 			if i > 0 && blankBefore(s, i) {
@@ -118,10 +147,10 @@ func scrub(s string) string {
 	pooled := scrubbers.Get().(*[]byte)
 	out := (*pooled)[:0]
 	start := 0 // of what is still to be copied
-	for i := 0; i < len(s); i++ {
+	for i := nextClassed(s, 0); i < len(s); i = nextClassed(s, i+1) {
 		skip := 1
 		switch textClasses[s[i]] {
-		case textPlain, textAccent:
+		case textAccent:
 			continue
 		case textBreak:
 			out = trimEnd(append(out, s[start:i]...), 0)

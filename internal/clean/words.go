@@ -102,13 +102,16 @@ var original = []string{
 }
 
 // originals are the same, to be found at once.
-var originals = func() map[string]bool {
-	m := make(map[string]bool, len(original))
-	for _, s := range original {
+var originals = setOf(original)
+
+// setOf makes a set of a list.
+func setOf(list []string) map[string]bool {
+	m := make(map[string]bool, len(list))
+	for _, s := range list {
 		m[s] = true
 	}
 	return m
-}()
+}
 
 // forwarded stands between dashes, or before a colon, above a mail that is passed on.
 var forwarded = []string{

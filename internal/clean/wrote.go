@@ -14,13 +14,17 @@ const mostSplits = 8
 // quotation share it: "It works. On 3 March 2025, Ann wrote:", or where that line
 // and the quotation do: "On 3 March 2025 10:12, Ann <…> wrote:> Old words."
 func (m *mail) shares(i int) bool {
+	r := &m.rows[i]
 	text := m.say(i)
-	if len(text) > 2*longestAttribution || m.rows[i].turned {
+	if len(text) > 2*longestAttribution || r.turned {
 		return false
 	}
 	if at := strings.Index(text, "----"); at > 0 && isGluedOriginal(text[at:]) && strings.IndexFunc(text[:at], isWord) >= 0 && !m.isForwarding() {
-		m.split(i, m.rows[i].from+at)
+		m.split(i, m.rows[i].from+int32(at))
 		return true
+	}
+	if r.figures < 2 && r.has&hasFigure == 0 {
+		return false // there is no date
 	}
 	colon := strings.IndexByte(text, ':')
 	inner, may := colon >= 0 && colon+1 < len(text), m.mayIntroduce(i, longestAttributionRows)
@@ -56,7 +60,7 @@ func (m *mail) sharesBelow(i int, text string) bool {
 	if at == 0 {
 		return false
 	}
-	m.split(i, m.rows[i].from+at)
+	m.split(i, m.rows[i].from+int32(at))
 	if rest := &m.rows[i+1]; i+2 < len(m.rows) && m.rows[i+2].depth > 0 {
 		rest.depth = max(rest.depth, 1)
 		m.set(i+1, i+2, quoted, "prefix")
@@ -84,7 +88,7 @@ func (m *mail) sharesAbove(i int, text string) bool {
 		if len(before)-len(dashes) < 2 {
 			dashes = before
 		}
-		cut := m.rows[i].from + len(dashes)
+		cut := m.rows[i].from + int32(len(dashes))
 		whole := m.rows[i]
 		_, m.rows[i] = m.halves(whole, cut)
 		end := m.attribution(i)
@@ -124,19 +128,21 @@ func glued(text string) int {
 }
 
 // split makes two rows of one.
-func (m *mail) split(i, at int) {
+func (m *mail) split(i int, at int32) {
 	first, second := m.halves(m.rows[i], at)
 	m.rows = slices.Insert(m.rows, i+1, second)
 	m.rows[i] = first
 }
 
 // halves are the rows that a row makes when it ends and begins at a place in the text.
-func (m *mail) halves(whole row, at int) (first, second row) {
+func (m *mail) halves(whole row, at int32) (first, second row) {
 	whole.looks = 0
 	first, second = whole, whole
 	first.end, second.start, second.body = at, at, at
 	second.marks &^= markItem | markRule
-	return m.measure(first), m.measure(second)
+	m.measure(&first)
+	m.measure(&second)
+	return first, second
 }
 
 // longestAttribution bounds the line that says who wrote, in bytes and in rows.
@@ -151,37 +157,139 @@ func (m *mail) attribution(i int) int {
 	if len(first) > longestAttribution || !m.mayIntroduce(i, longestAttributionRows) {
 		return 0
 	}
-	begins, depth := beginsAttribution(first), m.rows[i].depth
-	if !begins && !m.mayIntroduce(i, 2) {
+	last, depth := m.lastOfIntroduction(i), m.rows[i].depth
+	if last < i {
 		return 0
 	}
-	joined := ""
-	for n := 1; n <= longestAttributionRows && i+n <= len(m.rows); n++ {
+	above := joining{}
+	for n, begun, begins := 1, false, false; i+n-1 <= last; n++ {
+		if !begun && (n > 1 || !m.mayIntroduce(i, 2)) {
+			begun, begins = true, beginsAttribution(first)
+			if !begins && n == 1 {
+				return 0
+			}
+		}
 		text := m.say(i + n - 1)
 		r := &m.rows[i+n-1]
-		if text == "" && n > 1 && begins && figures(joined) > 3 && m.setApart(i+n) {
+		if text == "" && n > 1 && begins && above.figures > 3 && m.setApart(i+n) {
 			continue
 		}
-		if text == "" || r.depth != depth || depth == 0 && r.class == quoted && r.rule != "attribution" || len(joined)+len(text) > longestAttribution {
+		if text == "" || r.depth != depth || depth == 0 && r.class == quoted && m.ruleOf(r) != "attribution" || above.size+len(text) > longestAttribution {
 			return 0
 		}
-		if n > 1 && !begins && (n != 2 || text[0] != '<' && !strings.HasSuffix(joined, " <") && (len(text) >= 24 || !verb(strings.ToLower(text)))) {
+		if n > 1 && !begins && (n != 2 || text[0] != '<' && !strings.HasSuffix(first, " <") && (len(text) >= 24 || !verb(strings.ToLower(text)))) {
 			return 0
 		}
-		if n > 1 && (isEnded(joined) && figures(joined) == 0 || startsAnew(text, joined)) {
+		if n > 1 && (above.figures == 0 && above.isEnded() || startsAnew(text, above.figures)) {
 			return 0 // what is above is said
 		}
-		if joined != "" {
-			joined += " "
-		}
-		joined += text
-		next := m.nextText(i + n)
-		marked := next < len(m.rows) && m.rows[next].depth > depth && next-(i+n) <= 2
-		if isAttribution(joined, marked) {
+		above.add(text, m.figuresAt(i+n-1))
+		if marked := m.standsAboveMarks(i+n, depth); (marked || mayEndAttribution(text)) && isAttribution(m.inOneLine(i, i+n), marked) {
 			return n
 		}
 	}
 	return 0
+}
+
+// joining is what is known of rows that are one line to who reads them.
+type joining struct {
+	size, figures, blanks int
+	last                  byte
+}
+
+// add adds a row to the line.
+func (j *joining) add(text string, figures int) {
+	if j.size > 0 {
+		j.size++
+		j.blanks++
+	}
+	j.size += len(text)
+	j.figures += figures
+	j.blanks += strings.Count(text, " ")
+	j.last = text[len(text)-1]
+}
+
+// isEnded reports whether the line ends as a sentence does, rather than with a shortened word.
+func (j *joining) isEnded() bool {
+	return (j.last == '.' || j.last == '?' || j.last == '!') && j.blanks >= 3
+}
+
+// inOneLine is what rows say that are not empty, in one line.
+func (m *mail) inOneLine(from, to int) string {
+	if to == from+1 {
+		return m.say(from)
+	}
+	b := m.lower[:0]
+	for i := from; i < to; i++ {
+		if text := m.say(i); text != "" {
+			if len(b) > 0 {
+				b = append(b, ' ')
+			}
+			b = append(b, text...)
+		}
+	}
+	m.lower = b
+	return string(b)
+}
+
+// figuresAt is figures of row i.
+func (m *mail) figuresAt(i int) int {
+	if r := &m.rows[i]; r.has&hasFigure == 0 && r.figures < mostCounted {
+		return int(r.figures)
+	}
+	return figures(m.say(i))
+}
+
+// standsAboveMarks reports whether a row that is marked more deeply follows the one before
+// row i, with no more than two blank ones between.
+func (m *mail) standsAboveMarks(i int, depth int32) bool {
+	for next := i; next < len(m.rows) && next <= i+2; next++ {
+		if !m.blank(next) {
+			return m.rows[next].depth > depth
+		}
+	}
+	return false
+}
+
+// lastOfIntroduction is a quick look: the last row that may end what says who wrote what
+// follows, if row i begins it; -1 for none.
+func (m *mail) lastOfIntroduction(i int) int {
+	last := -1
+	depth := m.rows[i].depth
+	for n := i; n < len(m.rows) && n < i+longestAttributionRows; n++ {
+		r := &m.rows[n]
+		if r.from < r.to && r.depth != depth {
+			break
+		}
+		if r.from < r.to && (r.turned || mayEndAttribution(m.text[r.from:r.to])) || m.standsAboveMarks(n+1, depth) {
+			last = n
+		}
+	}
+	return last
+}
+
+// wroteEnds has the pairs of letters that the verbs end with.
+var wroteEnds = func() (s starts) {
+	for word := range wrote {
+		if n := len(word); n > 1 {
+			s[place(word[n-2])] |= 1 << place(word[n-1])
+		}
+	}
+	return s
+}()
+
+// mayEndAttribution is a quick look: does a line end with a colon, with a verb, or with what
+// stands behind these?
+func mayEndAttribution(text string) bool {
+	n := len(text)
+	last := text[n-1]
+	return endsIntroduction[last] || n > 1 && wroteEnds[place(text[n-2])]&(1<<place(last)) != 0 && isWrote(lastWord(text))
+}
+
+// isWrote reports whether a word is a verb that such lines end with, in any case.
+func isWrote(word string) bool {
+	var low [64]byte
+	return wrote[string(appendLower(low[:0], word))]
 }
 
 // mayIntroduce is a quick look: does one of some rows end as such lines do, or stand above marked ones?
@@ -206,16 +314,11 @@ func (m *mail) mayIntroduce(i, rows int) bool {
 }
 
 // startsAnew reports whether a row begins such a line by itself, with "On" or with a
-// date below another.
-func startsAnew(text, above string) bool {
+// date below another. It is told how many figures are above.
+func startsAnew(text string, above int) bool {
 	first, rest, _ := strings.Cut(text, " ")
 	c, _ := utf8.DecodeRuneInString(first)
-	return unicode.IsUpper(c) && on[strings.ToLower(first)] && figures(rest) >= 2 || figures(first) >= 3 && figures(above) > 0 && !strings.ContainsAny(first, ":@")
-}
-
-// isEnded reports whether a line ends as a sentence does, rather than with a shortened word.
-func isEnded(text string) bool {
-	return strings.ContainsRune(".?!", rune(text[len(text)-1])) && strings.Count(text, " ") >= 3
+	return unicode.IsUpper(c) && on[strings.ToLower(first)] && figures(rest) >= 2 || above > 0 && figures(first) >= 3 && !strings.ContainsAny(first, ":@")
 }
 
 // setApart reports whether a row is an address that a program set apart from the name before it.
@@ -223,13 +326,24 @@ func (m *mail) setApart(i int) bool {
 	return i < len(m.rows) && m.rows[i].from < m.rows[i].to && m.text[m.rows[i].from] == '<'
 }
 
+// aboveQuotations are what stands around the lines that say who wrote, and their words.
+var aboveQuotations = struct{ before, behind, around, dashes, colons, verbs, second *charset }{
+	before: charsetOf("-–—*_<>[(\"' \t\u200e\u200f\u202a\u202b"),
+	behind: charsetOf(" *_\"'”»\u200e\u200f\u202c>"),
+	around: charsetOf(",.:*"),
+	dashes: charsetOf("-–— "),
+	colons: charsetOf(":： *"),
+	verbs:  charsetOf(",.;()\""),
+	second: charsetOf(",.;(\""),
+}
+
 // beginsAttribution reports whether a line may be the first of several.
 func beginsAttribution(text string) bool {
-	text = strings.TrimLeft(text, "-–—*_<>[(\"' \t\u200e\u200f\u202a\u202b")
+	text = aboveQuotations.before.trimLeft(text)
 	words := 0
 	var low [32]byte
 	for word := range strings.FieldsSeq(text) {
-		if words == 0 && on[string(appendLower(low[:0], strings.Trim(word, ",.:*")))] {
+		if words == 0 && on[string(appendLower(low[:0], aboveQuotations.around.trim(word)))] {
 			return true
 		}
 		if hasDigit(word) || strings.IndexByte(word, '@') >= 0 {
@@ -244,7 +358,7 @@ func beginsAttribution(text string) bool {
 
 // isAttribution reports whether a line says who wrote. Before marked lines little is asked of it.
 func isAttribution(text string, marked bool) bool {
-	end := strings.TrimRight(text, " *_\"'”»\u200e\u200f\u202c>")
+	end := aboveQuotations.behind.trimRight(text)
 	if marked && strings.HasSuffix(end, ";") {
 		end = end[:len(end)-1] + ":" // somebody's own
 	}
@@ -252,8 +366,8 @@ func isAttribution(text string, marked bool) bool {
 	bare := ""
 	if !colon {
 		// Zoho's has dashes for the colon, others have nothing.
-		bare = strings.TrimRight(end, "-–— ")
-		if !wrote[strings.ToLower(lastWord(bare))] {
+		bare = aboveQuotations.dashes.trimRight(end)
+		if !isWrote(lastWord(bare)) {
 			if !marked {
 				return false
 			}
@@ -273,7 +387,10 @@ func isAttribution(text string, marked bool) bool {
 	if !colon && (!marked || numbers < 2 && !address) && (numbers < 3 || !address || !marked) {
 		return false
 	}
-	lower := strings.ToLower(strings.TrimRight(end, ":： *"))
+	if !marked && numbers < 2 && !address {
+		return false // with a verb it takes one of them
+	}
+	lower := strings.ToLower(aboveQuotations.colons.trimRight(end))
 	said := verb(lower)
 	if spoken := !said && (spoke[lastWord(lower)] || spoke[lastWords(lower, 2)]); spoken {
 		return marked && (address || numbers >= 2 && beginsAttribution(text) || isNamedOnly(text)) || numbers >= 3 && address && beginsAttribution(text)
@@ -428,15 +545,29 @@ func verb(text string) bool {
 	if verbEnds(text) {
 		return true
 	}
-	fields := strings.Fields(text)
-	for i := range fields {
-		s := strings.Trim(fields[i], ",.;()\"")
-		if wrote[s] && s != "viết" && s != "pisze" || strings.HasPrefix(s, "писа") && wrote[s] {
+	before := "" // the word before, if it may begin two that are one verb
+	for word := range strings.FieldsSeq(text) {
+		if before != "" && wrote[before+" "+aboveQuotations.second.trim(word)] {
 			return true
 		}
-		if i+1 < len(fields) && wrote[s+" "+strings.Trim(fields[i+1], ",.;(\"")] {
+		s := aboveQuotations.verbs.trim(word)
+		if before = ""; !mayBeVerb(s) {
+			continue
+		}
+		if before = s; wrote[s] && s != "viết" && s != "pisze" {
 			return true
 		}
 	}
 	return false
 }
+
+// wroteStarts has the pairs of letters that the verbs begin with.
+var wroteStarts = func() (s starts) {
+	for word := range wrote {
+		s.add(word)
+	}
+	return s
+}()
+
+// mayBeVerb is a quick look: does a word begin as a verb that says who wrote?
+func mayBeVerb(word string) bool { return wroteStarts.mayBegin(word) }

@@ -1,0 +1,249 @@
+package clean
+
+import (
+	"math"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// row is a line of a mail, small because mails of tiny lines have millions. Where it is in
+// the text is an int32, as no mail has two gigabytes.
+type row struct {
+	start, end int32 // in the text
+	body       int32 // behind the marks of quotation
+	from, to   int32 // what is said in it, without white space around it
+	depth      int32
+	words      uint16 // what stands between blanks, of what is said; here and below no more than fits
+	figures    uint16 // groups of digits
+	names      uint8  // groups of letters and apostrophes
+	has        traits // what is in it
+	looks      looks  // what was found out of its text so far
+	marks      marks
+	class      class
+	rule       uint8 // that set it apart, of the mail's rules
+	empty      bool  // nothing to see is in it
+	turned     bool  // it has marks of direction
+	introduces bool  // it ends as the line above a quotation may
+	framed     bool  // it begins or ends as what is drawn around does, or with a colon
+	fixed      bool  // nothing may set it apart any more: it is in a mail that is passed on
+}
+
+// traits are what bytes have of which rules ask. Most rows are dismissed by them: they lack
+// what a rule looks for. What is not ASCII is read with care wherever it matters.
+type traits uint16
+
+const (
+	hasHigh    traits = 1 << iota // not ASCII
+	hasFigure                     // not ASCII, and begins characters of which some are digits
+	hasGeneral                    // begins general punctuation, marks of direction among it
+	hasColon
+	hasAt
+	hasGreater
+	hasLess
+	hasQuestion
+	hasExclamation
+	hasBar
+	hasParenthesis
+	hasComma
+	hasSlash
+	hasDash
+	hasTab
+	hasApostrophe
+)
+
+// A byte's counters are above its traits, one each for what it may be in the middle of: a
+// word, a group of digits, a name. A group begins where the byte before has not the bit.
+const (
+	wordShift   = 16
+	figureShift = 32
+	nameShift   = 48
+	counters    = 1<<wordShift | 1<<figureShift | 1<<nameShift
+	// mostCounted is how much is counted at once, so that no counter runs into the next.
+	mostCounted = math.MaxUint16
+)
+
+// bytesOf has the traits and the counters of each byte.
+var bytesOf = func() (t [256]uint64) {
+	for c := range t {
+		switch {
+		case c >= utf8.RuneSelf:
+			t[c] |= uint64(hasHigh)
+		case isDigit(byte(c)):
+			t[c] |= 1 << figureShift
+		case isLetter(byte(c)), c == '\'':
+			t[c] |= 1 << nameShift
+		}
+		if c != ' ' && c != '\t' {
+			t[c] |= 1 << wordShift
+		}
+	}
+	for c, trait := range map[byte]traits{
+		':': hasColon, '@': hasAt, '>': hasGreater, '<': hasLess, '?': hasQuestion, '!': hasExclamation, '|': hasBar, '(': hasParenthesis,
+		',': hasComma, '/': hasSlash, '-': hasDash, '\t': hasTab, '\'': hasApostrophe, "\u2000"[0]: hasGeneral,
+	} {
+		t[c] |= uint64(trait)
+	}
+	for _, r := range unicode.Nd.R16 {
+		for c := rune(r.Lo); c <= rune(r.Hi); c++ {
+			if c >= utf8.RuneSelf {
+				t[string(c)[0]] |= uint64(hasFigure)
+			}
+		}
+	}
+	for c := 0xF0; c < 0x100; c++ { // all of R32
+		t[c] |= uint64(hasFigure)
+	}
+	return t
+}()
+
+// count counts what is said in a row, and notes what it has.
+func (r *row) count(said string) {
+	var all uint64
+	var words, numbers, names uint64
+	before := uint64(0)
+	for len(said) > 0 {
+		part := said[:min(len(said), mostCounted)]
+		said = said[len(part):]
+		sum := uint64(0)
+		for i := range len(part) {
+			c := bytesOf[part[i]]
+			all |= c
+			sum += c &^ before & counters
+			before = c
+		}
+		words, numbers, names = words+sum>>wordShift&mostCounted, numbers+sum>>figureShift&mostCounted, names+sum>>nameShift
+	}
+	r.has = traits(all)
+	r.words, r.figures, r.names = uint16(min(words, mostCounted)), uint16(min(numbers, mostCounted)), uint8(min(names, math.MaxUint8))
+}
+
+// has reports whether row i has one of some traits.
+func (m *mail) has(i int, some traits) bool { return m.rows[i].has&some != 0 }
+
+// add appends a row.
+func (m *mail) add(r row) {
+	m.measure(&r)
+	m.rows = append(m.rows, r)
+}
+
+// mayMark tells the bytes that rows with marks of quotation begin with: the marks, the
+// blanks and the initials before them.
+var mayMark = func() (t [256]bool) {
+	for c := 'A'; c <= 'Z'; c++ {
+		t[c] = true
+	}
+	t['>'], t[' '], t['&'], t[wideMark[0]] = true, true, true, true
+	return t
+}()
+
+// endsIntroduction tells the bytes that the line above a quotation may end with.
+var endsIntroduction = func() (t [256]bool) {
+	for c := utf8.RuneSelf; c < len(t); c++ {
+		t[c] = true
+	}
+	for _, c := range []byte(`:>*_"'-`) {
+		t[c] = true
+	}
+	return t
+}()
+
+// frames tells the bytes that rows begin or end with in which [between] finds something, or
+// that end with a colon. What is not ASCII may be any of it.
+var frames = func() (t [256]bool) {
+	for c := utf8.RuneSelf; c < len(t); c++ {
+		t[c] = true
+	}
+	for i := range len(framing) {
+		t[framing[i]] = true
+	}
+	t[':'] = true
+	return t
+}()
+
+// measure reads the marks of quotation in the text of a row, and what is said in it.
+func (m *mail) measure(r *row) {
+	if r.body < r.end && mayMark[m.text[r.body]] {
+		m.readMarks(r)
+	}
+	r.from, r.to = trimmed(m.text, r.body, r.end)
+	r.empty, r.turned, r.introduces, r.framed = true, false, false, false
+	r.count(m.text[r.from:r.to])
+	if r.from == r.to {
+		return
+	}
+	said := m.text[r.from:r.to]
+	r.empty = said[0] >= utf8.RuneSelf && strings.IndexFunc(said, func(c rune) bool { return !unicode.IsSpace(c) && !unseenRune(c) }) < 0
+	if r.has&hasGeneral != 0 && strings.Contains(said, "\u200e"[:2]) && strings.ContainsFunc(said, isDirection) {
+		r.turned = true
+		r.count(m.sayRow(r))
+	}
+	first, last := said[0], said[len(said)-1]
+	r.framed = r.turned || frames[first] || frames[last]
+	r.introduces = endsIntroduction[last] || last == 'e' && strings.HasSuffix(said, "wrote")
+}
+
+// trimmed is a stretch of a text without white space around it; its beginning where
+// there is nothing else.
+func trimmed(text string, from, to int32) (start, end int32) {
+	start, end = from, to
+	for start < end && isBlankByte(text[start]) {
+		start++
+	}
+	for start < end && isBlankByte(text[end-1]) {
+		end--
+	}
+	if start == end {
+		return from, from
+	}
+	if text[start] >= utf8.RuneSelf || text[end-1] >= utf8.RuneSelf { // they may be blanks
+		said := strings.TrimSpace(text[from:to])
+		if said == "" {
+			return from, from
+		}
+		start = from + int32(strings.Index(text[from:to], said))
+		end = start + int32(len(said))
+	}
+	return start, end
+}
+
+// isBlankByte reports whether a byte is white space by itself, as package unicode has it.
+func isBlankByte(c byte) bool { return c == ' ' || c-'\t' <= '\r'-'\t' }
+
+// readMarks reads the marks of quotation that a row begins with.
+func (m *mail) readMarks(r *row) {
+	text := m.text
+	at, depth := r.body, int32(0)
+	if !m.html {
+		at += int32(initials(text[at:r.end]))
+	}
+	for at < r.end {
+		switch c := text[at]; {
+		case c == '>':
+			depth++
+			r.body = at + 1
+		case c == '&' && !m.html && strings.HasPrefix(text[at:r.end], "&gt;"): // text that was HTML
+			depth++
+			at += int32(len("&gt;")) - 1
+			r.body = at + 1
+		case c == wideMark[0] && strings.HasPrefix(text[at:r.end], wideMark):
+			depth++
+			at += int32(len(wideMark)) - 1
+			r.body = at + 1
+		case c == ' ' && at-r.body < 2:
+		default:
+			at = r.end
+		}
+		at++
+	}
+	if depth == 0 {
+		return
+	}
+	if r.body < r.end && text[r.body] == ' ' {
+		r.body++
+	}
+	if depth >= 3 && isNamed(text[r.start:r.end]) || depth == 1 && (len(m.rows) == 0 || m.rows[len(m.rows)-1].depth == 0) && isTail(text[r.body:r.end]) {
+		r.body, depth = r.start, 0
+	}
+	r.depth += depth
+}
