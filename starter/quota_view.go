@@ -231,10 +231,4 @@ func span(seconds float64) string {
 }
 
 // grouped writes 15000 as 15,000.
-func grouped(n int64) string {
-	text := strconv.FormatInt(n, 10)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
+func grouped(n int64) string { return config.Grouped(n) }

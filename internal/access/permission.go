@@ -114,6 +114,12 @@ func (p Principal) CanGlobally(permission string) bool {
 	return slices.Contains(global, permission) && p.everywhere[permission]
 }
 
+// CanEverywhere reports whether p has a permission of projects on every one, those that are gone and
+// those to come included.
+func (p Principal) CanEverywhere(permission string) bool {
+	return !slices.Contains(global, permission) && p.everywhere[permission]
+}
+
 // Knows reports whether p has any permission at all on the project, and so may
 // learn that it exists.
 func (p Principal) Knows(project string) bool { return len(p.Permissions(project)) > 0 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"path"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"salesforcesync/internal/access"
+	"salesforcesync/internal/bill"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/gate"
 	"salesforcesync/internal/request"
@@ -37,6 +39,11 @@ type Store interface {
 	StoredRecordOf(ctx context.Context, sourceID, recordID string) (object string, record store.StoredRecord, err error)
 	ObjectPlan(ctx context.Context, sourceID, object string) ([]byte, error)
 	RawReader(ctx context.Context, sourceID, object string) *store.RawReader
+
+	bill.Ledger
+	Usage(ctx context.Context, f store.LedgerFilter, groups ...string) ([]store.UsageRow, error)
+	UnitCaps(ctx context.Context) ([]store.Cap, error)
+	KnowsIntegration(ctx context.Context, project, name string) (bool, error)
 }
 
 // Access tells who is asking; *access.Service is one.
@@ -140,6 +147,14 @@ type call struct {
 	who     access.Principal
 	project string        // set with onProject and onSource
 	source  *store.Source // set with onSource, and with onProject when the path names a source
+	plain   bool          // the path names an integration that is called as a part of one is, and means all of it
+	file    *file         // set by a handler whose answer is not JSON; then it gives no reply
+}
+
+// file is an answer of any length, made while it is sent.
+type file struct {
+	contentType, name string
+	write             func(io.Writer) error
 }
 
 func (a *API) serve(w http.ResponseWriter, r *http.Request, route route) {
@@ -178,6 +193,12 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, route route) {
 		a.fail(w, r, err)
 		return
 	}
+	if c.file != nil {
+		if err := request.Stream(w, r, c.file.contentType, c.file.name, c.file.write); err != nil {
+			a.fail(w, r, err)
+		}
+		return
+	}
 	request.Answer(w, r, http.StatusOK, contentType, body)
 }
 
@@ -192,7 +213,7 @@ func (a *API) make(ctx context.Context, c *call, route route) ([]byte, error) {
 		defer leave()
 	}
 	out, err := route.handle(a, c)
-	if err != nil {
+	if err != nil || c.file != nil {
 		return nil, err
 	}
 	out["status"] = "ok"

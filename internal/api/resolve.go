@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"path"
 	"regexp"
 	"strings"
 
@@ -29,7 +30,14 @@ func (a *API) resolve(ctx context.Context, c *call, route route) error {
 		return nil
 	}
 	project, source := c.r.PathValue("project"), c.r.PathValue("source")
-	if name := c.r.PathValue("name"); name != "" {
+	if name := c.r.PathValue("name"); name != "" && strings.Contains(c.r.Pattern, "/integrations/{name}") {
+		project, integration, two := strings.Cut(name, "/")
+		if !two { // project and integration as two segments, and the integration is called as this route ends
+			c.plain, integration = true, path.Base(c.r.URL.Path)
+		}
+		c.r.SetPathValue("integration", integration)
+		return a.resolveProject(ctx, c, route, project)
+	} else if name != "" {
 		if id, isID := strings.CutPrefix(name, "id:"); isID {
 			return a.resolveSourceID(ctx, c, route, id)
 		}

@@ -49,6 +49,13 @@ var routes = []route{
 	{http.MethodGet, []string{"/api/v1/integrations/{project}/{integration}/skipped"}, onProject, access.IntegrationsRead, (*API).listSkipped, small},
 	{http.MethodGet, []string{"/api/v1/integrations/{project}/{integration}/records/{object}/{id}/raw"}, onProject, access.SourcesReadSensitive, (*API).getRaw, large},
 
+	{http.MethodGet, []string{"/api/v1/integrations/{project}/{integration}/usage", "/api/v1/integrations/{name}/usage"},
+		onProject, access.IntegrationsRead, (*API).getUsage, small},
+	{http.MethodGet, []string{"/api/v1/integrations/{project}/{integration}/units", "/api/v1/integrations/{name}/units"},
+		onProject, access.IntegrationsRead, (*API).listUnits, small},
+	{http.MethodGet, []string{"/api/v1/usage"}, onListed, access.SourcesRead, (*API).getUsage, small},
+	{http.MethodGet, []string{"/api/v1/usage/units"}, onListed, access.SourcesRead, (*API).listUnits, small},
+
 	{http.MethodGet, []string{"/api/v1/sources"}, onListed, access.SourcesRead, (*API).listSources, small},
 	{http.MethodGet, []string{"/api/v1/sources/{name}"}, onProject, access.SourcesRead, (*API).getProjectOrSource, small},
 	{http.MethodGet, []string{"/api/v1/sources/{project}/{source}"}, onSource, access.SourcesRead, (*API).getProjectOrSource, small},

@@ -24,7 +24,9 @@ func paths(b *bench, r route) []string {
 			continue
 		}
 		names := []string{"support%2Femails", "support%2femails", "id:" + b.source}
-		if r.on == onProject {
+		if strings.Contains(p, "/integrations/") {
+			names = []string{"support%2Fprod"}
+		} else if r.on == onProject {
 			names = append(names, "support")
 		}
 		for _, name := range names {

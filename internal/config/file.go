@@ -147,7 +147,7 @@ var (
 
 func (r *fileReader) integration(root *yaml.Node) Integration {
 	i := Integration{PollInterval: DefaultPollInterval, VerifyInterval: DefaultVerifyInterval, Quota: DefaultQuota}
-	keys := r.mapping(root, "", []string{"project", "integration", "source", "connection", "poll_interval", "verify_interval", "raw_retention", "quota", "start_from", "objects"})
+	keys := r.mapping(root, "", []string{"project", "integration", "source", "connection", "poll_interval", "verify_interval", "raw_retention", "quota", "monthly_unit_cap", "start_from", "objects"})
 	i.Project = r.name(root, keys, "project", projectName, "letters, digits, dot, - and _")
 	if i.Project == "." || i.Project == ".." {
 		r.problem(keys["project"], "project: %q would be lost in an address: choose another name", i.Project)
@@ -172,6 +172,9 @@ func (r *fileReader) integration(root *yaml.Node) Integration {
 	}
 	if n, ok := keys["quota"]; ok {
 		i.Quota = r.quota(n)
+	}
+	if n, ok := keys["monthly_unit_cap"]; ok {
+		i.MonthlyUnitCap = r.unitCap(n)
 	}
 	if n, ok := keys["start_from"]; ok {
 		i.StartFrom = r.startFrom(n)

@@ -23,9 +23,10 @@ type Integration struct {
 	// VerifyInterval is within which deletes and other differences are found; zero in
 	// what a release before it had stored.
 	VerifyInterval Duration   `json:"verify_interval,omitempty"`
-	RawRetention   Retention  `json:"raw_retention,omitzero"` // of raw copies, since they were applied
-	Quota          Quota      `json:"quota,omitzero"`         // zero in files stored by older releases; see InForce
-	StartFrom      *time.Time `json:"start_from,omitempty"`   // UTC; nil = from the beginning
+	RawRetention   Retention  `json:"raw_retention,omitzero"`     // of raw copies, since they were applied
+	Quota          Quota      `json:"quota,omitzero"`             // zero in files stored by older releases; see InForce
+	MonthlyUnitCap int64      `json:"monthly_unit_cap,omitempty"` // AI units, at most, per month (UTC); 0 = no cap
+	StartFrom      *time.Time `json:"start_from,omitempty"`       // UTC; nil = from the beginning
 	Objects        []Object   `json:"objects"`
 }
 
@@ -192,6 +193,9 @@ func (i Integration) flat() map[string]string {
 		"verify_interval": cmp.Or(i.VerifyInterval, DefaultVerifyInterval).String(),
 		"raw_retention":   i.RawRetention.String(),
 		"quota.share":     i.Quota.InForce().Share.String(), "quota.reserve": i.Quota.InForce().Reserve.String(),
+	}
+	if i.MonthlyUnitCap > 0 {
+		m["monthly_unit_cap"] = Grouped(i.MonthlyUnitCap)
 	}
 	if i.StartFrom != nil {
 		m["start_from"] = i.StartFrom.UTC().Format(time.RFC3339Nano)

@@ -17,7 +17,7 @@ const (
 	Transient       Kind = "Transient"       // a passing fault: retry with back-off
 	RateLimited     Kind = "RateLimited"     // asked to slow down: retry after Error.RetryAfter
 	Stale           Kind = "Stale"           // a session or locator died: start that step again
-	Quota           Kind = "Quota"           // the org's daily API requests are used up: wait
+	Quota           Kind = "Quota"           // the org's daily API requests, or the month's AI units, are used up: wait
 	Reauthorize     Kind = "Reauthorize"     // the grant is gone: the Salesforce administrator connects again
 	Permission      Kind = "Permission"      // the integration user lacks a right in Salesforce
 	Config          Kind = "Config"          // the integration names something that does not exist or is not visible

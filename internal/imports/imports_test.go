@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"internal/app"},
 	{"internal/api", "internal/web"},
 	{"internal/poll", "internal/request"},
-	{"internal/transform", "internal/oauth", "internal/quota", "internal/access", "internal/store/simtime"},
+	{"internal/transform", "internal/oauth", "internal/quota", "internal/access", "internal/bill", "internal/store/simtime"},
 	{"internal/store", "internal/salesforce"},
 	{"internal/config", "internal/soql"},
 	{"internal/clean", "internal/comment", "internal/eml", "internal/gate"},

@@ -3,6 +3,7 @@ package poll
 import (
 	"context"
 
+	"salesforcesync/internal/fault"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/transform"
 )
@@ -20,7 +21,8 @@ func (s *Service) tidy(ctx context.Context, t *store.Target, objects []*store.Ta
 		if !o.VerifyDue {
 			continue
 		}
-		if err := (transform.Batches{Store: s.Store}).RetrySetAside(ctx, t.IntegrationID, t.SourceID, o.Name, o.Plan, retryRecords); err != nil {
+		err := (transform.Batches{Store: s.Store}).RetrySetAside(ctx, t.IntegrationID, t.SourceID, o.Name, o.Plan, retryRecords)
+		if err != nil && !fault.Is(err, fault.Quota) { // the month's AI units are used up: they stay aside until there are more
 			return err
 		}
 	}

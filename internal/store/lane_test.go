@@ -235,6 +235,13 @@ func (l *lane) sound() {
 		"a ledger that is not the batches' units": `
 			select sum.units || ' in batches' from (select coalesce(sum(units), 0) as units from batches) sum
 			where sum.units <> (select count(*) from ledger)`,
+		"a day whose sum is not its units": `
+			select coalesce(d.day, l.day)::text from (
+				select source_id, day, lane, reason, sum(units) as units from ledger_days group by 1, 2, 3, 4) d
+			full join (
+				select g.source_id, (g.at at time zone 'UTC')::date as day, coalesce(st.lane, 'api') as lane, g.reason, sum(g.units) as units
+				from ledger g left join ledger_streams st using (stream_id) group by 1, 2, 3, 4) l using (source_id, day, lane, reason)
+			where d.units is distinct from l.units`,
 		"a unit without its revision": `
 			select g.comment_id || ' ' || g.revision from ledger g join comments c on c.source_id = g.source_id and c.id = g.comment_id
 			where not exists (select from revisions v where (v.source_id, v.comment_id, v.revision, v.text_hash) = (g.source_id, g.comment_id, g.revision, g.after_hash))

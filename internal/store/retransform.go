@@ -192,7 +192,8 @@ func (s *Store) Retransforms(ctx context.Context, integrationID string) ([]Retra
 // retransform is over. Repeated after a crash it goes on where it was; nothing is done twice.
 //
 // Nobody else writes the object's records meanwhile, so that what is made of a raw copy never
-// takes the place of something newer.
+// takes the place of something newer. fault.Quota when the page would cost more AI units than the
+// integration's cap leaves for this month: nothing of it is written.
 func (s *Store) RemakePage(ctx context.Context, job RetransformJob, limit int, remake func(*Remaking) (flow.RetransformCounts, error)) (over bool, err error) {
 	err = s.inTx(ctx, "make texts anew", func(tx pgx.Tx) error {
 		// The stream first, as everybody does.
@@ -263,18 +264,19 @@ func (s *Store) RemakeRecords(ctx context.Context, integrationID, sourceID, obje
 
 // remakingTx is a page under way.
 type remakingTx struct {
-	tx     pgx.Tx
-	page   *Remaking
-	epoch  int64
-	stream int64
-	seq    int64 // of the batch that will be the receipt
-	args   pgx.NamedArgs
+	tx          pgx.Tx
+	page        *Remaking
+	integration string
+	epoch       int64
+	stream      int64
+	seq         int64 // of the batch that will be the receipt
+	args        pgx.NamedArgs
 }
 
 // openRemaking takes what is locked for it, in the order in which Upsert does: the stream, the
 // object, the source. nil when the object has no plan of today.
 func (s *Store) openRemaking(ctx context.Context, tx pgx.Tx, integrationID, sourceID, object string) (*remakingTx, error) {
-	w := &remakingTx{tx: tx}
+	w := &remakingTx{tx: tx, integration: integrationID}
 	err := tx.QueryRow(ctx, `
 		insert into streams as st (integration_id, object, lane, epoch)
 		select i.id, o.name, 'retransform', i.epoch from integrations i join objects o on o.integration_id = i.id
@@ -344,6 +346,9 @@ func (w *remakingTx) apply(ctx context.Context, version int, made flow.Retransfo
 	}
 	units := counts[RemadeCreated] + counts[RemadeText]
 	texts := units + counts[RemadeMetadata]
+	if err := mayCost(ctx, w.tx, w.integration, units); err != nil {
+		return err
+	}
 	for _, step := range []struct {
 		what, sql string
 		rows      int64 // that it writes; -1: nobody knows
@@ -351,10 +356,10 @@ func (w *remakingTx) apply(ctx context.Context, version int, made flow.Retransfo
 		{"write new comments", insertComments, texts - written},
 		{"write comments again", updateComments, written},
 		{"write the revisions", writeRevisions, units},
-		{"write the ledger", writeLedger, units},
 		{"write the record states", remadeRecords, changed},
 		{"set records aside", setAside, counts[RemadeSetAside]},
 		{"take records back", unsetAside, -1},
+		{"write the ledger", writeLedger, units},
 	} {
 		if step.rows == 0 {
 			continue
@@ -366,6 +371,9 @@ func (w *remakingTx) apply(ctx context.Context, version int, made flow.Retransfo
 		if step.rows > 0 && tag.RowsAffected() != step.rows {
 			return fault.New(fault.Transient, "%s: %d rows of %d", step.what, tag.RowsAffected(), step.rows)
 		}
+	}
+	if err := hasCost(ctx, w.tx, w.integration, units); err != nil {
+		return err
 	}
 	for name, n := range map[string]int64{"created": counts[RemadeCreated], "text_changed": counts[RemadeText], "metadata_changed": counts[RemadeMetadata],
 		"unchanged": made.Unchanged + counts[RemadeUnchanged], "set_aside": counts[RemadeSetAside], "units": units,

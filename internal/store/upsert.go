@@ -40,7 +40,8 @@ const Tail = 15 * time.Minute
 //
 // fault.Fenced when the stream is gone or at another epoch; fault.Stale when the
 // cleaned rows are not all there (PostgreSQL crashed and emptied the unlogged
-// table): Transform must run again.
+// table): Transform must run again; fault.Quota when the batch would cost more AI units than the
+// integration's cap leaves for this month: nothing of it is applied.
 func (s *Store) Upsert(ctx context.Context, ref flow.BatchRef) (result flow.UpsertResult, err error) {
 	for range upsertTries {
 		if result, err = s.upsert(ctx, ref); !errors.Is(err, errOvertaken) {
@@ -200,6 +201,9 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (c flow.Counts, erased bool
 		return c, false, fault.New(fault.Stale, "batch %d of stream %d has %d of %d cleaned rows", b.Seq, b.Stream, o.Rows, b.Rows-b.Skipped)
 	}
 	o.Units = o.Created + o.TextChanged
+	if err := mayCost(ctx, tx, b.IntegrationID, o.Units); err != nil {
+		return c, false, err
+	}
 	for _, step := range []struct {
 		what, sql string
 		rows      int64 // that it writes; -1: nobody knows
@@ -207,7 +211,6 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (c flow.Counts, erased bool
 		{"write new comments", insertComments, o.Created + o.TextChanged + o.MetadataChanged - o.written},
 		{"write comments again", updateComments, o.written},
 		{"write the revisions", writeRevisions, o.Units},
-		{"write the ledger", writeLedger, o.Units},
 		{"delete comments", deleteComments, o.ended},
 		{"write new record states", insertRecords, o.novel},
 		{"write record states again", updateRecords, o.known},
@@ -216,6 +219,8 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (c flow.Counts, erased bool
 		{"ask ambiguous rows again", addRechecks, o.asked},
 		{"set records aside", setAside, o.SetAside},
 		{"take records back", unsetAside, min(o.returned, 1)},
+		// Last: its sums are rows that other batches of the lane write too.
+		{"write the ledger", writeLedger, o.Units},
 	} {
 		if step.rows == 0 {
 			continue
@@ -239,6 +244,9 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (c flow.Counts, erased bool
 		case eraseRows:
 			erased = tag.RowsAffected() > 0
 		}
+	}
+	if err := hasCost(ctx, tx, b.IntegrationID, o.Units); err != nil {
+		return c, false, err
 	}
 	// The table's CHECKs refuse the transaction if the counts do not add up.
 	for name, n := range map[string]int64{"created": o.Created, "text_changed": o.TextChanged, "metadata_changed": o.MetadataChanged, "unchanged": o.Unchanged,

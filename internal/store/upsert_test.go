@@ -319,10 +319,14 @@ func TestASourceTakesWhatItHasWithIt(t *testing.T) {
 	l.waiting(1)
 	commit()
 	<-gone
-	for _, table := range []string{"comments", "revisions", "ledger", "records", "set_aside"} {
+	for _, table := range []string{"comments", "revisions", "records", "set_aside"} {
 		left := l.strings(`select distinct source_id from ` + table)
 		require.Equal(t, []string{other.source}, left, table)
 	}
+	require.Equal(t, 1, l.units(), "the bill stays")
+	require.Equal(t, "support/one 1 by one", l.one(`
+		select s.project || '/' || s.name || ' ' || d.units || ' by ' || d.integration from ledger_days d join ledger_sources s using (source_id)
+		where source_id = $1`, l.source), "and still has its names")
 }
 
 func TestUpsertAfterEraseIsACreation(t *testing.T) {
