@@ -607,6 +607,66 @@ func (s *IntegrationSuite) TestQuotaIsWaitedForAndShown() {
 	s.GreaterOrEqual(s.env.Now().Sub(began), 2*time.Hour)
 }
 
+// capReached is what Upsert says of a batch beyond the month's AI units.
+func capReached(left time.Duration) error {
+	return temporal.NewApplicationErrorWithOptions("cap of 10 AI units for November 2026 is reached: 8 used, this batch needs 3", "Quota",
+		temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{flow.Failure{
+			Message: "cap of 10 AI units for November 2026 is reached: 8 used, this batch needs 3", Hint: "raise monthly_unit_cap", RetryAfter: left}}})
+}
+
+// cappedUntil runs an integration whose first batch does not fit until open says so.
+func (s *IntegrationSuite) cappedUntil(left time.Duration, open func() bool) {
+	done := false
+	s.do.watch = func(_ int, p flow.WatchParams) (flow.WatchResult, error) {
+		switch {
+		case done:
+			return deleted()
+		case len(p.Skip) > 0:
+			return quiet()
+		}
+		return news("EmailMessage", 1)
+	}
+	s.do.upsert = func(ref flow.BatchRef) (flow.UpsertResult, error) {
+		if !open() {
+			return flow.UpsertResult{}, capReached(left)
+		}
+		done = true
+		return flow.UpsertResult{Counts: flow.Counts{Rows: 3, Created: 3, Units: 3}, Next: ref}, nil
+	}
+	s.at(time.Hour, func() {
+		status := s.status()
+		s.Equal(flow.StateQuotaWait, status.State)
+		s.Equal("EmailMessage: cap of 10 AI units for November 2026 is reached: 8 used, this batch needs 3", status.Reason)
+		s.Equal("raise monthly_unit_cap", status.Hint)
+		s.Require().Len(status.Objects, 1)
+		s.Equal(flow.StateQuotaWait, status.Objects[0].State)
+		s.WithinDuration(s.env.Now().Add(left-time.Hour), status.Objects[0].RetryAt, time.Minute)
+		s.EqualValues(1, s.do.upserts.Load(), "it is not tried again and again")
+	})
+}
+
+func (s *IntegrationSuite) TestACapIsWaitedForUntilTheMonthTurns() {
+	began := s.env.Now()
+	s.cappedUntil(100*time.Hour, func() bool { return s.env.Now().Sub(began) > 99*time.Hour })
+	s.Require().NoError(s.run())
+	s.EqualValues(2, s.do.upserts.Load())
+	s.WithinDuration(began.Add(100*time.Hour), s.env.Now(), time.Hour)
+	last := s.do.reports[len(s.do.reports)-1]
+	s.Empty(last.Reason, "PostgreSQL knows that it is over")
+}
+
+func (s *IntegrationSuite) TestARaisedCapGoesOnAtOnce() {
+	began, raised := s.env.Now(), false
+	s.cappedUntil(100*time.Hour, func() bool { return raised })
+	s.at(2*time.Hour, func() {
+		raised = true
+		s.env.SignalWorkflow(flow.SignalConfigChanged, flow.SignalPayload{Written: true})
+	})
+	s.Require().NoError(s.run())
+	s.EqualValues(2, s.do.upserts.Load())
+	s.WithinDuration(began.Add(2*time.Hour), s.env.Now(), 10*time.Minute)
+}
+
 func (s *IntegrationSuite) TestLostCleanedRowsAreMadeAgain() {
 	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
 		if n == 1 {

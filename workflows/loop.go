@@ -189,10 +189,27 @@ func (l *loop) showWaiting(ctx workflow.Context, until time.Time) error {
 		}
 	}
 	state := flow.StateBackingOff
-	if refused {
+	switch {
+	case refused:
 		state = flow.StateConfigInvalid
+	case l.allWaitForQuota() && workflow.GetVersion(ctx, versionQuota, workflow.DefaultVersion, 1) == 1:
+		state = flow.StateQuotaWait
 	}
 	return l.report(ctx, state, reason, hint, until)
+}
+
+// versionQuota gates that an integration whose objects all wait for a quota says so. Before, it was
+// backing_off.
+const versionQuota = "objects wait for a quota"
+
+// allWaitForQuota reports whether no object that can be synced waits for anything else.
+func (l *loop) allWaitForQuota() bool {
+	for _, name := range workflow.DeterministicKeys(l.state.Objects) {
+		if kind := l.state.Objects[name].Kind; kind != kindQuota && kind != kindConfig {
+			return false
+		}
+	}
+	return true
 }
 
 // note takes over what Watch said about objects. One that was asked and answered has

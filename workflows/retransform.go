@@ -20,7 +20,7 @@ func Retransform(ctx workflow.Context, p flow.RetransformParams) error {
 		return temporal.NewNonRetryableApplicationError(
 			`the input must name project and integration: {"project":"support","integration":"salesforce-prod"}`, "Invalid", nil)
 	}
-	r := &retransform{params: p, state: flow.StateSyncing, since: workflow.Now(ctx), inbox: newInbox(ctx, []string{flow.SignalCancel})}
+	r := &retransform{params: p, state: flow.StateSyncing, since: workflow.Now(ctx), inbox: newInbox(ctx, retransformSignals)}
 	if err := workflow.SetQueryHandler(ctx, flow.QueryStatus, func() (flow.RetransformStatus, error) { return r.answer(), nil }); err != nil {
 		return fmt.Errorf("answer queries: %w", err)
 	}
@@ -40,6 +40,10 @@ func Retransform(ctx workflow.Context, p flow.RetransformParams) error {
 	return err
 }
 
+// retransformSignals in the order in which they are acted on. A resume ends a wait: whoever sends it has
+// done something about what is waited for.
+var retransformSignals = []string{flow.SignalCancel, flow.SignalResume}
+
 // retransform is the workflow's memory within one run.
 type retransform struct {
 	params  flow.RetransformParams
@@ -53,7 +57,7 @@ type retransform struct {
 func (r *retransform) run(ctx workflow.Context) error {
 	for {
 		if name, _, ok := r.take(); ok {
-			r.params.Cancel = name == flow.SignalCancel
+			r.params.Cancel = r.params.Cancel || name == flow.SignalCancel
 		}
 		if full(ctx) {
 			return workflow.NewContinueAsNewError(ctx, flow.WorkflowRetransform, r.params)

@@ -79,6 +79,29 @@ func TestRetransformWaitsAfterAFailure(t *testing.T) {
 	require.Empty(t, anewStatus(t, env).Reason)
 }
 
+func TestRetransformWaitsForACapAndGoesOnWithTheSignal(t *testing.T) {
+	t.Parallel()
+	raised := false
+	env := retransforming(t, func(int, flow.RetransformParams) (flow.RetransformResult, error) {
+		if !raised {
+			return flow.RetransformResult{}, capReached(100 * time.Hour)
+		}
+		return flow.RetransformResult{}, nil
+	})
+	var seen flow.RetransformStatus
+	began := env.Now()
+	env.RegisterDelayedCallback(func() {
+		seen, raised = anewStatus(t, env), true
+		env.SignalWorkflow(flow.SignalResume, flow.SignalPayload{Written: true})
+	}, 2*time.Hour)
+	env.ExecuteWorkflow(workflows.Retransform, anewParams)
+	require.NoError(t, env.GetWorkflowError())
+	require.Equal(t, flow.StateQuotaWait, seen.State)
+	require.Contains(t, seen.Reason, "cap of 10 AI units")
+	require.Equal(t, flow.StateDone, anewStatus(t, env).State)
+	require.WithinDuration(t, began.Add(2*time.Hour), env.Now(), time.Minute)
+}
+
 func TestRetransformEnds(t *testing.T) {
 	t.Parallel()
 	open := func(cancelled *bool) func(int, flow.RetransformParams) (flow.RetransformResult, error) {
