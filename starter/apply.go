@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -110,6 +111,9 @@ func (a *app) apply(ctx context.Context, file string, noStart bool) error {
 		default:
 			result.Workflow = workflowSignalled
 		}
+		if err == nil && raisesUnits(result.Changes) {
+			notStarted = temporal.wakeLoads(ctx, spec)
+		}
 	}
 	result.Next = nextAfterApply(spec, result)
 	if err := a.showApply(spec, result); err != nil {
@@ -120,6 +124,11 @@ func (a *app) apply(ctx context.Context, file string, noStart bool) error {
 		return notStarted
 	}
 	return nil
+}
+
+// raisesUnits reports whether what waits for AI units may have some now.
+func raisesUnits(changes []config.Change) bool {
+	return slices.ContainsFunc(changes, func(c config.Change) bool { return c.Path == "monthly_unit_cap" })
 }
 
 // firstStatus is SyncStatus of a workflow that has not looked yet.

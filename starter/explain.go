@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,7 @@ func (a *app) explainCommand() *cobra.Command {
 		Use:   "explain PROJECT/INTEGRATION ID",
 		Short: "Show how a comment's text came about: what was set apart, by which rule",
 		Long: `Takes the raw copy of a comment's record apart once more, with the cleaning of this release, and
-shows what was set apart and which rule did it. ID is the comment's or the Salesforce record's.
+shows what was set apart, which rule did it, and what the comment has cost in AI units. ID is the comment's or the Salesforce record's.
 Nothing is changed, and Salesforce is not asked.`,
 		Example: `  starter explain support/salesforce-prod 02s5e00000AbCdEAAV`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -46,6 +47,15 @@ type explanationView struct {
 	Reply     string     `json:"reply"`
 	Signature string     `json:"signature"`
 	Spans     []spanView `json:"spans"`
+	Units     []unitView `json:"ai_units"` // what the comment has cost, oldest first
+}
+
+// unitView is one AI unit.
+type unitView struct {
+	At       time.Time `json:"at"`
+	Revision int       `json:"revision"`
+	Reason   string    `json:"reason"`
+	Lane     string    `json:"lane"`
 }
 
 // spanView counts characters of the text.
@@ -85,6 +95,14 @@ func (s *steering) explain(ctx context.Context, id string) error {
 	for i, span := range e.Characters() {
 		v.Spans = append(v.Spans, spanView{span, e.Text[e.Spans[i].Start:e.Spans[i].End]})
 	}
+	units, err := s.db.CommentUnits(ctx, target.SourceID, record.CommentID)
+	if err != nil {
+		return err
+	}
+	v.Units = []unitView{}
+	for _, u := range units {
+		v.Units = append(v.Units, unitView{u.At.UTC(), u.Revision, u.Reason, u.Lane})
+	}
 	if s.app.json {
 		return s.app.printJSON(v)
 	}
@@ -117,5 +135,8 @@ func (v explanationView) words(spans []clean.Span) string {
 		at = span.End
 	}
 	lines("", v.Text[at:])
+	for _, u := range v.Units {
+		fmt.Fprintf(&b, "1 AI unit at %s: %s, revision %d, %s\n", when(&u.At), strings.ReplaceAll(u.Reason, "_", " "), u.Revision, u.Lane)
+	}
 	return b.String()
 }

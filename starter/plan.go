@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +41,8 @@ type planResult struct {
 	Integration string `json:"integration"`
 	store.ApplyResult
 	Quota  quotaView    `json:"quota"`
-	Report *poll.Report `json:"report"` // of the last check of what is in force; null when there is none
+	Month  capView      `json:"ai_units_month"` // with the cap of the file
+	Report *poll.Report `json:"report"`         // of the last check of what is in force; null when there is none
 }
 
 func (a *app) plan(ctx context.Context, file string) error {
@@ -65,8 +67,15 @@ func (a *app) plan(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
+	month := capView{Project: spec.Project, Integration: spec.Integration, Month: time.Now().UTC().Format(monthLayout), Cap: spec.MonthlyUnitCap, Left: spec.MonthlyUnitCap}
 	var report *poll.Report
 	if !result.Created {
+		used, err := db.UnitCap(ctx, result.IntegrationID)
+		if err != nil {
+			return err
+		}
+		used.Limit = spec.MonthlyUnitCap
+		month = viewCap(used)
 		stored, err := db.CheckReport(ctx, result.IntegrationID)
 		if err != nil {
 			return err
@@ -76,7 +85,7 @@ func (a *app) plan(ctx context.Context, file string) error {
 		}
 	}
 	if a.json {
-		return a.printJSON(planResult{spec.Project, spec.Integration, shownApply(result), allowed, report})
+		return a.printJSON(planResult{spec.Project, spec.Integration, shownApply(result), allowed, month, report})
 	}
 	switch {
 	case result.Created:
@@ -92,12 +101,14 @@ func (a *app) plan(ctx context.Context, file string) error {
 	default:
 		a.print("no changes to %s, version %d", spec.Name(), result.SpecVersion)
 		a.printQuota(allowed)
+		a.printCap(month)
 		a.printFindings(report)
 		return nil
 	}
 	a.printChanges(result)
 	a.printFirstLoad(spec, result)
 	a.printQuota(allowed)
+	a.printCap(month)
 	a.printFindings(report)
 	if cfg.Keys == nil && spec.Connection.ConsumerSecret != "" && !result.Created {
 		a.say("without ENCRYPTION_KEYS it cannot be told whether the consumer secret changes")
@@ -122,6 +133,14 @@ func (a *app) printFirstLoad(spec config.Integration, r store.ApplyResult) {
 	a.print("  first load: of %s; what is written meanwhile arrives as usual", strings.Join(objects, ", "))
 	a.print("    many records are read in bulk beside that, 1 AI unit per new comment; how many there are is counted after the grant")
 	a.print("    watch it: starter status %s --watch; a pause, or the end of it: starter backfill %s --pause, --cancel", spec.Name(), spec.Name())
+}
+
+// printCap says what the month has cost, and what follows from the cap of the file.
+func (a *app) printCap(v capView) {
+	a.print("  AI units: %s", v.line())
+	if v.Cap > 0 && v.Left == 0 {
+		a.print("    the cap is reached: what costs AI units waits until the month turns (UTC) or the cap is raised")
+	}
 }
 
 // printFindings says what the last check found of what is in force now.

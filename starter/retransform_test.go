@@ -181,6 +181,10 @@ func TestExplainShowsTheRules(t *testing.T) {
 	require.Regexp(t, `quote, [a-z ]+ +\| On Mon, 2 Mar`, out)
 	var v explanationView
 	b.run("explain", name, hex.EncodeToString([]byte(mailID(1))), "--json").json(&v)
+	require.Len(t, v.Units, 1)
+	require.Equal(t, unitView{At: v.Units[0].At, Revision: 1, Reason: "created", Lane: "live"}, v.Units[0])
+	require.Contains(t, out, ": created, revision 1, live\n")
+	v.Units = nil
 	require.Equal(t, explanationView{Object: "EmailMessage", RecordID: mailID(1), Version: clean.Version, InForce: clean.Version, Same: true, Mail: true,
 		Text: "Good day", Reply: "Good day", Spans: []spanView{}}, v)
 	require.Contains(t, b.run("explain", name, mailID(2)[:15]).good().out, "it is no comment")

@@ -45,7 +45,7 @@ func (a *app) command() *cobra.Command {
 	for group, commands := range map[string][]*cobra.Command{
 		"make":  {a.setupCommand(), a.planCommand(), a.applyCommand(), a.connectCommand()},
 		"steer": {a.startCommand(), a.pauseCommand(), a.resumeCommand(), a.syncNowCommand(), a.resyncCommand(), a.backfillCommand(), a.retransformCommand(), a.disconnectCommand()},
-		"see":   {a.statusCommand(), a.checkCommand(), a.listCommand(), a.skippedCommand(), a.explainCommand(), a.cleanCommand()},
+		"see":   {a.statusCommand(), a.checkCommand(), a.listCommand(), a.usageCommand(), a.skippedCommand(), a.explainCommand(), a.cleanCommand()},
 		"house": {a.tokenCommand(), a.deleteCommand()},
 	} {
 		for _, c := range commands {

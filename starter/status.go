@@ -103,6 +103,11 @@ func readStatus(ctx context.Context, db *store.Store, project, integration strin
 	if view.Quota, err = quotaOf(ctx, db, status.Integration); err != nil {
 		return view, "", err
 	}
+	month, err := db.UnitCap(ctx, status.ID)
+	if err != nil {
+		return view, "", err
+	}
+	view.Month = viewCap(month)
 	loads, err := db.Backfills(ctx, status.ID)
 	if err != nil {
 		return view, "", err
@@ -147,6 +152,7 @@ func (a *app) printStatus(v statusView) error {
 		{"wanted", map[bool]string{true: v.Desired}[v.Desired != store.DesiredRunning]},
 		{"connection", connectionLine(v)},
 		{"source", fmt.Sprintf("%s/%s: %d comments, %d AI units", v.Project, v.Source, v.Comments, v.Units)},
+		{"AI units", v.Month.line()},
 		{"last asked", when(v.WatchedAt)},
 		{"asks", asksLine(v)},
 		{"quota", quotaLine(v.Quota)},

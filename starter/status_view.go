@@ -38,6 +38,7 @@ type statusView struct {
 	LostHint   string       `json:"lost_hint"`
 	CheckedAt  *time.Time   `json:"checked_at"`
 	Quota      *quotaView   `json:"quota"` // null before the first grant
+	Month      capView      `json:"ai_units_month"`
 	Objects    []objectView `json:"objects"`
 	// Alerts are what is hidden now and was read before, Events the latest changes of schema and rights, newest first.
 	Alerts       []store.SchemaEvent `json:"alerts"`

@@ -237,6 +237,7 @@ func (w *watching) write(out io.Writer) {
 		{"next", v.Hint},
 		{"goes on", optional(v.Until)},
 		{"source", fmt.Sprintf("%s/%s: %s comments, %s AI units", v.Project, v.Source, grouped(v.Comments), grouped(v.Units))},
+		{"AI units", v.Month.line()},
 		{"complete to", completeLine(v)},
 		{"workflow", workflowLine(v)},
 	} {

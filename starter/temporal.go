@@ -117,6 +117,21 @@ func (w *workflows) ensure(ctx context.Context, project, integration, status str
 	return true, w.start(ctx, project, integration, status)
 }
 
+// wakeLoads tells the workflows beside the integration's own that what they wait for may be there. One
+// that does not run has nothing to wait for; one that is paused stays so.
+func (w *workflows) wakeLoads(ctx context.Context, spec config.Integration) error {
+	ids := []string{flow.RetransformID(spec.Project, spec.Integration)}
+	for _, o := range spec.Objects {
+		ids = append(ids, flow.BackfillID(spec.Project, spec.Integration, o.Object))
+	}
+	for _, id := range ids {
+		if _, err := w.signal(ctx, id, flow.SignalResume); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // start starts the integration's workflow; one that another starter started just now is as good.
 func (w *workflows) start(ctx context.Context, project, integration, status string) error {
 	options := client.StartWorkflowOptions{

@@ -166,6 +166,12 @@ func TestProblemsNameLineAndKey(t *testing.T) {
 		"quota text":          {connection + "quota: {share: much}\n", `line 5: quota: share: "much" is not a percentage: write it as 20%`},
 		"quota not a number":  {connection + "quota: {share: NaN%}\n", `line 5: quota: share: "NaN%" is not a percentage`},
 		"quota unknown":       {connection + "quota: {shere: 20%}\n", `line 5: unknown key "shere" in quota: did you mean "share"?`},
+		"cap zero":            {connection + "monthly_unit_cap: 0\n", "line 5: monthly_unit_cap: 0 is not between 1 and 1000000000000: leave it out for no cap"},
+		"cap below":           {connection + "monthly_unit_cap: -5\n", "line 5: monthly_unit_cap: -5 is not between"},
+		"cap above":           {connection + "monthly_unit_cap: 1000000000001\n", "line 5: monthly_unit_cap: 1000000000001 is not between"},
+		"cap parts":           {connection + "monthly_unit_cap: 1.5\n", `line 5: monthly_unit_cap: must be a whole number of AI units, such as 50000, not "1.5"`},
+		"cap text":            {connection + "monthly_unit_cap: 50,000\n", `line 5: monthly_unit_cap: must be a whole number of AI units, such as 50000, not "50,000"`},
+		"cap list":            {connection + "monthly_unit_cap: [5]\n", "line 5: monthly_unit_cap: must be a whole number of AI units, such as 50000, not a list"},
 		"quota both":          {connection + "quota: {share: 95%}\n", "line 5: quota: a share of 95% and a reserve of 10% are more than the org has"},
 		"quota list":          {connection + "quota: [20%]\n", `line 5: quota: must hold "key: value" lines, not a list`},
 		"interval no unit":    {connection + "poll_interval: 10\n", "line 5: poll_interval: 10 has no unit: write 10s"},
@@ -298,6 +304,21 @@ func FuzzReadIntegration(f *testing.F) {
 			require.Contains(t, message, "line ")
 		}
 	})
+}
+
+func TestUnitCap(t *testing.T) {
+	t.Parallel()
+	none, err := read(connection)
+	require.NoError(t, err)
+	require.Zero(t, none.MonthlyUnitCap)
+	capped, err := read(connection + "monthly_unit_cap: 50_000\n")
+	require.NoError(t, err)
+	require.EqualValues(t, 50_000, capped.MonthlyUnitCap)
+	require.Equal(t, []config.Change{{Path: "monthly_unit_cap", New: "50,000"}}, config.Diff(none, capped))
+	require.Equal(t, []config.Change{{Path: "monthly_unit_cap", Old: "50,000"}}, config.Diff(capped, none))
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
+		require.Equal(t, want, config.Grouped(n))
+	}
 }
 
 func TestQuota(t *testing.T) {
