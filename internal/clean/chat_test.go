@@ -80,7 +80,7 @@ func FuzzChat(f *testing.F) {
 }
 
 // The worst that a transcript can be is read in time that grows with it.
-func TestChatIsLinear(t *testing.T) { //nolint:paralleltest // it measures
+func TestChatIsReadInLinearTime(t *testing.T) { //nolint:paralleltest // it measures
 	for name, part := range map[string]string{
 		"turns": "( 4s ) Ann: x<br>", "brackets": "(", "open paragraphs": "<p align=center>", "paragraphs": "<p align=center>x</p>",
 		"speakers": "Ann: x\n", "marks": "( 4s )", "lines": "\n", "digits": "( 9",

@@ -54,10 +54,10 @@ func endlessMail(piece string, size int, markup bool) clean.Mail {
 	return m
 }
 
-// TestTakingApartGrowsWithTheMail asks for a ratio rather than for a time: eight times
+// TestMailsAreTakenApartInLinearTime asks for a ratio rather than for a time: eight times
 // as much to read takes about eight times as long, on a machine of whatever speed,
 // and sixty-four times where each line looks at all others.
-func TestTakingApartGrowsWithTheMail(t *testing.T) { //nolint:paralleltest // it measures
+func TestMailsAreTakenApartInLinearTime(t *testing.T) { //nolint:paralleltest // it measures
 	for _, name := range slices.Sorted(maps.Keys(endless)) {
 		for _, markup := range []bool{false, true} {
 			requireLinear(t, 192<<10, func(size int) func() {

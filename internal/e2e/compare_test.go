@@ -127,8 +127,7 @@ func (s *stack) expected(extra map[string]string) map[string]string {
 		require.True(s.t, ok, "the simulator's mails all have a date")
 		m := &c.Messages[0]
 		m.Subject.Text = strings.TrimSpace(strings.NewReplacer("\r", "", "\n", "", "\t", "").Replace(text("Subject")))
-		// How a mail is taken apart is package clean's own business.
-		m.Body.Text = clean.Split(clean.Mail{Text: text("TextBody"), HTML: text("HtmlBody"), FromName: text("FromName"), FromAddress: text("FromAddress"), Subject: text("Subject")}).Reply
+		m.Body.Text = s.reply(clean.Mail{Text: text("TextBody"), HTML: text("HtmlBody"), FromName: text("FromName"), FromAddress: text("FromAddress"), Subject: text("Subject")})
 		m.From = text("FromAddress")
 		if name := strings.TrimSpace(text("FromName")); name != "" {
 			m.From = strings.TrimSpace(name + " <" + m.From + ">")
@@ -169,6 +168,17 @@ func (s *stack) expected(extra map[string]string) map[string]string {
 		out[c.ID] = c.flat()
 	}
 	return out
+}
+
+// reply is what a mail says by itself: how it is taken apart is package clean's own
+// business. Each is taken apart once, however often its source is compared.
+func (s *stack) reply(m clean.Mail) string {
+	text, known := s.replies[m]
+	if !known {
+		text = clean.Split(m).Reply
+		s.replies[m] = text
+	}
+	return text
 }
 
 func (s *stack) rows(object string) []simforce.Row {

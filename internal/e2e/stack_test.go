@@ -23,6 +23,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
+	"salesforcesync/internal/clean"
 	"salesforcesync/internal/devstack"
 	"salesforcesync/internal/simforce"
 )
@@ -48,6 +49,7 @@ type stack struct {
 	public   string
 	env      []string
 	token    string // API token of the administrator
+	replies  map[clean.Mail]string
 	worker   *devstack.Process
 	authsvc  *devstack.Process
 	client   client.Client
@@ -63,7 +65,7 @@ func newStack(t *testing.T) *stack {
 // newStackWith is newStack with other mail.
 func newStackWith(t *testing.T, o simforce.Options) *stack {
 	t.Helper()
-	s := &stack{t: t, dir: t.TempDir()}
+	s := &stack{t: t, dir: t.TempDir(), replies: map[clean.Mail]string{}}
 	s.bin, s.crash = filepath.Join(s.dir, "bin"), filepath.Join(s.dir, "crash")
 	require.NoError(t, os.MkdirAll(s.crash, 0o755))
 	s.build()

@@ -53,14 +53,15 @@ func newDatabaseOn(t testing.TB, clock simtime.Clock) *database {
 	return d
 }
 
-// empty removes everything a script left.
+// empty removes everything a script left. A table that has no pages has nothing in it, and
+// truncating it all the same makes new files for it and for its indexes.
 func (d *database) empty(ctx context.Context) {
 	d.exec(ctx, `do $$
 		declare list text;
 		begin
-			select string_agg(format('%I', tablename), ', ') into list from pg_tables
-			where schemaname = 'public' and tablename not like '%migration%';
-			execute 'truncate ' || list;
+			select string_agg(oid::regclass::text, ', ') into list from pg_class
+			where relnamespace = 'public'::regnamespace and relkind = 'r' and relname not like '%migration%' and pg_relation_size(oid) > 0;
+			execute coalesce('truncate ' || list || ' cascade', '');
 		end $$`)
 }
 

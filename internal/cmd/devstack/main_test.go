@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -84,4 +85,57 @@ func TestPackagesAmongArguments(t *testing.T) {
 	require.True(t, isPackage("salesforcesync/internal/store"))
 	require.False(t, isPackage("-run"))
 	require.False(t, isPackage("TestX/sub"))
+}
+
+func TestRunsOfEverything(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	for path, text := range map[string]string{
+		"internal/a/a_test.go":         "package a\n\nfunc TestA(t *testing.T) {}\n\nfunc TestListsAreReadInLinearTime(t *testing.T) {}\n",
+		"internal/b/b_test.go":         "package b\n\nfunc TestB(t *testing.T) { helpTestPlain() }\n",
+		"internal/b/c/c_test.go":       "package c\n\nfunc TestPlainC(t *testing.T) {}\n",
+		"internal/b/c/d_test.go":       "package c\n\nfunc TestPlainD(t *testing.T) {}\n",
+		"internal/b/c/plain.go":        "package c\n\nfunc TestPlainE(t *testing.T) {}\n",
+		"worker/w_test.go":             "package main\n\nfunc TestNotPlain(t *testing.T) {}\n",
+		".dev/left/x_test.go":          "package x\n\nfunc TestPlainX(t *testing.T) {}\n",
+		"node_modules/other/o_test.go": "package o\n\nfunc TestPlainO(t *testing.T) {}\n",
+	} {
+		path = filepath.Join(root, path)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	}
+	runs, err := testRuns(root, nil, true)
+	require.NoError(t, err)
+	require.Len(t, runs, 2)
+	plain, raced := strings.Join(runs[0], " "), strings.Join(runs[1], " ")
+	require.True(t, strings.HasSuffix(plain, " -run "+plainTests+" ./internal/a ./internal/b/c"), plain)
+	require.NotContains(t, plain, "-race")
+	require.Contains(t, raced, " -race -skip "+plainTests+" ", "what one run leaves out the other has")
+	require.True(t, strings.HasSuffix(raced, " ./..."), raced)
+
+	runs, err = testRuns(root, nil, false)
+	require.NoError(t, err)
+	require.Len(t, runs, 1)
+	require.NotContains(t, strings.Join(runs[0], " "), "-skip", "without a race detector one run has everything")
+}
+
+func TestRunsOfArguments(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"./internal/soak":      "-race ./internal/soak",
+		"-run TestX":           "-race -run TestX ./...",
+		"-race=false ./worker": "-race=false ./worker",
+	} {
+		runs, err := testRuns(t.TempDir(), strings.Fields(args), true)
+		require.NoError(t, err)
+		require.Len(t, runs, 1)
+		require.True(t, strings.HasSuffix(strings.Join(runs[0], " "), " -shuffle on "+want), runs[0])
+	}
+}
+
+func TestTheLongestPackagesAreThere(t *testing.T) {
+	t.Parallel()
+	for _, dir := range longest {
+		require.DirExists(t, filepath.Join("..", "..", "..", dir))
+	}
 }

@@ -122,6 +122,7 @@ func (r *testReport) packageEnd(e testEvent) {
 	if count == nil {
 		count = &packageCount{}
 	}
+	delete(r.tests, e.Package) // another go test may run it again
 	switch {
 	case e.Action == "fail" && count.failed == 0:
 		r.failed = append(r.failed, e.Package)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -92,8 +94,14 @@ func runTests(ctx context.Context, tools *devstack.Tools, env environ, args []st
 			return err
 		}
 	}
-	if err := goTest(ctx, tools, tests, args, r, say); err != nil {
+	runs, err := testRuns(tools.Root, args, hasRace(ctx, tools.Root))
+	if err != nil {
 		return err
+	}
+	for _, flags := range runs {
+		if err := goTest(ctx, tools, tests, flags, r, say); err != nil {
+			return err
+		}
 	}
 	return r.close(env["CI"] == "true")
 }
@@ -164,17 +172,78 @@ func goFolders(root string) []string {
 	return folders
 }
 
-// goTest runs go test and feeds the report. A failing test is no error here: the report knows.
-func goTest(ctx context.Context, tools *devstack.Tools, env environ, args []string, r *testReport, say *printer) error {
+// plainTests are run without the race detector when everything is. Under it they take several
+// times as long, and it would find nothing in them: they ask how time grows with the input
+// (…InLinearTime), or do once more, with other numbers, what others do under it (TestPlain…).
+const plainTests = `^TestPlain|InLinearTime$`
+
+// longest are the packages that take longest, which begin first: what is begun last should
+// be short, or one core waits for the other. TestJourney mostly waits, so it costs the others little.
+var longest = []string{"./internal/e2e", "./internal/poll", "./internal/soak", "./starter", "./internal/web", "./internal/store"}
+
+// testRuns gives the arguments of go for each go test that must run. There is one for the
+// arguments of a person, and for everything there are two where there is a race detector.
+func testRuns(root string, args []string, race bool) ([][]string, error) {
 	flags := []string{"test", "-json", "-p", "2", "-timeout", "20m", "-shuffle", "on"}
-	race := !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "-race") }) && hasRace(ctx, tools.Root)
-	if race {
-		flags = append(flags, "-race")
+	if len(args) > 0 {
+		if race && !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "-race") }) {
+			flags = append(flags, "-race")
+		}
+		flags = append(flags, args...)
+		if !slices.ContainsFunc(args, isPackage) {
+			flags = append(flags, "./...")
+		}
+		return [][]string{flags}, nil
 	}
-	flags = append(flags, args...)
-	if !slices.ContainsFunc(args, isPackage) {
-		flags = append(flags, "./...")
+	flags = append(flags, "-vet", "off") // it was one of the checks
+	all := append(slices.Clone(longest), "./...")
+	if !race {
+		return [][]string{append(flags, all...)}, nil
 	}
+	plain, err := packagesOf(root, plainTests)
+	if err != nil {
+		return nil, err
+	}
+	return [][]string{
+		slices.Concat(flags, []string{"-run", plainTests}, plain),
+		slices.Concat(flags, []string{"-race", "-skip", plainTests}, all),
+	}, nil
+}
+
+// packagesOf lists the folders that hold a test whose name matches.
+func packagesOf(root, name string) ([]string, error) {
+	matches := regexp.MustCompile(name)
+	var found []string
+	for _, folder := range goFolders(root) {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			for _, test := range testFunction.FindAllSubmatch(text, -1) {
+				if matches.Match(test[1]) {
+					dir, err := filepath.Rel(root, filepath.Dir(path))
+					found = append(found, "./"+filepath.ToSlash(dir))
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look for tests named %s: %w", name, err)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found), nil
+}
+
+var testFunction = regexp.MustCompile(`(?m)^func (Test\w*)\(`)
+
+// goTest runs go test and feeds the report. A failing test is no error here: the report knows.
+func goTest(ctx context.Context, tools *devstack.Tools, env environ, flags []string, r *testReport, say *printer) error {
 	say.line("go %s", strings.Join(flags, " "))
 	proc, err := devstack.StartProcess(devstack.ProcessOptions{
 		Name: "go test",
