@@ -18,7 +18,7 @@ import (
 	"salesforcesync/internal/store"
 )
 
-// Store is what the API reads; *store.Store is one.
+// Store is what the API reads and writes; *store.Store is one.
 type Store interface {
 	Projects(ctx context.Context) ([]store.Project, error)
 	ProjectByName(ctx context.Context, name string) (*store.Project, error)
@@ -44,6 +44,9 @@ type Store interface {
 	Usage(ctx context.Context, f store.LedgerFilter, groups ...string) ([]store.UsageRow, error)
 	UnitCaps(ctx context.Context) ([]store.Cap, error)
 	KnowsIntegration(ctx context.Context, project, name string) (bool, error)
+	SyncComments(ctx context.Context, sourceID string, list []store.CommentWrite) (store.Written, error)
+	CreateComments(ctx context.Context, sourceID string, list []store.CommentWrite) (store.Written, error)
+	DeleteComments(ctx context.Context, sourceID string, ids []string) (int64, error)
 }
 
 // Access tells who is asking; *access.Service is one.
@@ -73,7 +76,12 @@ type API struct {
 
 	counting *counting
 	pages    *gate.Gate // around the routes that are large
+	batches  *gate.Gate // around what reads a large body
 }
+
+// batchesAtATime is how many large bodies are in memory at a time: one may be 64 MiB, about three
+// times over.
+const batchesAtATime = 4
 
 // pagesAtATime is how many pages of comments are in memory at a time: one may hold
 // 256 comments of any size, three times over.
@@ -90,6 +98,7 @@ func New(s Store, a Access, o Options) *API {
 	api := &API{
 		store: s, access: a, session: o.Session, limits: newLimits(o.RequestsPerSecond, o.Burst), mux: http.NewServeMux(),
 		counting: newCounting(s), pages: gate.New("make a page of comments", pagesAtATime, gate.Patience),
+		batches: gate.New("take a large batch", batchesAtATime, gate.Patience),
 	}
 	for _, route := range routes {
 		for _, pattern := range route.patterns {
@@ -107,9 +116,6 @@ func Serves(urlPath string) bool {
 	return first == "api" || first == "auth"
 }
 
-// maxBody is enough for any request that only reads.
-const maxBody = 1 << 20
-
 // ServeHTTP answers one request, in the documented shape whatever happens.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer request.Recover(w, r, func(err error) { a.fail(w, r, err) })
@@ -121,7 +127,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, fault.New(fault.NotFound, "there is nothing at this path: it has an empty or dotted segment"))
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	body, err := openBody(w, r)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	r.Body = body
 	a.mux.ServeHTTP(w, r)
 }
 
@@ -198,6 +209,14 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, route route) {
 			a.fail(w, r, err)
 		}
 		return
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		tag := etag(body)
+		w.Header().Set("ETag", tag)
+		if hasCurrent(r, tag) {
+			request.NotModified(w, r)
+			return
+		}
 	}
 	request.Answer(w, r, http.StatusOK, contentType, body)
 }

@@ -56,6 +56,9 @@ func TestAnyBytesInParameters(t *testing.T) {
 	b.record1("b", "live")
 	known := []string{"limit", "after", "from_timestamp", "to_timestamp", "direction", "include_markup", "include_thread_properties"}
 	for _, r := range routes {
+		if writes(r) {
+			continue // they want a body, or an id
+		}
 		for _, path := range paths(b, r) {
 			for _, name := range slices.Concat(known, usageParameters, []string{"object", "unknown", "%00", "%ff"}) {
 				if slices.Contains(usageParameters, name) && !isUsage(path) {

@@ -45,6 +45,8 @@ func TestCommentShape(t *testing.T) {
 		require.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$`, got[key])
 		delete(got, key)
 	}
+	require.Regexp(t, `^[0-9a-f]{24}$`, got["context"])
+	delete(got, "context")
 	require.Equal(t, map[string]any{
 		"id": "30324431", "uid": b.source + ".30324431", "source_id": b.source, "thread_id": "5f",
 		"timestamp": "2024-01-01T00:02:03.456789+00:00",
@@ -63,6 +65,7 @@ func TestCommentShape(t *testing.T) {
 	listed := list["comments"].([]any)[0].(map[string]any)
 	delete(listed, "created_at")
 	delete(listed, "last_modified")
+	delete(listed, "context")
 	require.Equal(t, got, listed)
 	require.NotContains(t, list, "continuation")
 }
@@ -210,9 +213,9 @@ func TestPagingUnderWrites(t *testing.T) {
 	step := 0
 	all, _ := walk(b, url.Values{"limit": {"6"}}, url.Values{"limit": {"6"}}, func() {
 		step++
-		b.seed.Mail(b.source, fmt.Sprintf("before-%d", step), noon.Add(-time.Hour), "s", "b")                   // behind the reader
-		b.seed.Mail(b.source, fmt.Sprintf("after-%d", step), noon.Add(time.Hour+time.Duration(step)), "s", "b") // ahead
-		b.seed.Exec(`update comments set changed = pg_current_xact_id(), deleted_at = now() where id = $1`, order[step])                        // read already, or soon
+		b.seed.Mail(b.source, fmt.Sprintf("before-%d", step), noon.Add(-time.Hour), "s", "b")                            // behind the reader
+		b.seed.Mail(b.source, fmt.Sprintf("after-%d", step), noon.Add(time.Hour+time.Duration(step)), "s", "b")          // ahead
+		b.seed.Exec(`update comments set changed = pg_current_xact_id(), deleted_at = now() where id = $1`, order[step]) // read already, or soon
 	})
 	seen := map[string]bool{}
 	for _, id := range all {

@@ -29,7 +29,8 @@ type bench struct {
 	seed    *storetest.Seed
 	access  *access.Service
 	server  *httptest.Server
-	source  string // the source's id
+	source  string // the id of support/emails
+	written string // the id of sales/calls, which no integration feeds
 	tokens  map[string]string
 	records chan request.Record
 	record  request.Record // of the last request that was answered
@@ -42,12 +43,13 @@ func setup(t *testing.T, o Options) *bench {
 	project := seed.Project("support")
 	b.source = seed.Source(project, "emails")
 	seed.Integration(project, b.source, "prod", "idle", "", "")
-	seed.Source(seed.Project("sales"), "calls")
+	b.written = seed.Source(seed.Project("sales"), "calls")
 	b.user("reader", store.Grant{Project: "support", Permission: access.SourcesRead})
 	b.user("sensitive", store.Grant{Project: "support", Permission: access.SourcesReadSensitive})
 	b.user("everywhere", store.Grant{Permission: access.SourcesReadSensitive}, store.Grant{Permission: access.IntegrationsRead})
 	b.user("elsewhere", store.Grant{Project: "sales", Permission: access.SourcesRead})
 	b.user("editor", store.Grant{Project: "support", Permission: access.SourcesAddComments})
+	b.user("writer", store.Grant{Project: "sales", Permission: access.SourcesAddComments}, store.Grant{Project: "sales", Permission: access.SourcesRead})
 	b.user("nothing")
 	b.serve(New(db, b.access, o))
 	return b

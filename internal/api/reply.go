@@ -22,9 +22,12 @@ const contentType = "application/json; charset=utf-8"
 // messages for the caller's own mistakes go out; the rest stays in the record.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var tooLarge *http.MaxBytesError
+	var encoding *unsupportedEncoding
 	switch kind := fault.KindOf(err); {
 	case errors.As(err, &tooLarge):
 		a.refuse(w, r, http.StatusRequestEntityTooLarge, "413 Content Too Large: the body may have "+strconv.FormatInt(tooLarge.Limit, 10)+" bytes")
+	case errors.As(err, &encoding):
+		a.refuse(w, r, http.StatusUnsupportedMediaType, "415 Unsupported Media Type: "+encoding.Error())
 	case kind == fault.Invalid:
 		a.refuse(w, r, http.StatusBadRequest, "400 Bad Request: "+messageOf(err))
 	case kind == fault.Unauthenticated:

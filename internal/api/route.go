@@ -64,6 +64,12 @@ var routes = []route{
 
 	{http.MethodGet, []string{"/api/_private/sources/{name}/comments", "/api/_private/sources/{project}/{source}/comments"},
 		onSource, access.SourcesRead, (*API).listComments, large},
+	{http.MethodPut, []string{"/api/_private/sources/{name}/comments", "/api/_private/sources/{project}/{source}/comments"},
+		onSource, access.SourcesAddComments, (*API).createComments, small},
+	{http.MethodPost, []string{"/api/v1/sources/{name}/sync", "/api/v1/sources/{project}/{source}/sync"},
+		onSource, access.SourcesAddComments, (*API).syncComments, small},
+	{http.MethodDelete, []string{"/api/v1/sources/{name}/comments", "/api/v1/sources/{project}/{source}/comments"},
+		onSource, access.SourcesAddComments, (*API).deleteComments, small},
 	{http.MethodGet, []string{"/api/v1/sources/{name}/comments/{id}", "/api/v1/sources/{project}/{source}/comments/{id}"},
 		onSource, access.SourcesRead, (*API).getComment, small},
 	{http.MethodGet, []string{"/api/v1/sources/{project}/{source}/comments/{id}/cleaning"},

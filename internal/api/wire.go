@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"slices"
@@ -76,18 +77,19 @@ func toWireSource(s store.Source) wireSource {
 }
 
 type wireComment struct {
-	ID             string         `json:"id"`
-	UID            string         `json:"uid"`
-	Timestamp      timestamp      `json:"timestamp"`
-	ThreadID       string         `json:"thread_id,omitempty"`
-	Messages       []wireMessage  `json:"messages"`
-	UserProperties map[string]any `json:"user_properties"`
-	TextFormat     string         `json:"text_format"`
-	Attachments    []struct{}     `json:"attachments"`
-	SourceID       string         `json:"source_id"`
-	CreatedAt      timestamp      `json:"created_at"`
-	LastModified   timestamp      `json:"last_modified"`
-	HasAnnotations bool           `json:"has_annotations"`
+	ID             string               `json:"id"`
+	UID            string               `json:"uid"`
+	Timestamp      timestamp            `json:"timestamp"`
+	ThreadID       string               `json:"thread_id,omitempty"`
+	Messages       []wireMessage        `json:"messages"`
+	UserProperties map[string]any       `json:"user_properties"`
+	TextFormat     string               `json:"text_format"`
+	Attachments    []comment.Attachment `json:"attachments"`
+	SourceID       string               `json:"source_id"`
+	CreatedAt      timestamp            `json:"created_at"`
+	LastModified   timestamp            `json:"last_modified"`
+	HasAnnotations bool                 `json:"has_annotations"`
+	Context        string               `json:"context"`
 }
 
 type wireMessage struct {
@@ -107,8 +109,8 @@ func toWireComment(c store.StoredComment, hidden []string) wireComment {
 	out := wireComment{
 		ID: c.ID, UID: c.SourceID + "." + c.ID, Timestamp: timestamp(c.Timestamp), ThreadID: c.ThreadID,
 		Messages: make([]wireMessage, len(c.Messages)), UserProperties: make(map[string]any, len(c.Properties)),
-		TextFormat: "plain", Attachments: []struct{}{}, SourceID: c.SourceID,
-		CreatedAt: timestamp(c.CreatedAt), LastModified: timestamp(c.LastModified),
+		TextFormat: cmp.Or(c.TextFormat, comment.Plain), Attachments: append([]comment.Attachment{}, c.Attachments...), SourceID: c.SourceID,
+		CreatedAt: timestamp(c.CreatedAt), LastModified: timestamp(c.LastModified), Context: c.Context,
 	}
 	for i, m := range c.Messages {
 		out.Messages[i] = wireMessage{

@@ -18,15 +18,33 @@ const (
 	MaxMessages    = 2048  // messages in one comment
 	MaxAddresses   = 2048  // addresses in one of to, cc, bcc
 	MaxAddressSize = 512   // characters in one address
+	MaxLanguage    = 8     // characters in a language
+	MaxAttachments = 128   // attachments of one comment
+	MaxAttachment  = 256   // characters in an attachment's name, and in its content type
 )
 
 // MaxThreadID is the most characters a thread_id may have. The API names no limit; longer
 // ones do not fit an index of PostgreSQL, whose entries end at a third of a page.
 const MaxThreadID = 1024
 
+// Limits of properties. The API names none; these keep one comment from being larger than a page
+// of ordinary ones.
+const (
+	MaxProperties    = 512
+	MaxPropertyName  = 256 // characters, behind the prefix
+	MaxPropertyValue = 65536
+)
+
+// Text formats that a comment may say its texts have.
+const (
+	Plain    = "plain"
+	Markdown = "markdown"
+)
+
 // Text is a text as the API spells it.
 type Text struct {
-	Text string `json:"text"`
+	Text           string `json:"text"`
+	TranslatedFrom string `json:"translated_from,omitempty"` // the original, where Text is a translation
 }
 
 // Message is one message of a comment: an email is one, a chat has one per turn.
@@ -42,13 +60,25 @@ type Message struct {
 	Language  string     `json:"language,omitempty"`
 }
 
+// Attachment is what is kept of an attachment: what it is, never its bytes.
+type Attachment struct {
+	Name        string `json:"name"`
+	Size        int64  `json:"size"`
+	ContentType string `json:"content_type"`
+	Reference   string `json:"attachment_reference,omitempty"`
+	ContentHash string `json:"content_hash,omitempty"`
+	Inline      bool   `json:"inline,omitempty"`
+}
+
 // Comment is a communication in the data model of the Comments API.
 type Comment struct {
-	ID         string     `json:"id"`
-	Timestamp  time.Time  `json:"timestamp"`
-	ThreadID   string     `json:"thread_id,omitempty"`
-	Messages   []Message  `json:"messages"`
-	Properties Properties `json:"user_properties"`
+	ID          string       `json:"id"`
+	Timestamp   time.Time    `json:"timestamp"`
+	ThreadID    string       `json:"thread_id,omitempty"`
+	Messages    []Message    `json:"messages"`
+	Properties  Properties   `json:"user_properties"`
+	TextFormat  string       `json:"text_format,omitempty"` // "" = Plain
+	Attachments []Attachment `json:"attachments,omitempty"`
 }
 
 // Properties are a comment's metadata: "string:<Name>" → string and
@@ -93,14 +123,23 @@ func (c *Comment) Texts() []Texts {
 	return out
 }
 
-// Envelope returns the messages without their texts.
+// Envelope returns the messages without their texts. What a text was translated from stays: it is
+// nothing that is paid for.
 func (c *Comment) Envelope() []Message {
 	out := make([]Message, len(c.Messages))
 	for i, m := range c.Messages {
-		m.Body, m.Subject, m.Signature = Text{}, nil, nil
+		m.Body.Text, m.Subject, m.Signature = "", original(m.Subject), original(m.Signature)
 		out[i] = m
 	}
 	return out
+}
+
+// original is t without its text, nil if nothing is left.
+func original(t *Text) *Text {
+	if t == nil || t.TranslatedFrom == "" {
+		return nil
+	}
+	return &Text{TranslatedFrom: t.TranslatedFrom}
 }
 
 // Join puts texts back into an envelope; both must have the same length.
@@ -110,16 +149,22 @@ func Join(envelope []Message, texts []Texts) ([]Message, error) {
 	}
 	out := make([]Message, len(envelope))
 	for i, m := range envelope {
-		m.Body = Text{Text: texts[i].Body}
-		if texts[i].Subject != "" {
-			m.Subject = &Text{Text: texts[i].Subject}
-		}
-		if texts[i].Signature != "" {
-			m.Signature = &Text{Text: texts[i].Signature}
-		}
+		m.Body.Text = texts[i].Body
+		m.Subject, m.Signature = joinText(m.Subject, texts[i].Subject), joinText(m.Signature, texts[i].Signature)
 		out[i] = m
 	}
 	return out, nil
+}
+
+func joinText(envelope *Text, text string) *Text {
+	switch {
+	case envelope != nil:
+		return &Text{Text: text, TranslatedFrom: envelope.TranslatedFrom}
+	case text != "":
+		return &Text{Text: text}
+	default:
+		return nil
+	}
 }
 
 // HashTexts is the SHA-256 of all texts in a form in which no two different

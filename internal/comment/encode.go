@@ -23,7 +23,10 @@ func (c *Comment) appendEnvelope(b []byte, utc bool) (_ []byte, err error) {
 			b = append(b, ',')
 		}
 		m := &c.Messages[i]
-		b = append(b, `{"body":{"text":""}`...)
+		b = append(b, '{')
+		b = appendOriginal(b, `"body":`, &m.Body, true)
+		b = appendOriginal(b, `,"subject":`, m.Subject, false)
+		b = appendOriginal(b, `,"signature":`, m.Signature, false)
 		if m.From != "" {
 			b = appendString(append(b, `,"from":`...), m.From)
 		}
@@ -45,6 +48,19 @@ func (c *Comment) appendEnvelope(b []byte, utc bool) (_ []byte, err error) {
 		b = append(b, '}')
 	}
 	return append(b, ']'), nil
+}
+
+// appendOriginal appends a text without its text; always, or only if something is left of it.
+func appendOriginal(b []byte, key string, t *Text, always bool) []byte {
+	switch {
+	case t != nil && t.TranslatedFrom != "":
+		b = appendString(append(append(b, key...), `{"text":"","translated_from":`...), t.TranslatedFrom)
+		return append(b, '}')
+	case always:
+		return append(append(b, key...), `{"text":""}`...)
+	default:
+		return b
+	}
 }
 
 // AppendTexts appends the texts of every message as JSON, as [Comment.Texts] gives them.
@@ -106,6 +122,16 @@ func (c *Comment) appendContent(b []byte) (_ []byte, err error) {
 	}
 	if b, err = c.Properties.Append(append(b, `,"user_properties":`...)); err != nil {
 		return nil, err
+	}
+	if c.TextFormat != "" {
+		b = appendString(append(b, `,"text_format":`...), c.TextFormat)
+	}
+	if len(c.Attachments) > 0 {
+		list, err := json.Marshal(c.Attachments) // few comments have any
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(b, `,"attachments":`...), list...)
 	}
 	return append(b, '}'), nil
 }

@@ -51,11 +51,18 @@ func anyComment(r *rand.Rand) *comment.Comment {
 		*m = comment.Message{Body: comment.Text{Text: anyText(r)}, From: anyText(r), To: anyList(r), Cc: anyList(r), Bcc: anyList(r), Language: anyText(r)}
 		if r.IntN(2) == 0 {
 			m.Subject, m.Signature = &comment.Text{Text: anyText(r)}, &comment.Text{Text: anyText(r)}
+			if r.IntN(2) == 0 {
+				m.Body.TranslatedFrom, m.Subject.TranslatedFrom = anyText(r), anyText(r)
+			}
 		}
 		if r.IntN(2) == 0 {
 			at := anyTime(r)
 			m.SentAt = &at
 		}
+	}
+	if r.IntN(2) == 0 {
+		c.TextFormat = comment.Markdown
+		c.Attachments = []comment.Attachment{{Name: anyText(r), Size: r.Int64N(9), ContentType: anyText(r), Inline: r.IntN(2) == 0}}
 	}
 	for range r.IntN(40) {
 		c.Properties["string:"+anyText(r)] = anyText(r)

@@ -82,6 +82,6 @@ func TestEveryRouteOfTheAPIIsTold(t *testing.T) {
 		if strings.Contains(route, "{name}") { // the other spelling of {project}/{source}
 			continue
 		}
-		require.Regexp(t, "(GET|POST) "+regexp.QuoteMeta(route)+"`", text, route)
+		require.Regexp(t, "(GET|POST|PUT|DELETE) "+regexp.QuoteMeta(route)+"`", text, route)
 	}
 }

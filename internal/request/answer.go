@@ -37,11 +37,22 @@ func Answer(w http.ResponseWriter, r *http.Request, status int, contentType stri
 		h.Set("Content-Encoding", "gzip")
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("Server-Timing", fmt.Sprintf("total;dur=%.1f", float64(time.Since(Of(r.Context()).begun).Microseconds())/1000))
+	setTiming(w, r)
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // whoever left early does not read the error either
 	}
+}
+
+// NotModified answers that the caller has the answer already. Headers that are set stay.
+func NotModified(w http.ResponseWriter, r *http.Request) {
+	w.Header().Add("Vary", "Accept-Encoding")
+	setTiming(w, r)
+	w.WriteHeader(http.StatusNotModified)
+}
+
+func setTiming(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Server-Timing", fmt.Sprintf("total;dur=%.1f", float64(time.Since(Of(r.Context()).begun).Microseconds())/1000))
 }
 
 // AcceptsGzip reads Accept-Encoding: gzip or * named with a quality above zero.

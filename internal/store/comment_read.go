@@ -18,6 +18,7 @@ type StoredComment struct {
 	SourceID     string
 	CreatedAt    time.Time
 	LastModified time.Time
+	Context      string // an opaque token of this version, which CreateComments takes
 }
 
 // CommentKey is a comment's place in the order by (timestamp, id).
@@ -45,7 +46,7 @@ const visible = ` c.deleted_at is null and not c.erased `
 // the planner thinks how many rows a limit that it does not know will leave: a plan
 // for all of revisions takes a hundred times as long.
 const selectComment = `
-	select c.source_id, c.id, c.ts, coalesce(c.thread_id, ''), c.envelope, c.properties, r.texts, c.created_at, c.last_modified
+	select c.source_id, c.id, c.ts, coalesce(c.thread_id, ''), c.envelope, c.properties, c.text_format, c.attachments, r.texts, c.created_at, c.last_modified,` + version + `
 	  from comments c
 	 cross join lateral (
 	       select texts from revisions
@@ -180,8 +181,9 @@ func (s *Store) NewestComments(ctx context.Context, sourceIDs []string, limit in
 
 // scanComment reads a row of selectComment and puts the texts back into the envelope.
 func scanComment(row pgx.CollectableRow) (c StoredComment, err error) {
-	var envelope, properties, texts []byte
-	if err := row.Scan(&c.SourceID, &c.ID, &c.Timestamp, &c.ThreadID, &envelope, &properties, &texts, &c.CreatedAt, &c.LastModified); err != nil {
+	var envelope, properties, attachments, texts []byte
+	if err := row.Scan(&c.SourceID, &c.ID, &c.Timestamp, &c.ThreadID, &envelope, &properties, &c.TextFormat, &attachments, &texts,
+		&c.CreatedAt, &c.LastModified, &c.Context); err != nil {
 		return c, err
 	}
 	var messages []comment.Message
@@ -189,7 +191,10 @@ func scanComment(row pgx.CollectableRow) (c StoredComment, err error) {
 	for _, part := range []struct {
 		raw  []byte
 		into any
-	}{{envelope, &messages}, {properties, &c.Properties}, {texts, &parts}} {
+	}{{envelope, &messages}, {properties, &c.Properties}, {attachments, &c.Attachments}, {texts, &parts}} {
+		if part.raw == nil {
+			continue
+		}
 		if err := json.Unmarshal(part.raw, part.into); err != nil {
 			return c, fault.Wrap(fault.Internal, err, "decode comment %s of source %s", c.ID, c.SourceID)
 		}

@@ -32,7 +32,7 @@ const (
 // revision, so that the same record made anew is billed as the creation it is. A hash
 // could be compared with a guess.
 const emptied = ` erased = true, deleted_at = coalesce(c.deleted_at, now()), last_modified = now(), changed = pg_current_xact_id(),
-	thread_id = null, envelope = '[]', properties = '{}', text_hash = '', content_hash = '' `
+	thread_id = null, envelope = '[]', properties = '{}', text_format = '', attachments = null, text_hash = '', content_hash = '' `
 
 // eraseGone empties the comments of the records in the CTE gone (record_id, comment_id,
 // read_end), and asks for their raw copies to be removed.

@@ -83,7 +83,7 @@ func erasePending(ctx context.Context, tx pgx.Tx, integrationID, sourceID string
 var eraseSource = []string{
 	`delete from revisions where source_id = $1`,
 	`update comments set erased = true, deleted_at = coalesce(deleted_at, now()), last_modified = now(), changed = pg_current_xact_id(),
-		envelope = '{}', properties = '{}', thread_id = null
+		envelope = '{}', properties = '{}', text_format = '', attachments = null, thread_id = null
 	 where source_id = $1 and not erased`,
 	`delete from records where source_id = $1`,
 	`delete from set_aside where source_id = $1`,

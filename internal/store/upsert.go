@@ -444,7 +444,7 @@ const insertComments = `
 // otherwise than this release would: then its messages are those that the texts belong to.
 const updateComments = `
 	update comments c set
-		ts = s.ts, thread_id = s.thread_id, revision = o.revision,
+		ts = s.ts, thread_id = s.thread_id, text_format = '', attachments = null, revision = o.revision,
 		envelope = case when o.outcome = 'metadata_changed' and jsonb_array_length(c.envelope) <> jsonb_array_length(s.envelope)
 			then c.envelope else s.envelope end,
 		properties = case when o.outcome = 'metadata_changed' and o.before_hash is distinct from o.text_hash and c.properties->'string:Truncated' is distinct from s.properties->'string:Truncated'
