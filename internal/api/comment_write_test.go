@@ -188,7 +188,9 @@ func TestBadComments(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("é", n) }
 	message := func(json string) []string { return []string{"messages", `[{"body":{"text":"b"}},{` + json + `}]`} }
 	body := `"body":{"text":"b"}`
-	list := func(n int, item string) string { return "[" + strings.TrimSuffix(strings.Repeat(item+",", n), ",") + "]" }
+	list := func(n int, item string) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(item+",", n), ",") + "]"
+	}
 	property := func(json string) []string { return []string{"user_properties", "{" + json + "}"} }
 	many := make([]string, 513)
 	for i := range many {
