@@ -85,8 +85,8 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	comments := api.New(db, users, api.Options{Session: pages.SessionOf})
 	listener := store.NewListener()
+	comments := api.New(db, users, api.Options{Session: pages.SessionOf, Listener: listener})
 	process.Go("notifications", func(ctx context.Context) error { listener.Run(ctx, db); return nil })
 	signals := &relay{store: db, temporal: temporal, listener: listener, log: log.Named("relay"), every: relayEvery}
 	process.Go("relay", signals.run)

@@ -27,6 +27,7 @@ type Store interface {
 	SourceByID(ctx context.Context, id string) (*store.Source, error)
 	Comments(ctx context.Context, q store.CommentQuery) ([]store.StoredComment, bool, error)
 	Comment(ctx context.Context, sourceID, id string) (*store.StoredComment, error)
+	ChangesFrom(ctx context.Context, q store.ChangeQuery) (store.Changes, error)
 	CountComments(ctx context.Context, sourceID string, from, to *time.Time) (int64, error)
 	ListIntegrations(ctx context.Context, project string) ([]store.Integration, error)
 	IntegrationStatus(ctx context.Context, project, name string) (store.IntegrationStatus, error)
@@ -64,6 +65,8 @@ type Options struct {
 	// RequestsPerSecond and Burst limit each credential; 0 = 200 and 400.
 	RequestsPerSecond float64
 	Burst             int
+	// Listener hears of comments that changed, for callers who wait for them; nil = they look now and then.
+	Listener *store.Listener
 }
 
 // API answers everything under /api and /auth. It is an http.Handler.
@@ -77,6 +80,7 @@ type API struct {
 	counting *counting
 	pages    *gate.Gate // around the routes that are large
 	batches  *gate.Gate // around what reads a large body
+	listener *store.Listener
 }
 
 // batchesAtATime is how many large bodies are in memory at a time: one may be 64 MiB, about three
@@ -98,7 +102,11 @@ func New(s Store, a Access, o Options) *API {
 	api := &API{
 		store: s, access: a, session: o.Session, limits: newLimits(o.RequestsPerSecond, o.Burst), mux: http.NewServeMux(),
 		counting: newCounting(s), pages: gate.New("make a page of comments", pagesAtATime, gate.Patience),
-		batches: gate.New("take a large batch", batchesAtATime, gate.Patience),
+		batches:  gate.New("take a large batch", batchesAtATime, gate.Patience),
+		listener: o.Listener,
+	}
+	if api.listener == nil {
+		api.listener = store.NewListener()
 	}
 	for _, route := range routes {
 		for _, pattern := range route.patterns {
@@ -160,6 +168,7 @@ type call struct {
 	source  *store.Source // set with onSource, and with onProject when the path names a source
 	plain   bool          // the path names an integration that is called as a part of one is, and means all of it
 	file    *file         // set by a handler whose answer is not JSON; then it gives no reply
+	leave   func()        // gives back the place of a large answer; nil while there is none
 }
 
 // file is an answer of any length, made while it is sent.
@@ -224,12 +233,15 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, route route) {
 // make makes the body of a good answer. It does not send it: a caller who reads
 // slowly must not keep the others out.
 func (a *API) make(ctx context.Context, c *call, route route) ([]byte, error) {
+	defer func() {
+		if c.leave != nil {
+			c.leave()
+		}
+	}()
 	if route.answer == large {
-		leave, err := a.pages.Enter(ctx)
-		if err != nil {
+		if err := a.enter(ctx, c); err != nil {
 			return nil, err
 		}
-		defer leave()
 	}
 	out, err := route.handle(a, c)
 	if err != nil || c.file != nil {
@@ -241,6 +253,12 @@ func (a *API) make(ctx context.Context, c *call, route route) ([]byte, error) {
 		return nil, fault.Wrap(fault.Internal, err, "encode the answer")
 	}
 	return body, nil
+}
+
+// enter waits until a large answer may be made; it may until the call is answered.
+func (a *API) enter(ctx context.Context, c *call) (err error) {
+	c.leave, err = a.pages.Enter(ctx)
+	return err
 }
 
 // authenticate takes a bearer token, or the browser's session for what only reads.

@@ -62,12 +62,9 @@ func readCommentQuery(values url.Values, sourceID string) (store.CommentQuery, e
 			return fail(err)
 		}
 	}
-	if text := values.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxLimit {
-			return fail(fault.New(fault.Invalid, "limit is %.20q, want 1 to %d", text, maxLimit))
-		}
-		q.Limit = n
+	var err error
+	if q.Limit, err = readLimit(values, q.Limit); err != nil {
+		return fail(err)
 	}
 	for name, into := range map[string]**time.Time{"from_timestamp": &q.From, "to_timestamp": &q.To} {
 		text := values.Get(name)
@@ -98,6 +95,19 @@ func readCommentQuery(values url.Values, sourceID string) (store.CommentQuery, e
 		}
 	}
 	return q, nil
+}
+
+// readLimit gives the limit that was asked for, or the default.
+func readLimit(values url.Values, otherwise int) (int, error) {
+	text := values.Get("limit")
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxLimit {
+		return 0, fault.New(fault.Invalid, "limit is %.20q, want 1 to %d", text, maxLimit)
+	}
+	return n, nil
 }
 
 // continuation is a place in a list. It is no secret and no right: the caller's

@@ -70,6 +70,8 @@ var routes = []route{
 		onSource, access.SourcesAddComments, (*API).syncComments, small},
 	{http.MethodDelete, []string{"/api/v1/sources/{name}/comments", "/api/v1/sources/{project}/{source}/comments"},
 		onSource, access.SourcesAddComments, (*API).deleteComments, small},
+	{http.MethodGet, []string{"/api/v1/sources/{name}/changes", "/api/v1/sources/{project}/{source}/changes"},
+		onSource, access.SourcesRead, (*API).listChanges, small}, // large once it has waited
 	{http.MethodGet, []string{"/api/v1/sources/{name}/comments/{id}", "/api/v1/sources/{project}/{source}/comments/{id}"},
 		onSource, access.SourcesRead, (*API).getComment, small},
 	{http.MethodGet, []string{"/api/v1/sources/{project}/{source}/comments/{id}/cleaning"},

@@ -42,11 +42,15 @@ type CommentQuery struct {
 // whose text is gone. The first half is the predicate of comments_by_time.
 const visible = ` c.deleted_at is null and not c.erased `
 
+// commentColumns are what scanning a comment takes, of comments c and its revision r.
+const commentColumns = `c.source_id, c.id, c.ts, coalesce(c.thread_id, ''), c.envelope, c.properties, c.text_format, c.attachments, r.texts,
+	       c.created_at, c.last_modified,` + version
+
 // selectComment reads comments with the text in force. The text is looked up row by row, whatever
 // the planner thinks how many rows a limit that it does not know will leave: a plan
 // for all of revisions takes a hundred times as long.
 const selectComment = `
-	select c.source_id, c.id, c.ts, coalesce(c.thread_id, ''), c.envelope, c.properties, c.text_format, c.attachments, r.texts, c.created_at, c.last_modified,` + version + `
+	select ` + commentColumns + `
 	  from comments c
 	 cross join lateral (
 	       select texts from revisions
@@ -181,29 +185,41 @@ func (s *Store) NewestComments(ctx context.Context, sourceIDs []string, limit in
 
 // scanComment reads a row of selectComment and puts the texts back into the envelope.
 func scanComment(row pgx.CollectableRow) (c StoredComment, err error) {
-	var envelope, properties, attachments, texts []byte
-	if err := row.Scan(&c.SourceID, &c.ID, &c.Timestamp, &c.ThreadID, &envelope, &properties, &c.TextFormat, &attachments, &texts,
-		&c.CreatedAt, &c.LastModified, &c.Context); err != nil {
+	var stored storedJSON
+	if err := row.Scan(c.columns(&stored)...); err != nil {
 		return c, err
 	}
+	return c, c.decode(stored)
+}
+
+// storedJSON is what a comment has as JSON.
+type storedJSON struct{ envelope, properties, attachments, texts []byte }
+
+// columns are where commentColumns go.
+func (c *StoredComment) columns(stored *storedJSON) []any {
+	return []any{&c.SourceID, &c.ID, &c.Timestamp, &c.ThreadID, &stored.envelope, &stored.properties, &c.TextFormat, &stored.attachments, &stored.texts,
+		&c.CreatedAt, &c.LastModified, &c.Context}
+}
+
+// decode fills in what is stored as JSON.
+func (c *StoredComment) decode(stored storedJSON) (err error) {
 	var messages []comment.Message
 	var parts []comment.Texts
 	for _, part := range []struct {
 		raw  []byte
 		into any
-	}{{envelope, &messages}, {properties, &c.Properties}, {attachments, &c.Attachments}, {texts, &parts}} {
+	}{{stored.envelope, &messages}, {stored.properties, &c.Properties}, {stored.attachments, &c.Attachments}, {stored.texts, &parts}} {
 		if part.raw == nil {
 			continue
 		}
 		if err := json.Unmarshal(part.raw, part.into); err != nil {
-			return c, fault.Wrap(fault.Internal, err, "decode comment %s of source %s", c.ID, c.SourceID)
+			return fault.Wrap(fault.Internal, err, "decode comment %s of source %s", c.ID, c.SourceID)
 		}
 	}
-	c.Messages, err = comment.Join(messages, parts)
-	if err != nil {
-		return c, fault.Wrap(fault.Internal, err, "read comment %s of source %s", c.ID, c.SourceID)
+	if c.Messages, err = comment.Join(messages, parts); err != nil {
+		return fault.Wrap(fault.Internal, err, "read comment %s of source %s", c.ID, c.SourceID)
 	}
-	return c, nil
+	return nil
 }
 
 // orInfinity is t, or the open end of the time axis.
