@@ -17,7 +17,9 @@ func (a *app) setupCommand() *cobra.Command {
 		Short: "Migrate the database, create search attributes and the first administrator",
 		Long: `Brings an installation to this release: migrates the database, creates the first
 administrator from ADMIN_EMAIL and ADMIN_PASSWORD when there is no user yet, and
-creates Temporal's search attributes SyncProject, SyncIntegration and SyncStatus.
+creates Temporal's search attributes SyncProject, SyncIntegration and SyncStatus. In a
+database that was restored from a dump of another server it numbers changes anew, so that
+those who follow them see them.
 
 It may be repeated at any time and does what is left to do. worker and authsvc refuse
 to run before it on a new or older database.`,
@@ -31,6 +33,7 @@ to run before it on a new or older database.`,
 type setupResult struct {
 	SchemaBefore         int      `json:"schema_before"`
 	Schema               int      `json:"schema"`
+	ChangesRenumbered    int64    `json:"changes_renumbered"` // after a restore into another server
 	AdministratorCreated bool     `json:"administrator_created"`
 	AttributesCreated    []string `json:"search_attributes_created"`
 }
@@ -53,6 +56,12 @@ func (a *app) setup(ctx context.Context) error {
 		a.say("database: schema version %d, nothing to migrate", result.Schema)
 	} else {
 		a.say("database: migrated from schema version %d to %d", result.SchemaBefore, result.Schema)
+	}
+	if result.ChangesRenumbered, err = db.RenumberChanges(ctx); err != nil {
+		return err
+	}
+	if result.ChangesRenumbered > 0 {
+		a.say("database: it was restored from another server; the last changes of %d comments were numbered anew", result.ChangesRenumbered)
 	}
 	if result.AdministratorCreated, err = a.firstAdministrator(ctx, cfg, db); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -76,6 +77,7 @@ type API struct {
 	session func(r *http.Request) secret.Text
 	limits  *limits
 	mux     *http.ServeMux
+	named   *http.ServeMux // for paths that name what they are about in one segment
 
 	counting *counting
 	pages    *gate.Gate // around the routes that are large
@@ -100,7 +102,8 @@ func New(s Store, a Access, o Options) *API {
 		o.Session = func(*http.Request) secret.Text { return "" }
 	}
 	api := &API{
-		store: s, access: a, session: o.Session, limits: newLimits(o.RequestsPerSecond, o.Burst), mux: http.NewServeMux(),
+		store: s, access: a, session: o.Session, limits: newLimits(o.RequestsPerSecond, o.Burst),
+		mux: http.NewServeMux(), named: http.NewServeMux(),
 		counting: newCounting(s), pages: gate.New("make a page of comments", pagesAtATime, gate.Patience),
 		batches:  gate.New("take a large batch", batchesAtATime, gate.Patience),
 		listener: o.Listener,
@@ -110,12 +113,33 @@ func New(s Store, a Access, o Options) *API {
 	}
 	for _, route := range routes {
 		for _, pattern := range route.patterns {
-			api.mux.HandleFunc(route.method+" "+pattern, func(w http.ResponseWriter, r *http.Request) { api.serve(w, r, route) })
+			mux := api.mux
+			if strings.Contains(pattern, "{name}/") {
+				mux = api.named
+			}
+			mux.HandleFunc(route.method+" "+pattern, func(w http.ResponseWriter, r *http.Request) { api.serve(w, r, route) })
 		}
 	}
 	api.mux.HandleFunc(http.MethodGet+" "+documentPath, serveDocument)
 	api.mux.HandleFunc(unknown, api.refuseUnknown)
+	api.named.HandleFunc(unknown, api.refuseUnknown)
 	return api
+}
+
+// muxOf is where the request's path is looked up. /sources/{name}/comments/{id} and
+// /sources/{project}/{source}/comments are as long as each other, and a mux refuses to hold both; what a
+// project cannot be called (p%2Fs, id:<hex>) tells them apart.
+func (a *API) muxOf(r *http.Request) *http.ServeMux {
+	const before = "/api/v1/sources/" // as many segments as in front of any name
+	parts := strings.SplitN(r.URL.EscapedPath(), "/", strings.Count(before, "/")+2)
+	if len(parts) < strings.Count(before, "/")+2 {
+		return a.mux
+	}
+	name := parts[len(parts)-2]
+	if unescaped, err := url.PathUnescape(name); err == nil && (strings.Contains(unescaped, "/") || strings.HasPrefix(unescaped, "id:")) {
+		return a.named
+	}
+	return a.mux
 }
 
 // Serves reports whether a path is the API's to answer, found or not.
@@ -141,7 +165,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = body
-	a.mux.ServeHTTP(w, r)
+	a.muxOf(r).ServeHTTP(w, r)
 }
 
 // withOneSlash is r without the second slash that clients make of an endpoint that
@@ -297,7 +321,7 @@ func (a *API) methodsAt(r *http.Request) []string {
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		probe := &http.Request{Method: method, URL: r.URL, Host: r.Host}
-		if _, pattern := a.mux.Handler(probe); pattern != unknown {
+		if _, pattern := a.muxOf(r).Handler(probe); pattern != unknown {
 			allowed = append(allowed, method)
 		}
 	}
