@@ -2,10 +2,7 @@ package api
 
 import (
 	"cmp"
-	"encoding/json"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,17 +21,7 @@ func (t timestamp) MarshalJSON() ([]byte, error) {
 	return []byte(time.Time(t).UTC().Format(`"` + timestampLayout + `"`)), nil
 }
 
-// number is a property's value, always written as a float: clients take 2 for an
-// integer and refuse it where they expect 2.0.
-type number float64
-
-// MarshalJSON writes the number with a point or an exponent.
-func (n number) MarshalJSON() ([]byte, error) {
-	if f := float64(n); f == math.Trunc(f) && math.Abs(f) < 1e21 { // from where on JSON has an exponent
-		return append(strconv.AppendFloat(nil, f, 'f', -1, 64), ".0"...), nil
-	}
-	return json.Marshal(float64(n))
-}
+type number = comment.Number
 
 type wireProject struct {
 	ID           string    `json:"id"`

@@ -32,6 +32,7 @@ type Config struct {
 	ListenAddr    string          // host:port
 	Keys          *secret.KeyRing // nil when not set
 	ExtraHosts    []string        // host:port, lower case
+	DeliveryHosts []string        // host:port, lower case
 	Proxies       []netip.Prefix  // whose X-Forwarded-For is believed
 	MetricsAddr   string          // host:port; "" = off
 	AdminEmail    string
@@ -77,7 +78,8 @@ func LoadFrom(lookup func(string) string, program Program, needs ...string) (*Co
 		}
 		c.Keys = ring
 	}
-	c.ExtraHosts = r.checkHosts(r.read("SALESFORCE_EXTRA_HOSTS"))
+	c.ExtraHosts = r.checkHosts("SALESFORCE_EXTRA_HOSTS")
+	c.DeliveryHosts = r.checkHosts("DELIVERY_EXTRA_HOSTS")
 	c.Proxies = r.checkProxies(r.read("TRUSTED_PROXIES"))
 	if (c.AdminEmail == "") != (c.AdminPassword == "") {
 		r.problem("ADMIN_EMAIL", "ADMIN_EMAIL and ADMIN_PASSWORD go together: set both or none")
@@ -179,16 +181,16 @@ func (r *envReader) checkAddress(name, value string) {
 	}
 }
 
-func (r *envReader) checkHosts(value string) []string {
+func (r *envReader) checkHosts(name string) []string {
 	var hosts []string
-	for _, h := range strings.Split(value, ",") {
+	for _, h := range strings.Split(r.read(name), ",") {
 		h = strings.ToLower(strings.TrimSpace(h))
 		if h == "" {
 			continue
 		}
 		host, port, err := net.SplitHostPort(h)
 		if err != nil || host == "" || !validPort(port) || strings.ContainsAny(h, "/@?#* ") {
-			r.problem("SALESFORCE_EXTRA_HOSTS", "%q is not host:port, such as localhost:8090", h)
+			r.problem(name, "%q is not host:port, such as localhost:8090", h)
 			continue
 		}
 		hosts = append(hosts, h)

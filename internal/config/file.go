@@ -15,7 +15,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"salesforcesync/internal/fault"
-	"salesforcesync/internal/secret"
 )
 
 // Bounds of a file. They are far above what an org can be asked in one composite
@@ -36,6 +35,8 @@ type Checks struct {
 	Address func(text string) (string, error)
 	// Login is where people sign in for an instance that Address gave.
 	Login func(instance string) string
+	// Endpoint is like Address for where comments may be delivered to.
+	Endpoint func(text string) (string, error)
 
 	Where func(condition string) error // is it a condition?
 	Path  func(path string) error      // is it a field path, at most five relations deep?
@@ -147,7 +148,7 @@ var (
 
 func (r *fileReader) integration(root *yaml.Node) Integration {
 	i := Integration{PollInterval: DefaultPollInterval, VerifyInterval: DefaultVerifyInterval, Quota: DefaultQuota}
-	keys := r.mapping(root, "", []string{"project", "integration", "source", "connection", "poll_interval", "verify_interval", "raw_retention", "quota", "monthly_unit_cap", "start_from", "objects"})
+	keys := r.mapping(root, "", []string{"project", "integration", "source", "connection", "poll_interval", "verify_interval", "raw_retention", "quota", "monthly_unit_cap", "start_from", "objects", "destination"})
 	i.Project = r.name(root, keys, "project", projectName, "letters, digits, dot, - and _")
 	if i.Project == "." || i.Project == ".." {
 		r.problem(keys["project"], "project: %q would be lost in an address: choose another name", i.Project)
@@ -181,6 +182,9 @@ func (r *fileReader) integration(root *yaml.Node) Integration {
 	}
 	if n, ok := keys["objects"]; ok {
 		i.Objects = r.objects(n)
+	}
+	if n, ok := keys["destination"]; ok {
+		i.Destination = r.destination(n)
 	}
 	return i
 }
@@ -258,7 +262,7 @@ func (r *fileReader) connection(n *yaml.Node) Connection {
 	} else {
 		r.problem(n, "connection: consumer_key is missing: copy it from the app in Salesforce")
 	}
-	c.ConsumerSecret = r.consumerSecret(keys)
+	c.ConsumerSecret = r.secret(keys, "connection", "consumer_secret")
 	return c
 }
 
@@ -270,53 +274,4 @@ func (r *fileReader) address(n *yaml.Node, key string) string {
 	address, err := r.checks.Address(value)
 	r.reject(n, key, err)
 	return address
-}
-
-// consumerSecret reads the secret from wherever the file says. No message shows it.
-func (r *fileReader) consumerSecret(keys map[string]*yaml.Node) secret.Text {
-	var given []string
-	for _, key := range []string{"consumer_secret", "consumer_secret_env", "consumer_secret_file"} {
-		if _, ok := keys[key]; ok {
-			given = append(given, key)
-		}
-	}
-	if len(given) == 0 {
-		return ""
-	}
-	n := keys[given[0]]
-	if len(given) > 1 {
-		r.problem(keys[given[1]], "connection: %s say the same thing twice: keep one", strings.Join(given, " and "))
-		return ""
-	}
-	var value string
-	switch key := given[0]; key {
-	case "consumer_secret":
-		// Older secrets are digits only, which YAML takes for a number; the digits as written are the secret.
-		value = r.textOrNumber(n, key)
-	case "consumer_secret_env":
-		name := r.text(n, key)
-		if name == "" {
-			return ""
-		}
-		if value = r.checks.Lookup(name); value == "" {
-			r.problem(n, "consumer_secret_env: the environment variable %s is not set", clip(name))
-		}
-	case "consumer_secret_file":
-		path := r.text(n, key)
-		if path == "" {
-			return ""
-		}
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(r.dir, path)
-		}
-		data, err := r.checks.ReadFile(path)
-		if err != nil {
-			r.problem(n, "consumer_secret_file: %v", err)
-			return ""
-		}
-		if value = strings.TrimSpace(string(data)); value == "" {
-			r.problem(n, "consumer_secret_file: %s is empty", clip(path))
-		}
-	}
-	return secret.Text(value)
 }

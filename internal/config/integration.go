@@ -28,6 +28,16 @@ type Integration struct {
 	MonthlyUnitCap int64      `json:"monthly_unit_cap,omitempty"` // AI units, at most, per month (UTC); 0 = no cap
 	StartFrom      *time.Time `json:"start_from,omitempty"`       // UTC; nil = from the beginning
 	Objects        []Object   `json:"objects"`
+	// Destination is where the comments are delivered to, too; nil = nowhere.
+	Destination *Destination `json:"destination,omitempty"`
+}
+
+// Destination is a source of a Communications Mining tenant, or of another installation of this product.
+type Destination struct {
+	Endpoint string      `json:"endpoint"` // what stands before /api
+	Project  string      `json:"project"`
+	Source   string      `json:"source"`
+	Token    secret.Text `json:"-"` // "" = not given: the one kept at an earlier apply
 }
 
 // Connection is how the integration reaches its Salesforce org.
@@ -199,6 +209,9 @@ func (i Integration) flat() map[string]string {
 	}
 	if i.StartFrom != nil {
 		m["start_from"] = i.StartFrom.UTC().Format(time.RFC3339Nano)
+	}
+	if d := i.Destination; d != nil {
+		m["destination.endpoint"], m["destination.project"], m["destination.source"] = d.Endpoint, d.Project, d.Source
 	}
 	return m
 }

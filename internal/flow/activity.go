@@ -37,4 +37,6 @@ var (
 	Steer        = Activity[SteerParams, SteerResult]{Name: "Steer"}
 	// RetransformStep makes texts anew of stored raw copies, for a while.
 	RetransformStep = Activity[RetransformParams, RetransformResult]{Name: "RetransformStep"}
+	// Deliver sends what changed to a tenant, and waits for more, for a while.
+	Deliver = Activity[DeliverParams, DeliverResult]{Name: "Deliver"}
 )

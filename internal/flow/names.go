@@ -13,10 +13,14 @@ const WorkflowBackfill = "Backfill"
 // stored raw copies.
 const WorkflowRetransform = "Retransform"
 
+// WorkflowDelivery is the type of the workflow that delivers an integration's comments to a
+// Communications Mining tenant. It runs for as long as the integration has a destination.
+const WorkflowDelivery = "Delivery"
+
 // Task queues, so that each stage scales apart.
 const (
 	QueueIntegrations = "integrations"      // workflows
-	QueuePoll         = "integrations-poll" // Watch, Check and Poll: few CPU, long waits
+	QueuePoll         = "integrations-poll" // Watch, Check, Poll and Deliver: few CPU, long waits
 	QueueLoad         = "integrations-load" // Transform and Upsert: CPU and database
 	// QueueBackfill has the stages of backfills, which would else stand before live work.
 	QueueBackfill = "integrations-backfill"
@@ -81,6 +85,11 @@ func BackfillID(project, integration, object string) string {
 // RetransformID is the id of the workflow that makes texts anew: retransform/<project>/<integration>.
 func RetransformID(project, integration string) string {
 	return "retransform/" + project + "/" + integration
+}
+
+// DeliveryID is the id of the workflow that delivers an integration's comments: delivery/<project>/<integration>.
+func DeliveryID(project, integration string) string {
+	return "delivery/" + project + "/" + integration
 }
 
 // SplitName splits "<project>/<integration>" as people write it; ok is false for

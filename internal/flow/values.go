@@ -157,6 +157,8 @@ type WatchResult struct {
 	Faults   []ObjectFault `json:"faults,omitempty"`   // objects that could not be asked this time
 	// Backfills names objects with a backfill that no workflow looks after: start one for each.
 	Backfills []string `json:"backfills,omitempty"`
+	// Delivery says that comments are to be delivered and no workflow does: start it.
+	Delivery bool `json:"delivery,omitempty"`
 }
 
 // News names an object with something new and the batch that will hold it.
@@ -385,4 +387,74 @@ type RetransformStatus struct {
 	Hint        string                `json:"hint,omitempty"`
 	Until       time.Time             `json:"until,omitzero"` // when it is tried again
 	Objects     []RetransformProgress `json:"objects"`
+}
+
+// DeliveryParams is the input of the Delivery workflow. State is set by continue-as-new only.
+type DeliveryParams struct {
+	Project     string         `json:"project"`
+	Integration string         `json:"integration"`
+	State       *DeliveryState `json:"state,omitempty"`
+}
+
+// DeliveryState is what one run of a Delivery hands to the next.
+type DeliveryState struct {
+	Status string    `json:"status,omitempty"`
+	Since  time.Time `json:"since,omitzero"`
+	Runs   int       `json:"runs,omitempty"`
+}
+
+// DeliveryCounts says what became of comments that were delivered, by the tenant's own word.
+type DeliveryCounts struct {
+	Sent              int64 `json:"sent"` // that the tenant took
+	New               int64 `json:"new"`
+	TextChanged       int64 `json:"text_changed"`
+	PropertiesChanged int64 `json:"properties_changed"`
+	Updated           int64 `json:"updated"` // TextChanged + PropertiesChanged, where it tells them apart
+	Unchanged         int64 `json:"unchanged"`
+	Uncounted         int64 `json:"uncounted"` // taken in answers whose counts are missing, or do not add up
+	Deleted           int64 `json:"deleted"`   // that it was told to delete
+}
+
+// Add adds o to c.
+func (c *DeliveryCounts) Add(o DeliveryCounts) {
+	c.Sent += o.Sent
+	c.New += o.New
+	c.TextChanged += o.TextChanged
+	c.PropertiesChanged += o.PropertiesChanged
+	c.Updated += o.Updated
+	c.Unchanged += o.Unchanged
+	c.Uncounted += o.Uncounted
+	c.Deleted += o.Deleted
+}
+
+// DeliverParams asks for comments to be delivered. The activity goes on for minutes, and
+// comes back before that when the state of the delivery is no longer the one that is shown.
+type DeliverParams struct {
+	Project     string `json:"project"`
+	Integration string `json:"integration"`
+	Shown       string `json:"shown,omitempty"`
+}
+
+// DeliverResult says how a delivery stands. State is one of an integration's, or StateCancelled when
+// there is nothing to deliver to any more: end.
+type DeliverResult struct {
+	State         string         `json:"state"`
+	Reason        string         `json:"reason,omitempty"`
+	Hint          string         `json:"hint,omitempty"`
+	Until         time.Time      `json:"until,omitzero"`
+	Counts        DeliveryCounts `json:"counts"` // since it has this destination
+	Undeliverable int64          `json:"undeliverable,omitempty"`
+}
+
+// DeliveryStatus is the answer of a Delivery workflow to the status query.
+type DeliveryStatus struct {
+	Project       string         `json:"project"`
+	Integration   string         `json:"integration"`
+	State         string         `json:"state"`
+	Since         time.Time      `json:"since"`
+	Reason        string         `json:"reason,omitempty"` // why it is in this state, for people
+	Hint          string         `json:"hint,omitempty"`   // what to do about it
+	Until         time.Time      `json:"until,omitzero"`   // when it goes on by itself
+	Counts        DeliveryCounts `json:"counts"`
+	Undeliverable int64          `json:"undeliverable,omitempty"`
 }

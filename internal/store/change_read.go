@@ -31,8 +31,6 @@ type Changes struct {
 	Next  Place
 	More  bool   // there is more right now
 	Where string // the life of the database in which Next means something; see [Store.ChangesFrom]
-
-	seen int // rows read
 }
 
 // ChangeQuery asks for the changes of a source behind a place.
@@ -82,49 +80,51 @@ func (s *Store) ChangesFrom(ctx context.Context, q ChangeQuery) (page Changes, e
 		return page, fault.New(fault.Conflict, "the database was restored, or a standby took over: a place in the changes from before means nothing any more; begin again without one")
 	}
 	args := pgx.NamedArgs{"source": q.SourceID, "transaction": q.After.transaction(), "id": q.After.ID, "limit": q.Limit + 1}
-	rows, err := s.pool.Query(ctx, `
-		select c.changed::text, coalesce(c.deleted_at, case when c.erased then c.last_modified end),
-		       `+commentColumns+`
-		  from comments c
-		  left join lateral (
-		       select texts from revisions
-		        where source_id = c.source_id and comment_id = c.id and revision = c.revision and`+visible+`limit 1) r on true
+	rows, err := s.pool.Query(ctx, selectChange+`
 		 where`+changedBehind+`
 		 order by c.changed, c.id limit @limit`, args)
 	if err != nil {
 		return page, translate(op, err)
 	}
 	page.Next = q.After
-	if page.List, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Change, error) {
-		return scanChange(row, &page, q.Limit)
-	}); err != nil {
-		return page, translate(op, err)
+	defer rows.Close()
+	for rows.Next() {
+		if page.More = len(page.List) == q.Limit; page.More {
+			break
+		}
+		c, at, err := scanChange(rows)
+		if err != nil {
+			return page, translate(op, err)
+		}
+		page.List, page.Next = append(page.List, c), at
 	}
-	if page.More {
-		page.List = page.List[:q.Limit]
-	}
-	return page, nil
+	return page, translate(op, rows.Err())
 }
 
-// scanChange reads a row of a page of changes. The one behind limit only says that there is more.
-func scanChange(row pgx.CollectableRow, page *Changes, limit int) (c Change, err error) {
-	if page.seen++; page.seen > limit {
-		page.More = true
-		return c, nil
-	}
+// selectChange reads comments, deleted ones too: of those the text is not looked up.
+const selectChange = `
+	select c.changed::text, coalesce(c.deleted_at, case when c.erased then c.last_modified end), ` + commentColumns + `
+	  from comments c
+	  left join lateral (
+	       select texts from revisions
+	        where source_id = c.source_id and comment_id = c.id and revision = c.revision and` + visible + `limit 1) r on true`
+
+// scanChange reads a row of selectChange, and where it stands.
+func scanChange(row pgx.CollectableRow) (c Change, at Place, err error) {
 	var transaction string
-	var stored storedJSON
-	if err := row.Scan(append([]any{&transaction, &c.DeletedAt}, c.columns(&stored)...)...); err != nil {
-		return c, err
+	var raw storedJSON
+	if err := row.Scan(append([]any{&transaction, &c.DeletedAt}, c.columns(&raw)...)...); err != nil {
+		return c, at, err
 	}
-	page.Next.ID = c.ID
-	if page.Next.Transaction, err = strconv.ParseUint(transaction, 10, 64); err != nil {
-		return c, err
+	at.ID = c.ID
+	if at.Transaction, err = strconv.ParseUint(transaction, 10, 64); err != nil {
+		return c, at, err
 	}
 	if c.DeletedAt != nil {
-		return Change{StoredComment: StoredComment{SourceID: c.SourceID, Comment: comment.Comment{ID: c.ID}}, DeletedAt: c.DeletedAt}, nil
+		return Change{StoredComment: StoredComment{SourceID: c.SourceID, Comment: comment.Comment{ID: c.ID}}, DeletedAt: c.DeletedAt}, at, nil
 	}
-	return c, c.decode(stored)
+	err = c.decode(raw)
+	return c, at, err
 }
 
 // mostCounted bounds what is counted to say how far somebody is behind.

@@ -42,10 +42,6 @@ type CommentQuery struct {
 // whose text is gone. The first half is the predicate of comments_by_time.
 const visible = ` c.deleted_at is null and not c.erased `
 
-// commentColumns are what scanning a comment takes, of comments c and its revision r.
-const commentColumns = `c.source_id, c.id, c.ts, coalesce(c.thread_id, ''), c.envelope, c.properties, c.text_format, c.attachments, r.texts,
-	       c.created_at, c.last_modified,` + version
-
 // selectComment reads comments with the text in force. The text is looked up row by row, whatever
 // the planner thinks how many rows a limit that it does not know will leave: a plan
 // for all of revisions takes a hundred times as long.
@@ -55,6 +51,10 @@ const selectComment = `
 	 cross join lateral (
 	       select texts from revisions
 	        where source_id = c.source_id and comment_id = c.id and revision = c.revision limit 1) r`
+
+// commentColumns are what StoredComment.columns reads, of a comment c and its revision r.
+const commentColumns = `c.source_id, c.id, c.ts, coalesce(c.thread_id, ''), c.envelope, c.properties, c.text_format, c.attachments, r.texts,
+	       c.created_at, c.last_modified,` + version
 
 // A row comparison with a key that is always there, and one bound: the planner
 // reads comments_by_time from the right place on whatever the page is.
@@ -185,30 +185,31 @@ func (s *Store) NewestComments(ctx context.Context, sourceIDs []string, limit in
 
 // scanComment reads a row of selectComment and puts the texts back into the envelope.
 func scanComment(row pgx.CollectableRow) (c StoredComment, err error) {
-	var stored storedJSON
-	if err := row.Scan(c.columns(&stored)...); err != nil {
+	var raw storedJSON
+	if err := row.Scan(c.columns(&raw)...); err != nil {
 		return c, err
 	}
-	return c, c.decode(stored)
+	err = c.decode(raw)
+	return c, err
 }
 
-// storedJSON is what a comment has as JSON.
+// storedJSON is the part of a comment that is stored as JSON.
 type storedJSON struct{ envelope, properties, attachments, texts []byte }
 
-// columns are where commentColumns go.
-func (c *StoredComment) columns(stored *storedJSON) []any {
-	return []any{&c.SourceID, &c.ID, &c.Timestamp, &c.ThreadID, &stored.envelope, &stored.properties, &c.TextFormat, &stored.attachments, &stored.texts,
+// columns are where commentColumns are read to.
+func (c *StoredComment) columns(raw *storedJSON) []any {
+	return []any{&c.SourceID, &c.ID, &c.Timestamp, &c.ThreadID, &raw.envelope, &raw.properties, &c.TextFormat, &raw.attachments, &raw.texts,
 		&c.CreatedAt, &c.LastModified, &c.Context}
 }
 
 // decode fills in what is stored as JSON.
-func (c *StoredComment) decode(stored storedJSON) (err error) {
+func (c *StoredComment) decode(raw storedJSON) (err error) {
 	var messages []comment.Message
 	var parts []comment.Texts
 	for _, part := range []struct {
 		raw  []byte
 		into any
-	}{{stored.envelope, &messages}, {stored.properties, &c.Properties}, {stored.attachments, &c.Attachments}, {stored.texts, &parts}} {
+	}{{raw.envelope, &messages}, {raw.properties, &c.Properties}, {raw.attachments, &c.Attachments}, {raw.texts, &parts}} {
 		if part.raw == nil {
 			continue
 		}

@@ -23,6 +23,7 @@ type ApplyResult struct {
 	ProjectCreated bool            `json:"project_created"`
 	SourceCreated  bool            `json:"source_created"`
 	SecretChanged  bool            `json:"secret_changed"` // the consumer secret was replaced or forgotten
+	TokenChanged   bool            `json:"token_changed"`  // the token of the destination was replaced
 	SpecVersion    int64           `json:"spec_version"`
 	Epoch          int64           `json:"epoch"`
 	Changes        []config.Change `json:"changes"`
@@ -122,7 +123,10 @@ func (a *applying) run(ctx context.Context) (ApplyResult, error) {
 	if err := a.connection(ctx); err != nil {
 		return a.result, err
 	}
-	a.result.Changed = a.result.Created || a.result.SecretChanged || len(a.result.Changes) > 0
+	if err := a.destination(ctx); err != nil {
+		return a.result, err
+	}
+	a.result.Changed = a.result.Created || a.result.SecretChanged || a.result.TokenChanged || len(a.result.Changes) > 0
 	if len(a.result.Changes) > 0 || a.result.Created {
 		if err := a.objects(ctx); err != nil {
 			return a.result, err

@@ -31,6 +31,11 @@ func (s *Store) SetDesired(ctx context.Context, integrationID, desired string) e
 		if _, err := tx.Exec(ctx, `update integrations set desired = $2, updated_at = now() where id = $1 and desired <> $2`, integrationID, desired); err != nil {
 			return err
 		}
+		if desired == DesiredRunning {
+			if err := retryDelivery(ctx, tx, integrationID); err != nil {
+				return err
+			}
+		}
 		return wake(ctx, tx, integrationID)
 	})
 }
@@ -45,6 +50,9 @@ func (s *Store) RequestSync(ctx context.Context, integrationID string) error {
 		}
 		if tag.RowsAffected() == 0 {
 			return pgx.ErrNoRows
+		}
+		if err := retryDelivery(ctx, tx, integrationID); err != nil {
+			return err
 		}
 		return wake(ctx, tx, integrationID)
 	})

@@ -33,7 +33,11 @@ func (s *Store) Steer(ctx context.Context, project, integration, signal string) 
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `select pg_notify($1, $2)`, channelWake, id)
-		return err
+		if signal == flow.SignalResume || signal == flow.SignalSyncNow {
+			if err := retryDelivery(ctx, tx, id); err != nil {
+				return err
+			}
+		}
+		return wake(ctx, tx, id)
 	})
 }

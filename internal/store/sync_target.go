@@ -32,6 +32,7 @@ type Target struct {
 	SchemaDue      bool      // describe was not asked for a while
 	CheckRequests  int64     // how often a check was asked for
 	ChecksAnswered int64     // of these, how many a check has answered
+	Undelivered    bool      // there is a delivery, and nobody looks after it
 
 	ConnectionState string // none, granted, lost, disconnected
 	LostReason      string
@@ -133,6 +134,7 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 			       coalesce(i.watched_at, 'epoch'), clock_timestamp(),
 			       (select last_value from read_order), coalesce(i.schema_looked_at < now() - make_interval(secs => `+schemaLookSeconds+`), true),
 			       i.check_requests, i.checks_answered,
+			       exists (select from deliveries d where d.integration_id = i.id and d.held_until < now() - interval '1 minute'),
 			       coalesce(c.state, 'none'), coalesce(c.lost_reason, ''), coalesce(c.lost_hint, ''),
 			       coalesce(c.granted_at, 'epoch'), coalesce(greatest(c.granted_at, c.refreshed_at), 'epoch'), coalesce(c.generation, 0),
 			       coalesce(c.org_id, ''), coalesce(c.user_id, ''), coalesce(c.username, ''), coalesce(c.token_instance_url, '')
@@ -142,7 +144,7 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 			where `+where, args...).Scan(
 			&t.IntegrationID, &t.SourceID, &t.Project, &t.Integration, &t.Spec, &t.SpecVersion, &t.CheckedVersion,
 			&t.CheckedAt, &t.Desired, &t.Epoch, &t.SyncRequests, &t.Status, &t.WatchedAt, &t.ReadAt,
-			&t.ReadOrder, &t.SchemaDue, &t.CheckRequests, &t.ChecksAnswered,
+			&t.ReadOrder, &t.SchemaDue, &t.CheckRequests, &t.ChecksAnswered, &t.Undelivered,
 			&t.ConnectionState, &t.LostReason, &t.LostHint, &t.GrantedAt, &t.RenewedAt, &t.Generation,
 			&t.OrgID, &t.UserID, &t.Username, &t.InstanceURL)
 		if err != nil {
