@@ -371,6 +371,9 @@ func (m *mail) nameBelow(i, to int) bool {
 	if isDrawn(text) {
 		return m.nameBelow(below, to)
 	}
+	if head, _, bracketed := strings.Cut(text, " ("); bracketed && strings.HasSuffix(text, ")") {
+		text = head // "Ann Example (she/her)"
+	}
 	name := trimName(text)
 	if comma := strings.HasSuffix(m.say(i), ","); isCapitalized(name, 4) && !m.isSentenceAt(below) && !isHeading(text) && (comma || m.stranger() || !unicode.IsUpper(firstRune(name))) && isShortName(name) {
 		return true
