@@ -183,8 +183,12 @@ func (m *mail) attribution(i int) int {
 		if n > 1 && (above.figures == 0 && above.isEnded() || startsAnew(text, above.figures)) {
 			return 0 // what is above is said
 		}
+		marked := m.standsAboveMarks(i+n, depth)
+		if n > 1 && above.figures > 0 && isDated(text) && isAttribution(text, marked) {
+			return 0 // it needs no line above
+		}
 		above.add(text, m.figuresAt(i+n-1))
-		if marked := m.standsAboveMarks(i+n, depth); (marked || mayEndAttribution(text)) && isAttribution(m.inOneLine(i, i+n), marked) {
+		if (marked || mayEndAttribution(text)) && isAttribution(m.inOneLine(i, i+n), marked) {
 			return n
 		}
 	}
@@ -319,6 +323,17 @@ func startsAnew(text string, above int) bool {
 	first, rest, _ := strings.Cut(text, " ")
 	c, _ := utf8.DecodeRuneInString(first)
 	return unicode.IsUpper(c) && on[strings.ToLower(first)] && figures(rest) >= 2 || above > 0 && figures(first) >= 3 && !strings.ContainsAny(first, ":@")
+}
+
+// isDated reports whether a line names a whole date and a time, whatever its addresses.
+func isDated(text string) bool {
+	n := 0
+	for word := range strings.FieldsSeq(text) {
+		if strings.IndexByte(word, '@') < 0 {
+			n += figures(word)
+		}
+	}
+	return n >= 4
 }
 
 // setApart reports whether a row is an address that a program set apart from the name before it.
