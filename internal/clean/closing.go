@@ -352,23 +352,21 @@ var closingStarts = func() map[string]uint8 {
 }()
 
 // formulaStarts has a bit for the first three bytes of each formula.
-var formulaStarts = func() (bits [1 << phraseBits / 64]uint64) {
+var formulaStarts = func() (k keys) {
 	for _, f := range formulas {
-		key := phraseKey(f[0], f[1], f[2])
-		bits[key/64] |= 1 << (key % 64)
+		k.add(f)
 	}
-	return bits
+	return k
 }()
 
 // closingKeys has a bit for the first three bytes of each of closingStarts.
-var closingKeys = func() (bits [1 << phraseBits / 64]uint64) {
+var closingKeys = func() (k keys) {
 	for w := range closingStarts {
 		if len(w) > 2 {
-			key := phraseKey(w[0], w[1], w[2])
-			bits[key/64] |= 1 << (key % 64)
+			k.add(w)
 		}
 	}
-	return bits
+	return k
 }()
 
 // mayBeFormula is a quick look: does a line begin as a formula does? What is not ASCII is
@@ -380,8 +378,7 @@ func mayBeFormula(text string) bool {
 	if text[0]|text[1]|text[2] >= utf8.RuneSelf {
 		return true
 	}
-	key := phraseKey(lower(text[0]), lower(text[1]), lower(text[2]))
-	return formulaStarts[key/64]&(1<<(key%64)) != 0
+	return formulaStarts.has(lower(text[0]), lower(text[1]), lower(text[2]))
 }
 
 // longestStart bounds the word that a line begins with that closes a mail: a whole
@@ -422,10 +419,8 @@ func mayClose(text string) bool {
 		word := folded(text[start:end])
 		return closingStarts[word] != 0 || closingStarts[strings.TrimRight(word, "'")] != 0
 	}
-	if end-start > 2 {
-		if key := phraseKey(lower(text[start]), lower(text[start+1]), lower(text[start+2])); closingKeys[key/64]&(1<<(key%64)) == 0 {
-			return false
-		}
+	if end-start > 2 && !closingKeys.has(lower(text[start]), lower(text[start+1]), lower(text[start+2])) {
+		return false
 	}
 	var word [longestStart]byte
 	for i := start; i < end; i++ {

@@ -112,15 +112,18 @@ func (m *mail) listWords(from, to int) bool {
 		if len(text) > 300 {
 			continue
 		}
-		lower := strings.ToLower(text)
-		for _, s := range []string{"mailing list", "mailinglist", "unsubscribe", "mailman/listinfo", "is sponsored by", "yahoo! groups", "list archive", "you have received this message because", "to post to this group", "irish linux users", "maintainer: list", "you are currently subscribed to", "liste de diffusion", "lista de correo", "mailingliste"} {
-			if strings.Contains(lower, s) {
-				return true
-			}
+		if m.has(i, hasHigh) {
+			text = strings.ToLower(text)
+		}
+		if ofLists.inFold(text) {
+			return true
 		}
 	}
 	return false
 }
+
+// ofLists is in what mailing lists write, all of it in ASCII.
+var ofLists = matching([]string{"mailing list", "mailinglist", "unsubscribe", "mailman/listinfo", "is sponsored by", "yahoo! groups", "list archive", "you have received this message because", "to post to this group", "irish linux users", "maintainer: list", "you are currently subscribed to", "liste de diffusion", "lista de correo", "mailingliste"})
 
 // advertised reports whether rows are what providers of free mail write below a drawn line.
 func (m *mail) advertised(from, to int) bool {

@@ -63,7 +63,7 @@ func (m *mail) isSentenceAt(i int) bool {
 func (m *mail) isNameAt(i int) bool {
 	r := &m.rows[i]
 	if r.looks&knowsName == 0 {
-		if m.mayBeName(i) && m.isNameRow(m.say(i)) {
+		if m.isNamed(i) {
 			r.looks |= looksName
 		}
 		r.looks |= knowsName

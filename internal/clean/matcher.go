@@ -16,11 +16,10 @@ func matching(parts []string) *matcher {
 // in reports whether one of the parts is in a text: what [containsAny] says.
 func (m *matcher) in(text string) bool {
 	for i := 0; i+2 < len(text); i++ {
-		key := phraseKey(text[i], text[i+1], text[i+2])
-		if m.parts.bits[key/64]&(1<<(key%64)) == 0 {
+		if !m.parts.keys.has(text[i], text[i+1], text[i+2]) {
 			continue
 		}
-		for _, p := range m.parts.first[key] {
+		for _, p := range m.parts.first[phraseKey(text[i], text[i+1], text[i+2])] {
 			if len(text)-i >= len(p.text) && text[i:i+len(p.text)] == p.text {
 				return true
 			}
@@ -37,8 +36,8 @@ func (m *matcher) inFold(text string) bool {
 	a, b := lower(text[0]), lower(text[1])
 	for i := 0; i+2 < len(text); i++ {
 		c := lower(text[i+2])
-		if key := phraseKey(a, b, c); m.parts.bits[key/64]&(1<<(key%64)) != 0 {
-			for _, p := range m.parts.first[key] {
+		if m.parts.keys.has(a, b, c) {
+			for _, p := range m.parts.first[phraseKey(a, b, c)] {
 				if len(text)-i >= len(p.text) && equalFold(text[i:i+len(p.text)], p.text) {
 					return true
 				}

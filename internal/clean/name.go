@@ -236,28 +236,41 @@ func (m *mail) joined(fold string) bool {
 	return false
 }
 
-// mayBeName is a quick look: may row i be the sender's name? Too many words without
-// anything that could set a name apart from what follows are none.
-func (m *mail) mayBeName(i int) bool {
-	const apart = hasHigh | hasApostrophe | hasComma | hasBar | hasDash | hasSlash | hasLess | hasTab | hasParenthesis
-	r := &m.rows[i]
-	return r.names <= mostWordsOfName || r.has&apart != 0 || strings.Contains(m.say(i), "  ")
-}
-
 // isNameRow reports whether a row is the sender's name, alone or before what they are:
 // "Ann Example, Head of Sales", "Ann Example | Acme".
 func (m *mail) isNameRow(text string) bool {
-	return len(text) <= 120 && len(m.names.known) > 0 && m.names.starts.may(text) && m.isNamedIn(text)
+	return len(text) <= longestNameRow && len(m.names.known) > 0 && m.names.starts.may(text) && m.isNamedIn(text)
 }
+
+// isNamed is isNameRow of row i, for which most rows have too many words, or nothing that
+// could set a name apart from what follows.
+func (m *mail) isNamed(i int) bool {
+	r, text := &m.rows[i], m.say(i)
+	if len(text) > longestNameRow || len(m.names.known) == 0 {
+		return false
+	}
+	if (r.names <= mostWordsOfName || r.has&(hasHigh|hasApostrophe) != 0) && m.names.starts.may(text) && m.isName(trimName(text)) {
+		return true
+	}
+	return m.isNamedBefore(text, separatorsOf(r.has))
+}
+
+// longestNameRow bounds a row with a name, in bytes.
+const longestNameRow = 120
 
 // isNamedIn is isNameRow of a row that may be one.
 func (m *mail) isNamedIn(text string) bool {
 	if m.isName(trimName(text)) {
 		return true
 	}
-	within := separatorsIn(text)
+	return m.isNamedBefore(text, separatorsIn(text))
+}
+
+// isNamedBefore reports whether a full name stands before one of some separators in a text, or
+// any before a parenthesis.
+func (m *mail) isNamedBefore(text string, within uint32) bool {
 	if within&parenthesis != 0 {
-		if head, _, _ := strings.Cut(text, "("); m.isName(trimName(head)) {
+		if head, _, _ := strings.Cut(text, "("); m.names.starts.may(head) && m.isName(trimName(head)) {
 			return true
 		}
 	}
@@ -277,6 +290,20 @@ var separators = [...]string{",", "|", " - ", " – ", " — ", "/", " · ", " �
 
 // parenthesis is the bit of [separatorsIn] for "(".
 const parenthesis = 1 << len(separators)
+
+// separatorsOf has a bit for each separator that may be in a row with some traits.
+func separatorsOf(has traits) (bits uint32) {
+	bits = 1 << 10
+	for _, of := range [...]struct {
+		has  traits
+		bits uint32
+	}{{hasComma, 1 << 0}, {hasBar, 1 << 1}, {hasDash, 1 << 2}, {hasHigh, 1<<3 | 1<<4 | 1<<6 | 1<<7}, {hasSlash, 1 << 5}, {hasLess, 1 << 8}, {hasTab, 1 << 9}, {hasParenthesis, parenthesis}} {
+		if has&of.has != 0 {
+			bits |= of.bits
+		}
+	}
+	return bits
+}
 
 // separatorsIn is a quick look: a bit for each separator that may be in a text.
 func separatorsIn(text string) (bits uint32) {

@@ -4,8 +4,8 @@ import "strings"
 
 // phrases finds many phrases in a text in one pass over it.
 type phrases struct {
-	bits  [1 << phraseBits / 64]uint64 // most places are dismissed by
-	first [1 << phraseBits][]phrase    // by their first three bytes
+	keys  keys                      // most places are dismissed by
+	first [1 << phraseBits][]phrase // by their first three bytes
 	count int
 }
 
@@ -27,10 +27,32 @@ func phraseKey(a, b, c byte) uint32 {
 func (p *phrases) add(kind int, list []string) {
 	for _, s := range list {
 		key := phraseKey(s[0], s[1], s[2])
-		p.bits[key/64] |= 1 << (key % 64)
+		p.keys.add(s)
 		p.first[key] = append(p.first[key], phrase{text: s, id: p.count, kind: kind})
 		p.count++
 	}
+}
+
+// keys are a set of the first three bytes of words, and of a few others: it is for quick looks.
+type keys [1 << keyBits / 64]uint64
+
+const keyBits = 14
+
+// key puts three bytes in one of many places.
+func key(a, b, c byte) uint32 {
+	return (uint32(a)<<16 | uint32(b)<<8 | uint32(c)) * 0x9E3779B1 >> (32 - keyBits)
+}
+
+// add adds the first three bytes of a word.
+func (k *keys) add(word string) {
+	at := key(word[0], word[1], word[2])
+	k[at/64] |= 1 << (at % 64)
+}
+
+// has reports whether a word may begin with three bytes.
+func (k *keys) has(a, b, c byte) bool {
+	at := key(a, b, c)
+	return k[at/64]&(1<<(at%64)) != 0
 }
 
 // phrasesOf are phrases of one kind.
@@ -56,11 +78,10 @@ func (p *phrases) prefix(text string) string {
 // find calls found for each place in a text in lower case where a phrase begins.
 func (p *phrases) find(text []byte, found func(f *phrase, at int)) {
 	for i := 0; i+2 < len(text); i++ {
-		key := phraseKey(text[i], text[i+1], text[i+2])
-		if p.bits[key/64]&(1<<(key%64)) == 0 {
+		if !p.keys.has(text[i], text[i+1], text[i+2]) {
 			continue
 		}
-		list := p.first[key]
+		list := p.first[phraseKey(text[i], text[i+1], text[i+2])]
 		for k := range list {
 			if f := &list[k]; len(text)-i >= len(f.text) && string(text[i:i+len(f.text)]) == f.text {
 				found(f, i)

@@ -56,7 +56,7 @@ func Text(s string) string {
 func compose(s string) string {
 	clean, accents := inspect(s)
 	if !clean {
-		s = scrub(s)
+		s, accents = scrub(s)
 	}
 	if accents && !norm.NFC.IsNormalString(s) {
 		s = norm.NFC.String(s)
@@ -142,8 +142,9 @@ func invisible(s string, i int) int {
 
 var scrubbers = sync.Pool{New: func() any { return new([]byte) }}
 
-// scrub takes out what inspect found.
-func scrub(s string) string {
+// scrub takes out what inspect found, and reports whether normalization may have something to
+// do.
+func scrub(s string) (text string, accents bool) {
 	pooled := scrubbers.Get().(*[]byte)
 	out := (*pooled)[:0]
 	start := 0 // of what is still to be copied
@@ -151,6 +152,7 @@ func scrub(s string) string {
 		skip := 1
 		switch textClasses[s[i]] {
 		case textAccent:
+			accents = accents || !untouched(s, i)
 			continue
 		case textBreak:
 			out = trimEnd(append(out, s[start:i]...), 0)
@@ -158,8 +160,10 @@ func scrub(s string) string {
 			continue
 		case textLead:
 			if skip = invisible(s, i); skip == 0 {
+				accents = accents || s[i] == 0xEF && !untouched(s, i)
 				continue
 			}
+			accents = true // what it stood between may be composed
 			out = append(out, s[start:i]...)
 			if skip == 2 {
 				if meant := meantByControl(rune(s[i+1])); meant > 0 {
@@ -168,6 +172,7 @@ func scrub(s string) string {
 			}
 		case textDirt:
 			out = append(out, s[start:i]...)
+			accents = accents || s[i] != '\r' || i+1 < len(s) && s[i+1] != '\n'
 			if s[i] == '\r' && (i+1 == len(s) || s[i+1] != '\n') {
 				out = append(trimEnd(out, 0), '\n')
 			}
@@ -176,9 +181,9 @@ func scrub(s string) string {
 		i = start - 1
 	}
 	out = append(out, s[start:]...)
-	text := string(bytes.TrimSpace(out))
+	text = string(bytes.TrimSpace(out))
 	release(pooled, out)
-	return text
+	return text, accents
 }
 
 // keptBuffer is the largest buffer that waits for the next text.

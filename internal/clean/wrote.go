@@ -164,7 +164,7 @@ func (m *mail) attribution(i int) int {
 	above := joining{}
 	for n, begun, begins := 1, false, false; i+n-1 <= last; n++ {
 		if !begun && (n > 1 || !m.mayIntroduce(i, 2)) {
-			begun, begins = true, beginsAttribution(first)
+			begun, begins = true, (m.has(i, hasHigh|hasAt) || m.rows[i].figures > 0 || m.beginsOn(first)) && beginsAttribution(first)
 			if !begins && n == 1 {
 				return 0
 			}
@@ -272,14 +272,13 @@ func (m *mail) lastOfIntroduction(i int) int {
 	return last
 }
 
-// wroteEnds has the pairs of letters that the verbs end with.
-var wroteEnds = func() (s starts) {
+// wroteEnds has the last three bytes of the verbs.
+var wroteEnds = func() (b keys) {
 	for word := range wrote {
-		if n := len(word); n > 1 {
-			s[place(word[n-2])] |= 1 << place(word[n-1])
-		}
+		word = " " + word // the shortest has two
+		b.add(word[len(word)-3:])
 	}
-	return s
+	return b
 }()
 
 // mayEndAttribution is a quick look: does a line end with a colon, with a verb, or with what
@@ -287,7 +286,10 @@ var wroteEnds = func() (s starts) {
 func mayEndAttribution(text string) bool {
 	n := len(text)
 	last := text[n-1]
-	return endsIntroduction[last] || n > 1 && wroteEnds[place(text[n-2])]&(1<<place(last)) != 0 && isWrote(lastWord(text))
+	if n < 3 || endsIntroduction[last] {
+		return true
+	}
+	return wroteEnds.has(lower(text[n-3]), lower(text[n-2]), lower(last)) && isWrote(lastWord(text))
 }
 
 // isWrote reports whether a word is a verb that such lines end with, in any case.
@@ -370,6 +372,20 @@ func beginsAttribution(text string) bool {
 	}
 	return strings.HasPrefix(text, "בתאריך") || strings.HasPrefix(text, "ב-")
 }
+
+// beginsOn is a quick look: does a line of ASCII without a figure or an address begin with a
+// word as those that say who wrote?
+func (m *mail) beginsOn(text string) bool {
+	return onStarts.mayBegin(aboveQuotations.before.trimLeft(text))
+}
+
+// onStarts has the pairs of letters that such words begin with.
+var onStarts = func() (s starts) {
+	for word := range on {
+		s.add(word)
+	}
+	return s
+}()
 
 // isAttribution reports whether a line says who wrote. Before marked lines little is asked of it.
 func isAttribution(text string, marked bool) bool {
