@@ -85,27 +85,29 @@ func isFetched(line string) bool {
 		(hasAnyPrefix(line, fetches...) || containsAny(lastWord(line), fetches))
 }
 
-// mayBeDevice is a quick look: does a line begin or end as those do? What is not ASCII is
-// read with care.
-func mayBeDevice(text string) bool {
-	for i := range len(text) {
-		if text[i] >= utf8.RuneSelf {
-			return true
-		}
-	}
-	line := aroundDevices.trim(text)
-	if line == "" {
-		return false
-	}
-	first := rune(lower(line[0]))
-	for _, list := range [...][]string{devicePrefixes[first], deviceBeginnings[first]} {
-		for _, p := range list {
-			if n := min(len(p), len(line)); equalFold(line[:n], p[:n]) {
-				return true
+// deviceKeys has what the lines begin with.
+var deviceKeys = func() (k keys) {
+	for _, lists := range []map[rune][]string{devicePrefixes, deviceBeginnings} {
+		for _, list := range lists {
+			for _, p := range list {
+				k.addShort(p)
 			}
 		}
 	}
-	return deviceEnds.inFold(line)
+	for line := range deviceLines {
+		k.add(line)
+	}
+	return k
+}()
+
+// deviceHints is in lines that do not begin so. A link in one is no part of it.
+var deviceHints = matching(append([]string{" gesendet", "outlook", "http", "mailto:"}, deviceEndings...))
+
+// mayBeDevice is a quick look: does a line begin or end as those do?
+func mayBeDevice(text string) bool {
+	var room [longestDevice]byte
+	line := appendLower(room[:0], aroundDevices.trim(text))
+	return len(line) > 0 && (len(line) < 3 || deviceKeys.has(line[0], line[1], line[2]) || contains(deviceHints, line))
 }
 
 // isDevice reports whether a line is one that a mail program or a telephone adds.

@@ -112,9 +112,6 @@ func (m *mail) listWords(from, to int) bool {
 		if len(text) > 300 {
 			continue
 		}
-		if m.has(i, hasHigh) {
-			text = strings.ToLower(text)
-		}
 		if ofLists.inFold(text) {
 			return true
 		}
@@ -122,7 +119,7 @@ func (m *mail) listWords(from, to int) bool {
 	return false
 }
 
-// ofLists is in what mailing lists write, all of it in ASCII.
+// ofLists is in what mailing lists write.
 var ofLists = matching([]string{"mailing list", "mailinglist", "unsubscribe", "mailman/listinfo", "is sponsored by", "yahoo! groups", "list archive", "you have received this message because", "to post to this group", "irish linux users", "maintainer: list", "you are currently subscribed to", "liste de diffusion", "lista de correo", "mailingliste"})
 
 // advertised reports whether rows are what providers of free mail write below a drawn line.
@@ -245,17 +242,6 @@ func (m *mail) lowered(from, to int) []byte {
 		b = append(appendLower(b, m.say(i)), ' ')
 	}
 	m.lower = b
-	return b
-}
-
-// appendLower appends a text in lower case.
-func appendLower(b []byte, text string) []byte {
-	for i := range len(text) {
-		if text[i] >= utf8.RuneSelf {
-			return append(b, strings.ToLower(text[i:])...)
-		}
-		b = append(b, lower(text[i]))
-	}
 	return b
 }
 
@@ -409,19 +395,28 @@ func (m *mail) isBanner(i int) bool {
 
 // isMarked reports whether a line is the mark of a mail from outside and nothing else.
 func isMarked(text string) bool {
-	if len(text) > 40 {
+	if text == "" || len(text) > 40 {
 		return false
 	}
-	switch strings.ToLower(strings.Trim(text, "[]()*<>{}!:-= ")) {
+	if !aroundMarked.before.has(rune(text[0])) && text[len(text)-1] != '!' {
+		return false
+	}
+	switch strings.ToLower(aroundMarked.both.trim(text)) {
 	case "external", "external email", "external e-mail", "external mail", "external sender", "external message", "ext", "extern", "externe e-mail", "externe mail", "externo", "correo externo", "esterno", "externe", "message externe", "e-mail externo":
-		return strings.ContainsAny(text[:1], "[(*<{!-=") || strings.HasSuffix(text, "!")
+		return true
 	}
 	return false
 }
 
+// aroundMarked stands before such a mark, and around it.
+var aroundMarked = struct{ before, both *charset }{charsetOf("[(*<{!-="), charsetOf("[]()*<>{}!:-= ")}
+
+// beforeWarnings stands before the first words of warnings.
+var beforeWarnings = charsetOf("[*(!<⚠️ -=#")
+
 // warns reports whether a row begins as warnings do.
 func (m *mail) warns(i int) bool {
-	switch firstWord(strings.TrimLeft(m.say(i), "[*(!<⚠️ -=#")) {
+	switch firstWord(beforeWarnings.trimLeft(m.say(i))) {
 	case "caution", "warning", "external", "attention", "notice", "alert", "achtung", "warnung", "vorsicht", "hinweis", "avertissement", "atención", "precaución", "advertencia", "aviso", "attenzione", "avviso", "atenção", "cuidado", "let", "waarschuwing", "advarsel", "varning", "obs", "uwaga", "upozornění", "внимание", "осторожно", "увага", "figyelem", "dikkat", "uyarı", "atenție", "注意", "警告", "주의", "extern", "esterno", "externo":
 		return true
 	}

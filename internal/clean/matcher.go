@@ -14,13 +14,16 @@ func matching(parts []string) *matcher {
 }
 
 // in reports whether one of the parts is in a text: what [containsAny] says.
-func (m *matcher) in(text string) bool {
+func (m *matcher) in(text string) bool { return contains(m, text) }
+
+// contains reports whether one of the parts is in a text.
+func contains[T string | []byte](m *matcher, text T) bool {
 	for i := 0; i+2 < len(text); i++ {
 		if !m.parts.keys.has(text[i], text[i+1], text[i+2]) {
 			continue
 		}
 		for _, p := range m.parts.first[phraseKey(text[i], text[i+1], text[i+2])] {
-			if len(text)-i >= len(p.text) && text[i:i+len(p.text)] == p.text {
+			if len(text)-i >= len(p.text) && string(text[i:i+len(p.text)]) == p.text {
 				return true
 			}
 		}
@@ -28,24 +31,10 @@ func (m *matcher) in(text string) bool {
 	return false
 }
 
-// inFold is in with the text's letters of ASCII in lower case.
+// inFold is in with the text in lower case.
 func (m *matcher) inFold(text string) bool {
-	if len(text) < 3 {
-		return false
-	}
-	a, b := lower(text[0]), lower(text[1])
-	for i := 0; i+2 < len(text); i++ {
-		c := lower(text[i+2])
-		if m.parts.keys.has(a, b, c) {
-			for _, p := range m.parts.first[phraseKey(a, b, c)] {
-				if len(text)-i >= len(p.text) && equalFold(text[i:i+len(p.text)], p.text) {
-					return true
-				}
-			}
-		}
-		a, b = b, c
-	}
-	return false
+	var room [256]byte
+	return contains(m, appendLower(room[:0], text))
 }
 
 var hintsAbove = matching(aboveHints)

@@ -49,6 +49,17 @@ func (k *keys) add(word string) {
 	k[at/64] |= 1 << (at % 64)
 }
 
+// addShort is add of a word that may have two bytes only.
+func (k *keys) addShort(word string) {
+	if len(word) > 2 {
+		k.add(word)
+		return
+	}
+	for c := range 256 {
+		k.add(word + string([]byte{byte(c)}))
+	}
+}
+
 // has reports whether a word may begin with three bytes.
 func (k *keys) has(a, b, c byte) bool {
 	at := key(a, b, c)
