@@ -136,14 +136,7 @@ const longestPhrase = 6
 // folded is a text in lower case without accents, so that "Grüßen", "grußen" and
 // "GRÜSSEN" are the same.
 func folded(text string) string {
-	ascii := true
-	for i := range len(text) {
-		if text[i] >= utf8.RuneSelf {
-			ascii = false
-			break
-		}
-	}
-	if ascii {
+	if !hasHighByte(text) {
 		return strings.ToLower(text)
 	}
 	var b strings.Builder

@@ -103,11 +103,32 @@ var deviceKeys = func() (k keys) {
 // deviceHints is in lines that do not begin so. A link in one is no part of it.
 var deviceHints = matching(append([]string{" gesendet", "outlook", "http", "mailto:"}, deviceEndings...))
 
-// mayBeDevice is a quick look: does a line begin or end as those do?
+// mayBeDevice is a quick look: does a line begin or end as those do? What is not ASCII is
+// read with care.
 func mayBeDevice(text string) bool {
 	var room [longestDevice]byte
 	line := appendLower(room[:0], aroundDevices.trim(text))
-	return len(line) > 0 && (len(line) < 3 || deviceKeys.has(line[0], line[1], line[2]) || contains(deviceHints, line))
+	if len(line) == 0 {
+		return false
+	}
+	begins := len(line) < 3 || deviceKeys.has(line[0], line[1], line[2])
+	if hasHighByte(text) {
+		return begins || contains(deviceHints, line)
+	}
+	return begins && beginsAsDevice(line) || contains(deviceEnds, line)
+}
+
+// beginsAsDevice reports whether a line in lower case begins as those do, as far as it goes.
+func beginsAsDevice(line []byte) bool {
+	first := rune(line[0])
+	for _, list := range [...][]string{devicePrefixes[first], deviceBeginnings[first]} {
+		for _, p := range list {
+			if n := min(len(p), len(line)); string(line[:n]) == p[:n] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // isDevice reports whether a line is one that a mail program or a telephone adds.

@@ -252,7 +252,7 @@ func (m *mail) isNamed(i int) bool {
 	if (r.names <= mostWordsOfName || r.has&(hasHigh|hasApostrophe) != 0) && m.names.starts.may(text) && m.isName(trimName(text)) {
 		return true
 	}
-	return m.isNamedBefore(text, separatorsOf(r.has))
+	return m.isNamedBefore(text, separatorsOf(r))
 }
 
 // longestNameRow bounds a row with a name, in bytes.
@@ -291,14 +291,16 @@ var separators = [...]string{",", "|", " - ", " – ", " — ", "/", " · ", " �
 // parenthesis is the bit of [separatorsIn] for "(".
 const parenthesis = 1 << len(separators)
 
-// separatorsOf has a bit for each separator that may be in a row with some traits.
-func separatorsOf(has traits) (bits uint32) {
-	bits = 1 << 10
+// separatorsOf has a bit for each separator that may be in a row.
+func separatorsOf(r *row) (bits uint32) {
+	if r.gapped {
+		bits = 1 << 10
+	}
 	for _, of := range [...]struct {
 		has  traits
 		bits uint32
 	}{{hasComma, 1 << 0}, {hasBar, 1 << 1}, {hasDash, 1 << 2}, {hasHigh, 1<<3 | 1<<4 | 1<<6 | 1<<7}, {hasSlash, 1 << 5}, {hasLess, 1 << 8}, {hasTab, 1 << 9}, {hasParenthesis, parenthesis}} {
-		if has&of.has != 0 {
+		if r.has&of.has != 0 {
 			bits |= of.bits
 		}
 	}

@@ -25,6 +25,7 @@ type row struct {
 	empty      bool  // nothing to see is in it
 	turned     bool  // it has marks of direction
 	introduces bool  // it ends as the line above a quotation may
+	gapped     bool  // two blanks are side by side in it
 	framed     bool  // it begins or ends as what is drawn around does, or with a colon
 	fixed      bool  // nothing may set it apart any more: it is in a mail that is passed on
 }
@@ -99,22 +100,23 @@ var bytesOf = func() (t [256]uint64) {
 
 // count counts what is said in a row, and notes what it has.
 func (r *row) count(said string) {
-	var all uint64
-	var words, numbers, names uint64
-	before := uint64(0)
+	var all, words, numbers, names, before uint64
+	gap := false
 	for len(said) > 0 {
 		part := said[:min(len(said), mostCounted)]
 		said = said[len(part):]
-		sum := uint64(0)
+		sum, solid := uint64(0), ^uint64(0)
 		for i := range len(part) {
 			c := bytesOf[part[i]]
 			all |= c
+			solid &= c | before
 			sum += c &^ before & counters
 			before = c
 		}
+		gap = gap || solid&(1<<wordShift) == 0
 		words, numbers, names = words+sum>>wordShift&mostCounted, numbers+sum>>figureShift&mostCounted, names+sum>>nameShift
 	}
-	r.has = traits(all)
+	r.has, r.gapped = traits(all), gap
 	r.words, r.figures, r.names = uint16(min(words, mostCounted)), uint16(min(numbers, mostCounted)), uint8(min(names, math.MaxUint8))
 }
 

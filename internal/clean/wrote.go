@@ -19,7 +19,7 @@ func (m *mail) shares(i int) bool {
 	if len(text) > 2*longestAttribution || r.turned {
 		return false
 	}
-	if at := strings.Index(text, "----"); at > 0 && isGluedOriginal(text[at:]) && strings.IndexFunc(text[:at], isWord) >= 0 && !m.isForwarding() {
+	if at := m.dashes(i); at > 0 && isGluedOriginal(text[at:]) && strings.IndexFunc(text[:at], isWord) >= 0 && !m.isForwarding() {
 		m.split(i, m.rows[i].from+int32(at))
 		return true
 	}
@@ -35,6 +35,14 @@ func (m *mail) shares(i int) bool {
 		return inner && m.sharesBelow(i, text)
 	}
 	return may && figures(text) >= 2 && m.sharesAbove(i, text)
+}
+
+// dashes is where four dashes are in row i, -1 for nowhere.
+func (m *mail) dashes(i int) int {
+	if !m.has(i, hasDash) {
+		return -1
+	}
+	return strings.Index(m.say(i), "----")
 }
 
 // beginsDated reports whether a line begins with a date, or with "On" and one.
