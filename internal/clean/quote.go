@@ -65,7 +65,7 @@ func (m *mail) words(from, to int) bool {
 				return true
 			}
 		}
-		if strings.IndexFunc(m.say(i), isWord) >= 0 {
+		if (m.spells(i) || m.rows[i].figures > 0) && strings.IndexFunc(m.say(i), isWord) >= 0 {
 			return true
 		}
 	}
@@ -87,13 +87,13 @@ func (m *mail) introduced() {
 		text := m.say(i)
 		if m.rows[i].depth > 0 {
 			// Apple's programs mark a mail that is passed on.
-			if m.rows[i].depth == 1 && isForward(text) && m.heads(i) {
+			if m.rows[i].depth == 1 && m.rows[i].framed && m.spells(i) && isForward(text) && m.heads(i) {
 				m.keep(i)
 				return
 			}
 			continue
 		}
-		if m.rows[i].framed && isForward(text) {
+		if m.rows[i].framed && m.spells(i) && isForward(text) {
 			m.keep(i)
 			return
 		}
@@ -253,11 +253,11 @@ func (m *mail) nextText(i int) int {
 
 // opener reports whether row i opens a quotation, and the row behind its opening.
 func (m *mail) opener(i int, text string) (end int, rule string) {
-	framed := m.rows[i].framed
+	framed := m.rows[i].framed && m.spells(i)
 	if (framed || mayBeProcessed(text)) && (isOriginal(text) || m.isTitled(i, text)) {
 		return i + 1, "original message"
 	}
-	if framed && isNamed(text) {
+	if m.rows[i].framed && isNamed(text) {
 		return i + 1, "wrote"
 	}
 	if i < 100 && len(text) < 200 && len(text) > 20 && m.stands(i, text) && hintsAbove.in(text) && anyIn(text, above) {

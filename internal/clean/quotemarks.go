@@ -86,7 +86,7 @@ func (m *mail) attributed(i int) bool {
 	for above := i - 1; above >= 0 && above >= i-3; above-- {
 		if !m.blank(above) {
 			text := m.say(above)
-			return len(text) <= longestAttribution && isAttribution(text, true)
+			return !m.mute(above) && len(text) <= longestAttribution && isAttribution(text, true)
 		}
 	}
 	return false

@@ -123,6 +123,18 @@ func (r *row) count(said string) {
 // has reports whether row i has one of some traits.
 func (m *mail) has(i int, some traits) bool { return m.rows[i].has&some != 0 }
 
+// mute reports whether nothing is in row i that could be a word, a number or an address.
+func (m *mail) mute(i int) bool {
+	r := &m.rows[i]
+	return r.words < 2 && r.names == 0 && r.figures == 0 && r.has&(hasHigh|hasAt) == 0
+}
+
+// spells reports whether letters are in row i, or what is no ASCII.
+func (m *mail) spells(i int) bool {
+	r := &m.rows[i]
+	return r.names > 0 || r.has&hasHigh != 0
+}
+
 // add appends a row.
 func (m *mail) add(r row) {
 	m.measure(&r)

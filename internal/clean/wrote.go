@@ -162,7 +162,7 @@ const (
 // attribution is how many rows from i on say who wrote what follows, 0 for none.
 func (m *mail) attribution(i int) int {
 	first := m.say(i)
-	if len(first) > longestAttribution || !m.mayIntroduce(i, longestAttributionRows) {
+	if len(first) > longestAttribution || m.mute(i) && (i+1 == len(m.rows) || m.mute(i+1)) || !m.mayIntroduce(i, longestAttributionRows) {
 		return 0
 	}
 	last, depth := m.lastOfIntroduction(i), m.rows[i].depth
