@@ -70,7 +70,8 @@ func run(ctx context.Context) error {
 	})
 	listener := store.NewListener()
 	process.Go("notifications", func(ctx context.Context) error { listener.Run(ctx, db); return nil })
-	process.Metrics.MustRegister(newAlerts(db.CountAlerts), completeness{db.CompletenessTotals}, loads{db.LoadTotals})
+	process.Go("words", func(ctx context.Context) error { followWords(ctx, db, listener, log.Named("words")); return nil })
+	process.Metrics.MustRegister(newAlerts(db.CountAlerts), completeness{db.CompletenessTotals}, loads{db.LoadTotals}, wordsLag{db.WordsLag})
 	governor := &quota.Governor{Store: db}
 	own := newMetrics(process.Metrics, governor)
 	auth := &oauth.Service{Store: db, Hosts: hosts, Observe: observe(own, log), Quota: governor}

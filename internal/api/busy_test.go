@@ -13,6 +13,7 @@ import (
 	"salesforcesync/internal/access"
 	"salesforcesync/internal/gate"
 	"salesforcesync/internal/secret"
+	"salesforcesync/internal/store"
 )
 
 // slow is a store whose counts wait until they are let go.
@@ -22,7 +23,7 @@ type slow struct {
 	let   chan int64 // the number that one count gives
 }
 
-func (s *slow) CountComments(ctx context.Context, _ string, _, _ *time.Time) (int64, error) {
+func (s *slow) CountMatching(ctx context.Context, _ string, _ store.CountFilter) (int64, error) {
 	s.asked.Add(1)
 	select {
 	case n := <-s.let:
@@ -48,7 +49,7 @@ func TestIdenticalCountsAreCountedOnce(t *testing.T) {
 	first, leaves := context.WithCancel(t.Context())
 	left := make(chan error)
 	go func() {
-		_, err := c.count(first, "a", &at, nil)
+		_, err := c.count(first, "a", store.CountFilter{From: &at})
 		left <- err
 	}()
 	until(t, "the first is counting", func() bool { return s.asked.Load() == 1 })
@@ -57,7 +58,7 @@ func TestIdenticalCountsAreCountedOnce(t *testing.T) {
 	var got atomic.Int64
 	for range 20 {
 		all.Go(func() {
-			n, err := c.count(t.Context(), "a", &elsewhere, nil)
+			n, err := c.count(t.Context(), "a", store.CountFilter{From: &elsewhere})
 			if err != nil {
 				t.Errorf("count: %v", err)
 			}
@@ -68,7 +69,7 @@ func TestIdenticalCountsAreCountedOnce(t *testing.T) {
 	require.ErrorIs(t, <-left, context.Canceled, "whoever leaves does not wait")
 	// Another count is let through meanwhile, and both go on.
 	all.Go(func() {
-		if _, err := c.count(t.Context(), "a", nil, &at); err != nil {
+		if _, err := c.count(t.Context(), "a", store.CountFilter{To: &at}); err != nil {
 			t.Errorf("count: %v", err)
 		}
 	})
@@ -97,7 +98,7 @@ func TestCountsAreFewAtATime(t *testing.T) {
 	var all sync.WaitGroup
 	for _, source := range []string{"a", "b"} {
 		all.Go(func() {
-			if _, err := api.counting.count(t.Context(), source, nil, nil); err != nil {
+			if _, err := api.counting.count(t.Context(), source, store.CountFilter{}); err != nil {
 				t.Errorf("count: %v", err)
 			}
 		})

@@ -53,6 +53,7 @@ func TestAnyBytesInParameters(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{RequestsPerSecond: 1e6, Burst: 1e6})
 	b.seed.Mail(b.source, madeOfRecord, noon, "s", "b")
+	b.seed.Exec(`update comments set changed = pg_current_xact_id(), thread_id = '5f'`)
 	b.record1("b", "live")
 	known := []string{"limit", "after", "from_timestamp", "to_timestamp", "direction", "include_markup", "include_thread_properties"}
 	own := map[string][]string{"skipped": {"limit", "after", "object"}, "changes": {"limit", "after", "wait"}}
@@ -61,13 +62,20 @@ func TestAnyBytesInParameters(t *testing.T) {
 			continue // they want a body, or an id
 		}
 		for _, path := range paths(b, r) {
-			for _, name := range slices.Concat(known, usageParameters, []string{"object", "wait", "unknown", "%00", "%ff"}) {
+			for _, name := range slices.Concat(known, usageParameters, []string{"object", "wait", "q", "property", "unknown", "%00", "%ff"}) {
 				if slices.Contains(usageParameters, name) && !isUsage(path) {
 					continue
 				}
 				for _, bad := range badBytes {
 					want := http.StatusOK
-					if strings.HasSuffix(path, "/comments") && slices.Contains(known, name) {
+					page := strings.HasSuffix(path, "/comments") || strings.HasSuffix(path, "/threads/5f")
+					if page && slices.Contains(known, name) {
+						want = http.StatusBadRequest
+					}
+					if strings.HasPrefix(path, "/api/v1") && strings.HasSuffix(path, "/comments") && slices.Contains([]string{"q", "property"}, name) {
+						want = http.StatusBadRequest
+					}
+					if (strings.HasSuffix(path, "/threads") || strings.HasSuffix(path, "/revisions")) && slices.Contains([]string{"limit", "after"}, name) {
 						want = http.StatusBadRequest
 					}
 					if slices.Contains(own[path[strings.LastIndex(path, "/")+1:]], name) {

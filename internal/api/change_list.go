@@ -91,7 +91,7 @@ func (a *API) awaitChanges(ctx context.Context, q store.ChangeQuery, wait time.D
 
 func readChangeQuery(values url.Values, sourceID string) (q store.ChangeQuery, wait time.Duration, err error) {
 	q = store.ChangeQuery{SourceID: sourceID}
-	if q.Limit, err = readLimit(values, defaultLimit); err != nil {
+	if q.Limit, err = readLimit(values, defaultLimit, maxLimit); err != nil {
 		return q, 0, err
 	}
 	if text := values.Get("wait"); text != "" {

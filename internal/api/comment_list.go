@@ -30,18 +30,35 @@ func (a *API) listComments(c *call) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	hidden := c.hiddenProperties()
-	list := make([]wireComment, len(page))
-	for i, stored := range page {
-		list[i] = toWireComment(stored, hidden)
+	return c.pageOf(q, page, behindLast(page, more)), nil
+}
+
+// behindLast is where the page after this one begins.
+func behindLast(page []store.StoredComment, more bool) *store.CommentKey {
+	if !more {
+		return nil
 	}
-	out := reply{"comments": list}
-	if more {
-		last := page[len(page)-1]
-		q.After = &store.CommentKey{Timestamp: last.Timestamp, ID: last.ID}
+	last := page[len(page)-1]
+	return &store.CommentKey{Timestamp: last.Timestamp, ID: last.ID}
+}
+
+// pageOf is a page of comments as it goes out; next is where the one after it begins, nil for the last one.
+func (c *call) pageOf(q store.CommentQuery, page []store.StoredComment, next *store.CommentKey) reply {
+	out := reply{"comments": c.wireComments(page)}
+	if next != nil {
+		q.After = next
 		out["continuation"] = writeContinuation(q)
 	}
-	return out, nil
+	return out
+}
+
+func (c *call) wireComments(list []store.StoredComment) []wireComment {
+	hidden := c.hiddenProperties()
+	out := make([]wireComment, len(list))
+	for i, stored := range list {
+		out[i] = toWireComment(stored, hidden)
+	}
+	return out
 }
 
 // hiddenProperties are the source's sensitive properties, unless the caller may see them.
@@ -63,7 +80,7 @@ func readCommentQuery(values url.Values, sourceID string) (store.CommentQuery, e
 		}
 	}
 	var err error
-	if q.Limit, err = readLimit(values, q.Limit); err != nil {
+	if q.Limit, err = readLimit(values, defaultLimit, maxLimit); err != nil {
 		return fail(err)
 	}
 	for name, into := range map[string]**time.Time{"from_timestamp": &q.From, "to_timestamp": &q.To} {
@@ -97,15 +114,15 @@ func readCommentQuery(values url.Values, sourceID string) (store.CommentQuery, e
 	return q, nil
 }
 
-// readLimit gives the limit that was asked for, or the default.
-func readLimit(values url.Values, otherwise int) (int, error) {
+// readLimit reads how long a page may be.
+func readLimit(values url.Values, usual, most int) (int, error) {
 	text := values.Get("limit")
 	if text == "" {
-		return otherwise, nil
+		return usual, nil
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxLimit {
-		return 0, fault.New(fault.Invalid, "limit is %.20q, want 1 to %d", text, maxLimit)
+	if err != nil || n < 1 || n > most {
+		return 0, fault.New(fault.Invalid, "limit is %.20q, want 1 to %d", text, most)
 	}
 	return n, nil
 }
@@ -135,7 +152,7 @@ func readContinuation(token, sourceID string) (store.CommentQuery, error) {
 		return store.CommentQuery{}, bad
 	}
 	var c continuation
-	if json.Unmarshal(raw, &c) != nil || c.Source != sourceID || !comment.ValidID(c.ID) {
+	if json.Unmarshal(raw, &c) != nil || c.Source != sourceID || c.ID != "" && !comment.ValidID(c.ID) {
 		return store.CommentQuery{}, bad
 	}
 	return store.CommentQuery{

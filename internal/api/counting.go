@@ -2,12 +2,15 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"golang.org/x/sync/singleflight"
 
+	"salesforcesync/internal/fault"
 	"salesforcesync/internal/gate"
+	"salesforcesync/internal/store"
 )
 
 // Counting reads an index from end to end, and anybody who may read a source may ask
@@ -29,9 +32,13 @@ func newCounting(s Store) *counting {
 	return &counting{store: s, gate: gate.New("count comments", countsAtATime, gate.Patience)}
 }
 
-// count counts the comments of a source from from to to, both inclusive, nil is open.
-func (c *counting) count(ctx context.Context, sourceID string, from, to *time.Time) (int64, error) {
-	key := sourceID + " " + instant(from) + " " + instant(to)
+// count counts the comments of a source that the filter lets through.
+func (c *counting) count(ctx context.Context, sourceID string, filter store.CountFilter) (int64, error) {
+	properties, err := json.Marshal(filter.Properties)
+	if err != nil {
+		return 0, fault.Wrap(fault.Internal, err, "name the filter")
+	}
+	key := sourceID + " " + instant(filter.From) + " " + instant(filter.To) + " " + string(properties)
 	answer := c.same.DoChan(key, func() (any, error) {
 		// Whoever asked first may go; the others wait for the number still.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), countLongest)
@@ -41,7 +48,7 @@ func (c *counting) count(ctx context.Context, sourceID string, from, to *time.Ti
 			return int64(0), err
 		}
 		defer leave()
-		return c.store.CountComments(ctx, sourceID, from, to)
+		return c.store.CountMatching(ctx, sourceID, filter)
 	})
 	select {
 	case r := <-answer:

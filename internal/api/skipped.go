@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
-	"strconv"
 
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/store"
@@ -91,15 +90,9 @@ func readSkippedQuery(values url.Values, t *store.Target) (skippedQuery, error) 
 		}
 		q.Object = object
 	}
-	q.limit = defaultLimit
-	if text := values.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxLimit {
-			return q, fault.New(fault.Invalid, "limit is %.20q, want 1 to %d", text, maxLimit)
-		}
-		q.limit = n
-	}
-	return q, nil
+	var err error
+	q.limit, err = readLimit(values, defaultLimit, maxLimit)
+	return q, err
 }
 
 // target reads the integration that the path names.

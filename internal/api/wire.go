@@ -91,19 +91,24 @@ type wireMessage struct {
 	Language  string        `json:"language,omitempty"`
 }
 
+func toWireMessages(list []comment.Message) []wireMessage {
+	out := make([]wireMessage, len(list))
+	for i, m := range list {
+		out[i] = wireMessage{
+			Body: m.Body, Subject: m.Subject, Signature: m.Signature, From: m.From, To: m.To, Cc: m.Cc, Bcc: m.Bcc,
+			SentAt: (*timestamp)(m.SentAt), Language: m.Language,
+		}
+	}
+	return out
+}
+
 // toWireComment leaves out the properties that hidden names.
 func toWireComment(c store.StoredComment, hidden []string) wireComment {
 	out := wireComment{
 		ID: c.ID, UID: c.SourceID + "." + c.ID, Timestamp: timestamp(c.Timestamp), ThreadID: c.ThreadID,
-		Messages: make([]wireMessage, len(c.Messages)), UserProperties: make(map[string]any, len(c.Properties)),
+		Messages: toWireMessages(c.Messages), UserProperties: make(map[string]any, len(c.Properties)),
 		TextFormat: cmp.Or(c.TextFormat, comment.Plain), Attachments: append([]comment.Attachment{}, c.Attachments...), SourceID: c.SourceID,
 		CreatedAt: timestamp(c.CreatedAt), LastModified: timestamp(c.LastModified), Context: c.Context,
-	}
-	for i, m := range c.Messages {
-		out.Messages[i] = wireMessage{
-			Body: m.Body, Subject: m.Subject, Signature: m.Signature, From: m.From, To: m.To, Cc: m.Cc, Bcc: m.Bcc,
-			SentAt: (*timestamp)(m.SentAt), Language: m.Language,
-		}
 	}
 	for key, value := range c.Properties {
 		_, name, _ := strings.Cut(key, ":")

@@ -28,7 +28,7 @@ var layers = [][]string{
 	{"internal/poll", "internal/request"},
 	{"internal/transform", "internal/oauth", "internal/quota", "internal/access", "internal/bill", "internal/store/simtime"},
 	{"internal/store", "internal/salesforce"},
-	{"internal/config", "internal/soql"},
+	{"internal/config", "internal/soql", "internal/words"},
 	{"internal/clean", "internal/comment", "internal/eml", "internal/gate"},
 	{"internal/flow", "internal/secret", "internal/fault", "internal/crashpoint", "internal/csv", "internal/openapi"},
 	{"internal/simforce"},

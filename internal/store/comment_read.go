@@ -48,7 +48,10 @@ const visible = ` c.deleted_at is null and not c.erased `
 const selectComment = `
 	select ` + commentColumns + `
 	  from comments c
-	 cross join lateral (
+	 cross join lateral` + textInForce
+
+// textInForce is the revision r of comments c that holds.
+const textInForce = ` (
 	       select texts from revisions
 	        where source_id = c.source_id and comment_id = c.id and revision = c.revision limit 1) r`
 
@@ -72,21 +75,11 @@ const (
 // behind a key, not at a count.
 func (s *Store) Comments(ctx context.Context, q CommentQuery) (page []StoredComment, more bool, err error) {
 	const op = "list comments"
-	args := pgx.NamedArgs{"source": q.SourceID, "limit": q.Limit + 1}
+	args := q.args()
+	args["limit"] = q.Limit + 1
 	query := listAscending
-	// No id is empty, so (t, '') stands before every comment of t.
 	if q.Descending {
 		query = listDescending
-		args["ts"], args["bound"] = orInfinity(q.To, pgtype.Infinity), orInfinity(q.From, pgtype.NegativeInfinity)
-		if q.To != nil {
-			args["ts"] = q.To.Add(time.Microsecond) // PostgreSQL's resolution: To itself is included
-		}
-	} else {
-		args["ts"], args["bound"] = orInfinity(q.From, pgtype.NegativeInfinity), orInfinity(q.To, pgtype.Infinity)
-	}
-	args["id"] = ""
-	if q.behindStart() {
-		args["ts"], args["id"] = q.After.Timestamp, q.After.ID
 	}
 	rows, err := s.pool.Query(ctx, query, args)
 	if err != nil {
@@ -100,6 +93,24 @@ func (s *Store) Comments(ctx context.Context, q CommentQuery) (page []StoredComm
 		return page[:q.Limit], true, nil
 	}
 	return page, false, nil
+}
+
+// args are the key behind which the page begins, and the bound where the list ends. No id is empty, so
+// a key with an empty one stands before every comment of its time.
+func (q CommentQuery) args() pgx.NamedArgs {
+	args := pgx.NamedArgs{"source": q.SourceID, "id": ""}
+	if q.Descending {
+		args["ts"], args["bound"] = orInfinity(q.To, pgtype.Infinity), orInfinity(q.From, pgtype.NegativeInfinity)
+		if q.To != nil {
+			args["ts"] = q.To.Add(time.Microsecond) // PostgreSQL's resolution: To itself is included
+		}
+	} else {
+		args["ts"], args["bound"] = orInfinity(q.From, pgtype.NegativeInfinity), orInfinity(q.To, pgtype.Infinity)
+	}
+	if q.behindStart() {
+		args["ts"], args["id"] = q.After.Timestamp, q.After.ID
+	}
+	return args
 }
 
 // behindStart reports whether the page begins behind After, and not at the bound
@@ -127,16 +138,6 @@ func (s *Store) Comment(ctx context.Context, sourceID, id string) (*StoredCommen
 		return nil, translate(op, err)
 	}
 	return &c, nil
-}
-
-// CountComments counts a source's comments with a timestamp from from to to,
-// both inclusive, nil is open.
-func (s *Store) CountComments(ctx context.Context, sourceID string, from, to *time.Time) (n int64, err error) {
-	err = s.pool.QueryRow(ctx, `
-		select count(*) from comments c
-		 where c.source_id = $1 and`+visible+`and c.ts >= $2 and c.ts <= $3`,
-		sourceID, orInfinity(from, pgtype.NegativeInfinity), orInfinity(to, pgtype.Infinity)).Scan(&n)
-	return n, translate("count comments", err)
 }
 
 // CommentSummary is a comment as a line in a list.

@@ -84,7 +84,7 @@ func (s *Store) countSources(ctx context.Context, q rowsQuerier, open map[string
 	if len(unknown) > 0 {
 		begun := time.Now()
 		rows, err := q.Query(ctx, `
-			select s.id, (select count(*) from comments c where c.source_id = s.id and c.deleted_at is null),
+			select s.id, `+countKept+`s.id),
 			       (select coalesce(sum(d.units), 0)::bigint from ledger_days d where d.source_id = s.id)
 			  from sources s where s.id = any($1)`, unknown)
 		if err != nil {

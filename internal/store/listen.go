@@ -16,6 +16,9 @@ const (
 // OutboxID is what to Wait for to hear of new signals in the outbox.
 const OutboxID = "outbox"
 
+// CommentsID is what to Wait for to hear of changed comments of any source.
+const CommentsID = "comments"
+
 // Listener hands PostgreSQL notifications to whoever waits for an id. One
 // connection serves a whole process, however many integrations wait.
 type Listener struct {
@@ -61,6 +64,9 @@ func (l *Listener) listen(ctx context.Context, s *Store) error {
 		if n.Channel == channelOutbox {
 			l.wake(OutboxID)
 			continue
+		}
+		if n.Channel == channelComments {
+			l.wake(CommentsID)
 		}
 		l.wake(n.Payload)
 	}

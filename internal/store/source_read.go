@@ -22,11 +22,12 @@ type Source struct {
 	Kind                string
 	CreatedAt           time.Time
 	UpdatedAt           time.Time
+	Number              int // small and unique: what lexemes of its comments begin with
 }
 
 const selectSource = `
 	select s.id, s.project_id, p.name, s.name, s.title, s.description, s.language, s.should_translate,
-	       s.sensitive_properties, s.kind, s.created_at, s.updated_at
+	       s.sensitive_properties, s.kind, s.created_at, s.updated_at, s.number
 	  from sources s
 	  join projects p on p.id = s.project_id`
 

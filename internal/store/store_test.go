@@ -57,11 +57,12 @@ func TestStatementsEnd(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(db.Close)
 	release := holdComments(t, url)
-	_, err = db.CountComments(t.Context(), "", nil, nil)
+	now := time.Now()
+	_, err = db.CountComments(t.Context(), "", &now, nil)
 	requireKind(t, fault.Unreachable, err)
 	require.ErrorContains(t, err, "statement timeout")
 	release()
-	_, err = db.CountComments(t.Context(), "", nil, nil)
+	_, err = db.CountComments(t.Context(), "", &now, nil)
 	require.NoError(t, err)
 }
 
