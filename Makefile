@@ -53,6 +53,12 @@ bench: ## load the same mails into the product and into what people use instead 
 	@go build -buildvcs=false -o .dev/bin/bench ./internal/cmd/bench
 	@.dev/bin/bench $(ARGS)
 
+# Half an hour, and 30 GB below .dev/bench-read that are removed afterwards. See docs/performance.md.
+.PHONY: bench-read
+bench-read: ## fill a source with comments and measure how fast they are read (ARGS='-rows 1000000')
+	@go build -buildvcs=false -o .dev/bin/benchread ./internal/cmd/benchread
+	@.dev/bin/benchread $(ARGS)
+
 # MAIL_DIR may name a folder of real mails (*.eml). See docs/cleaning.md.
 .PHONY: bench-clean
 bench-clean: ## take mails of each kind apart, and print how fast
