@@ -21,16 +21,17 @@ type CommentSearch struct {
 // Bounds of the work that one page takes, however many comments there are and whatever is looked for. A
 // page that ends at one is shorter than it may be, and the next one goes on where it ended.
 const (
-	searchRounds     = 16
-	searchWalk       = 1000 // comments that one round walks over
-	searchCandidates = 2000 // that one round takes from the index
-	searchLoads      = 1000 // comments that are read to decide whether they match
+	searchSteps      = 16   // a probe is one
+	searchWalkSteps  = 4    // a walk is so many
+	searchWalk       = 1000 // comments that one walk goes over
+	searchCandidates = 2000 // that one probe takes from the index
+	searchLoads      = 300  // comments that are read to decide whether they match
 )
 
 // What is sought is walked to if so many comments have it that a page of them is near (one in
 // searchDense); and taken from the index over all times at once if they are few (searchFew).
 const (
-	searchDense = 50
+	searchDense = 20
 	searchFew   = 50_000
 )
 
@@ -117,8 +118,9 @@ func (r *searching) run(ctx context.Context) error {
 	}
 	walk, all, widest := estimate*searchDense >= total, estimate <= searchFew, words.Month
 	day := true // the first stretch is a day: what is not rare is found there
-	for round := 0; round < searchRounds && !r.ended && !r.full(); round++ {
+	for steps := 0; steps < searchSteps && !r.ended && !r.full(); steps++ {
 		if walk {
+			steps += searchWalkSteps - 1
 			hits, err := r.walk(ctx)
 			if err != nil {
 				return err
@@ -187,7 +189,7 @@ func (o order) walkOver(hit string) string {
 			  from comments c
 			 where c.source_id = @source and` + visible + `and (c.ts, c.id)` + o.behind + `(@ts, @id) and c.ts` + o.within + by + ` limit @rows) w
 		 where hit or n = @rows
-		 order by n limit @limit`
+		 order by ts` + o.by + `, id` + o.by + ` limit @limit`
 }
 
 // walked is a comment that walkOver gives.

@@ -19,8 +19,8 @@ import (
 
 // serverSettings are what an operator would set on a machine with 16 GB or more who has read a page on it.
 var serverSettings = []string{
-	"shared_buffers=3GB", "effective_cache_size=12GB", "work_mem=32MB", "maintenance_work_mem=1GB", "random_page_cost=1.1",
-	"max_wal_size=8GB", "checkpoint_timeout=30min", "wal_level=minimal", "max_wal_senders=0", "max_parallel_maintenance_workers=1",
+	"shared_buffers=3GB", "effective_cache_size=12GB", "work_mem=32MB", "maintenance_work_mem=2GB", "random_page_cost=1.1",
+	"max_wal_size=4GB", "checkpoint_timeout=30min", "wal_level=minimal", "max_wal_senders=0", "max_parallel_maintenance_workers=1",
 }
 
 // ground is what the bench stands on.

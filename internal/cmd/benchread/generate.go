@@ -65,7 +65,7 @@ func (g *generator) next() comment.Comment {
 		ID: commentID(g.made), Timestamp: at, ThreadID: threadID(t.number),
 		Messages: []comment.Message{{
 			Subject: &comment.Text{Text: string(g.appendText(nil, 2+g.random.IntN(4)))},
-			Body:    comment.Text{Text: string(g.appendText(nil, 10+g.random.IntN(30)))},
+			Body:    comment.Text{Text: string(g.appendText(nil, 6+g.random.IntN(20)))},
 			From:    allWords[g.random.IntN(vocabulary)] + "@" + host, To: []string{"support@acme.example"}, SentAt: &at,
 		}},
 		Properties: comment.Properties{

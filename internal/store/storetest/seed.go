@@ -1,10 +1,12 @@
 package storetest
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -37,6 +39,34 @@ func (s *Seed) Exec(sql string, args ...any) {
 	s.t.Helper()
 	_, err := s.pool.Exec(s.t.Context(), sql, args...)
 	require.NoError(s.t, err, sql)
+}
+
+// Row reads one row; what is scanned into must fit.
+func (s *Seed) Row(sql string, args ...any) Row {
+	s.t.Helper()
+	return Row{s.t, s.pool.QueryRow(s.t.Context(), sql, args...), sql}
+}
+
+// Row is a row that is there, or the test fails.
+type Row struct {
+	t   testing.TB
+	row pgx.Row
+	sql string
+}
+
+// Scan reads the row's columns.
+func (r Row) Scan(into ...any) {
+	r.t.Helper()
+	require.NoError(r.t, r.row.Scan(into...), r.sql)
+}
+
+// Begin opens a transaction; what is left open ends with the test.
+func (s *Seed) Begin() pgx.Tx {
+	s.t.Helper()
+	tx, err := s.pool.Begin(s.t.Context())
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(s.t.Context())) })
+	return tx
 }
 
 // Project adds a project and returns its id.
