@@ -22,12 +22,18 @@ type Store interface {
 	UserByEmail(ctx context.Context, email string) (*store.User, error)
 	CreateUser(ctx context.Context, u store.NewUser) (string, error)
 	CreateFirstUser(ctx context.Context, u store.NewUser) (bool, error)
-	AddToken(ctx context.Context, userID, name string, hash []byte, expires *time.Time) (string, error)
+	Accounts(ctx context.Context) ([]store.Account, error)
+	AccountByID(ctx context.Context, id string) (*store.Account, error)
+	AccountByEmail(ctx context.Context, email string) (*store.Account, error)
+	ChangeUser(ctx context.Context, id string, c store.UserChange, enough func(of [][]store.Grant) bool) error
+	AddToken(ctx context.Context, t store.NewToken) (string, error)
 	Tokens(ctx context.Context, userID string) ([]store.Token, error)
-	RevokeToken(ctx context.Context, id string) error
+	RevokeToken(ctx context.Context, userID, id string) error
 	IdentityByToken(ctx context.Context, hash []byte) (*store.Identity, error)
 	AddSession(ctx context.Context, userID string, hash, before []byte, lifetime time.Duration) error
-	IdentityBySession(ctx context.Context, hash []byte, idle, longest time.Duration) (*store.Identity, error)
+	IdentityBySession(ctx context.Context, hash []byte, t store.SessionTimes) (*store.Identity, error)
+	OfferSession(ctx context.Context, hash, next []byte, t store.SessionTimes) (bool, error)
+	UserByIdentity(ctx context.Context, issuer, subject string, u store.NewUser, create bool) (string, error)
 	DeleteSession(ctx context.Context, hash []byte) error
 }
 

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -72,46 +71,72 @@ type Principal struct {
 	// Credential names what was shown without being it, for rate limits and logs:
 	// "token:<id>" or "session:<user id>".
 	Credential string
+	// TokenID is the API token that was shown; "" = a session. ExpiresAt is when it ends; nil = never.
+	TokenID   string
+	ExpiresAt *time.Time
+	// Scope is the most that the token may do; nil = all that its user may.
+	Scope []store.Grant
 
-	everywhere set            // on every project
-	projects   map[string]set // by project name
+	rights rights // of the user
+	scope  rights // of the token, if Scope is not nil
 }
 
 type set map[string]bool
 
-func newPrincipal(credential string, id *store.Identity) Principal {
-	p := Principal{
-		UserID: id.User.ID, Email: id.User.Email, Username: id.User.Username, CreatedAt: id.User.CreatedAt,
-		Credential: credential, everywhere: set{}, projects: map[string]set{},
-	}
-	for _, g := range id.Grants {
-		on := p.everywhere
+// rights are permissions on every project and on single ones by name.
+type rights struct {
+	everywhere set
+	projects   map[string]set
+}
+
+func newRights(grants []store.Grant) rights {
+	r := rights{everywhere: set{}, projects: map[string]set{}}
+	for _, g := range grants {
+		on := r.everywhere
 		if g.Project != "" {
-			if p.projects[g.Project] == nil {
-				p.projects[g.Project] = set{}
+			if r.projects[g.Project] == nil {
+				r.projects[g.Project] = set{}
 			}
-			on = p.projects[g.Project]
+			on = r.projects[g.Project]
 		}
-		on[g.Permission] = true
-		if also := implied[g.Permission]; also != "" {
-			on[also] = true
+		for _, permission := range expand(g) {
+			on[permission] = true
 		}
 	}
-	return p
+	return r
+}
+
+func (r rights) has(project, permission string) bool {
+	return r.everywhere[permission] || project != "" && r.projects[project][permission]
+}
+
+func newPrincipal(credential string, id *store.Identity) Principal {
+	return Principal{
+		UserID: id.User.ID, Email: id.User.Email, Username: id.User.Username, CreatedAt: id.User.CreatedAt,
+		Credential: credential, TokenID: id.Key, ExpiresAt: id.ExpiresAt, Scope: id.Scope,
+		rights: newRights(id.Grants), scope: newRights(id.Scope),
+	}
+}
+
+// has reports what the user and the token both may.
+func (p Principal) has(project, permission string) bool {
+	return p.rights.has(project, permission) && (p.Scope == nil || p.scope.has(project, permission))
 }
 
 // Can reports whether p has the permission on the project of this name. A
 // permission on the whole installation is not asked this way; see CanGlobally.
 func (p Principal) Can(project, permission string) bool {
-	if project == "" || slices.Contains(global, permission) {
-		return false
-	}
-	return p.everywhere[permission] || p.projects[project][permission]
+	return project != "" && !IsGlobal(permission) && p.has(project, permission)
 }
 
 // CanGlobally reports whether p has a permission on the whole installation.
 func (p Principal) CanGlobally(permission string) bool {
-	return slices.Contains(global, permission) && p.everywhere[permission]
+	return IsGlobal(permission) && p.has("", permission)
+}
+
+// CanEverywhere reports whether p has the permission on every project, present and future.
+func (p Principal) CanEverywhere(permission string) bool {
+	return !IsGlobal(permission) && p.has("", permission)
 }
 
 // CanEverywhere reports whether p has a permission of projects on every one, those that are gone and
@@ -122,31 +147,37 @@ func (p Principal) CanEverywhere(permission string) bool {
 
 // Knows reports whether p has any permission at all on the project, and so may
 // learn that it exists.
-func (p Principal) Knows(project string) bool { return len(p.Permissions(project)) > 0 }
+func (p Principal) Knows(project string) bool {
+	return slices.ContainsFunc(all, func(permission string) bool { return p.Can(project, permission) })
+}
 
 // Permissions lists what p may do on the project, sorted.
 func (p Principal) Permissions(project string) []string {
-	may := maps.Clone(p.projects[project])
-	if may == nil {
-		may = set{}
+	may := []string{}
+	for _, permission := range all {
+		if p.Can(project, permission) {
+			may = append(may, permission)
+		}
 	}
-	if project != "" {
-		maps.Copy(may, p.everywhere)
-	}
-	for _, g := range global {
-		delete(may, g)
-	}
-	return slices.Sorted(maps.Keys(may))
+	slices.Sort(may)
+	return may
 }
 
 // GlobalPermissions lists what p may do on the whole installation, sorted.
 func (p Principal) GlobalPermissions() []string {
 	may := []string{}
 	for _, g := range global {
-		if p.everywhere[g] {
+		if p.CanGlobally(g) {
 			may = append(may, g)
 		}
 	}
 	slices.Sort(may)
 	return may
+}
+
+// Covers reports whether p may do all that the grant brings, where it brings it: nobody hands on
+// what they do not have themselves.
+func (p Principal) Covers(g store.Grant) bool {
+	may := expand(g)
+	return len(may) > 0 && !slices.ContainsFunc(may, func(permission string) bool { return !p.has(g.Project, permission) })
 }

@@ -25,11 +25,7 @@ func (s *Service) EnsureAdministrator(ctx context.Context, email string, passwor
 	if exists, err := s.store.HasUsers(ctx); err != nil || exists {
 		return false, err
 	}
-	grants := make([]store.Grant, len(all))
-	for i, permission := range all {
-		grants[i] = store.Grant{Permission: permission}
-	}
-	user, err := s.newUser(ctx, email, password, grants)
+	user, err := s.newUser(ctx, email, password, []store.Grant{{Role: Administrator}})
 	if err != nil {
 		return false, err
 	}

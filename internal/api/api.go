@@ -60,6 +60,14 @@ type Store interface {
 type Access interface {
 	Authenticate(ctx context.Context, token secret.Text) (access.Principal, error)
 	Session(ctx context.Context, session secret.Text) (access.Principal, error)
+	Users(ctx context.Context) ([]store.Account, error)
+	UserByID(ctx context.Context, id string) (*store.Account, error)
+	NewUser(ctx context.Context, email, username string, grants []store.Grant) (string, error)
+	Change(ctx context.Context, userID string, add, remove []store.Grant) error
+	RemoveUser(ctx context.Context, userID string) error
+	OwnTokens(ctx context.Context, who access.Principal) ([]store.Token, error)
+	CreateOwnToken(ctx context.Context, who access.Principal, t access.NewToken) (store.Token, secret.Text, error)
+	RevokeOwnToken(ctx context.Context, who access.Principal, id string) error
 }
 
 // Options tune an API.
@@ -99,7 +107,9 @@ const batchesAtATime = 4
 const pagesAtATime = 8
 
 // New makes an API.
-func New(s Store, a Access, o Options) *API {
+func New(s Store, a Access, o Options) *API { return newAPI(s, a, o, routes) }
+
+func newAPI(s Store, a Access, o Options, routes []route) *API {
 	if o.RequestsPerSecond == 0 {
 		o.RequestsPerSecond, o.Burst = 200, 400
 	}
@@ -198,6 +208,9 @@ type call struct {
 	plain   bool          // the path names an integration that is called as a part of one is, and means all of it
 	file    *file         // set by a handler whose answer is not JSON; then it gives no reply
 	leave   func()        // gives back the place of a large answer; nil while there is none
+
+	user     *store.Account // set with onUser, and then all projects, too
+	projects []store.Project
 }
 
 // file is an answer of any length, made while it is sent.

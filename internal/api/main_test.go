@@ -32,6 +32,7 @@ type bench struct {
 	source  string // the id of support/emails
 	written string // the id of sales/calls, which no integration feeds
 	tokens  map[string]string
+	users   map[string]string // ids
 	records chan request.Record
 	record  request.Record // of the last request that was answered
 }
@@ -39,7 +40,7 @@ type bench struct {
 func setup(t *testing.T, o Options) *bench {
 	t.Helper()
 	db, seed := storetest.NewSeed(t)
-	b := &bench{t: t, db: db, seed: seed, access: access.New(db), tokens: map[string]string{"bad": "sfsync_" + strings.Repeat("A", 43)}}
+	b := &bench{t: t, db: db, seed: seed, access: access.New(db), tokens: map[string]string{"bad": "sfsync_" + strings.Repeat("A", 43)}, users: map[string]string{}}
 	project := seed.Project("support")
 	b.source = seed.Source(project, "emails")
 	seed.Integration(project, b.source, "prod", "idle", "", "")
@@ -51,6 +52,7 @@ func setup(t *testing.T, o Options) *bench {
 	b.user("editor", store.Grant{Project: "support", Permission: access.SourcesAddComments})
 	b.user("writer", store.Grant{Project: "sales", Permission: access.SourcesAddComments}, store.Grant{Project: "sales", Permission: access.SourcesRead})
 	b.user("nothing")
+	b.user("root", store.Grant{Role: access.Administrator})
 	b.serve(New(db, b.access, o))
 	return b
 }
@@ -65,8 +67,9 @@ func (b *bench) serve(h http.Handler) {
 
 func (b *bench) user(name string, grants ...store.Grant) {
 	b.t.Helper()
-	_, err := b.access.CreateUser(b.t.Context(), name+"@example.com", "", grants)
+	id, err := b.access.CreateUser(b.t.Context(), name+"@example.com", "", grants)
 	require.NoError(b.t, err)
+	b.users[name] = id
 	token, err := b.access.CreateToken(b.t.Context(), name+"@example.com", "test", time.Time{})
 	require.NoError(b.t, err)
 	b.tokens[name] = token.Reveal()

@@ -4,9 +4,12 @@ import (
 	"context"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
+	"salesforcesync/internal/access"
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/store"
 )
 
 // Names and ids as the API's schema has them.
@@ -23,11 +26,20 @@ const (
 	maxObjectName  = 256
 )
 
-// resolve reads what the path names and checks the caller's right on it: what does
-// not exist is fault.NotFound, what exists without the right fault.Forbidden.
+// resolve reads what the path names and checks the caller's right on it. Who has no right at all on a
+// project is told what is told of a project that does not exist; who has one, but not this one, gets
+// fault.Forbidden before anything is looked up by name. So nobody learns from the answer what there is.
 func (a *API) resolve(ctx context.Context, c *call, route route) error {
-	if route.on == onNobody || route.on == onListed {
+	switch route.on {
+	case onNobody, onListed, onUsers:
 		return nil
+	case onInstallation:
+		if !c.who.CanGlobally(route.permission) {
+			return fault.New(fault.Forbidden, "this needs the permission %s", route.permission)
+		}
+		return nil
+	case onUser:
+		return a.resolveUser(ctx, c, route)
 	}
 	project, source := c.r.PathValue("project"), c.r.PathValue("source")
 	if name := c.r.PathValue("name"); name != "" && strings.Contains(c.r.Pattern, "/integrations/{name}") {
@@ -55,6 +67,9 @@ func (a *API) resolve(ctx context.Context, c *call, route route) error {
 	if !validName(projectName, project, maxProjectName) || !validName(sourceName, source, maxSourceName) {
 		return missing
 	}
+	if err := c.allow(route, project, missing); err != nil {
+		return err
+	}
 	found, err := a.store.SourceByName(ctx, project, source)
 	if fault.Is(err, fault.NotFound) {
 		return missing
@@ -63,7 +78,7 @@ func (a *API) resolve(ctx context.Context, c *call, route route) error {
 		return err
 	}
 	c.source, c.project = found, found.Project
-	return c.allow(route)
+	return nil
 }
 
 func (a *API) resolveSourceID(ctx context.Context, c *call, route route, id string) error {
@@ -79,13 +94,16 @@ func (a *API) resolveSourceID(ctx context.Context, c *call, route route, id stri
 		return err
 	}
 	c.source, c.project = found, found.Project
-	return c.allow(route)
+	return c.allow(route, found.Project, missing)
 }
 
 func (a *API) resolveProject(ctx context.Context, c *call, route route, name string) error {
 	missing := fault.New(fault.NotFound, "there is no project %.100q", name)
 	if !validName(projectName, name, maxProjectName) {
 		return missing
+	}
+	if err := c.allow(route, name, missing); err != nil {
+		return err
 	}
 	found, err := a.store.ProjectByName(ctx, name)
 	if fault.Is(err, fault.NotFound) {
@@ -95,14 +113,57 @@ func (a *API) resolveProject(ctx context.Context, c *call, route route, name str
 		return err
 	}
 	c.project = found.Name
-	return c.allow(route)
+	return nil
 }
 
-func (c *call) allow(route route) error {
-	if c.who.Can(c.project, route.permission) {
-		return nil
+// allow checks the caller's right on a project; missing is what is told of one that is not there.
+func (c *call) allow(route route, project string, missing error) error {
+	switch {
+	case !c.who.Knows(project):
+		return missing
+	case route.permission != "" && !c.who.Can(project, route.permission):
+		return fault.New(fault.Forbidden, "this needs the permission %s on project %s", route.permission, project)
 	}
-	return fault.New(fault.Forbidden, "this needs the permission %s on project %s", route.permission, c.project)
+	return nil
+}
+
+// resolveUser reads the user that the path names. Whom the caller may not see is not there.
+func (a *API) resolveUser(ctx context.Context, c *call, route route) error {
+	id := strings.ToLower(c.r.PathValue("user"))
+	missing := fault.New(fault.NotFound, "there is no user %.40q", id)
+	if !idText.MatchString(id) {
+		return missing
+	}
+	found, err := a.access.UserByID(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return missing
+	}
+	if err != nil {
+		return err
+	}
+	projects, err := a.store.Projects(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case seesUser(c.who, *found, projects, route.permission):
+		c.user, c.projects = found, projects
+		return nil
+	case seesUser(c.who, *found, projects, access.UsersRead):
+		return fault.New(fault.Forbidden, "this needs the permission %s on a project of the user", route.permission)
+	}
+	return missing
+}
+
+// seesUser reports whether who has the permission where it reaches the user: on a project on which the
+// user has a right, on every project, or as one who runs the installation.
+func seesUser(who access.Principal, user store.Account, projects []store.Project, permission string) bool {
+	if who.CanGlobally(access.TenantAdmin) || who.CanEverywhere(permission) {
+		return true
+	}
+	return slices.ContainsFunc(projects, func(p store.Project) bool {
+		return who.Can(p.Name, permission) && len(access.PermissionsOf(user, p.Name)) > 0
+	})
 }
 
 func validName(pattern *regexp.Regexp, name string, longest int) bool {

@@ -10,10 +10,13 @@ import (
 type target int
 
 const (
-	onNobody  target = iota // any signed-in caller
-	onListed                // the answer leaves out projects without the right
-	onProject               // the project or source that the path names
-	onSource                // the source that the path names
+	onNobody       target = iota // any signed-in caller
+	onListed                     // the answer leaves out projects without the right
+	onProject                    // the project or source that the path names
+	onSource                     // the source that the path names
+	onUsers                      // onListed of users; who runs the installation sees all
+	onUser                       // a project that the user whom the path names has a right on, or the whole installation
+	onInstallation               // the whole installation
 )
 
 // size is how much memory an answer may take; of large ones a bounded number is made
@@ -39,6 +42,16 @@ type route struct {
 var routes = []route{
 	{http.MethodGet, []string{"/auth/user"}, onNobody, "", (*API).getUser, small},
 	{http.MethodPost, []string{"/auth/refresh-user-permissions"}, onNobody, "", (*API).refreshPermissions, small},
+
+	{http.MethodGet, []string{"/api/v1/tokens"}, onNobody, "", (*API).listTokens, small},
+	{http.MethodPost, []string{"/api/v1/tokens"}, onNobody, "", (*API).createToken, small},
+	{http.MethodDelete, []string{"/api/v1/tokens/{token}"}, onNobody, "", (*API).revokeToken, small},
+	{http.MethodGet, []string{"/api/v1/users", "/api/_private/users"}, onUsers, access.UsersRead, (*API).listUsers, small},
+	{http.MethodPut, []string{"/api/_private/users"}, onInstallation, access.TenantAdmin, (*API).createUser, small},
+	{http.MethodGet, []string{"/api/_private/users/{user}"}, onUser, access.UsersRead, (*API).readUser, small},
+	{http.MethodPost, []string{"/api/_private/users/{user}"}, onUser, access.UsersWrite, (*API).updateUser, small},
+	{http.MethodDelete, []string{"/api/_private/users/{user}"}, onInstallation, access.TenantAdmin, (*API).deleteUser, small},
+	{http.MethodGet, []string{"/api/v1/roles"}, onNobody, "", (*API).listRoles, small},
 
 	{http.MethodGet, []string{"/api/v1/projects", "/api/_private/projects"}, onListed, "", (*API).listProjects, small},
 	{http.MethodGet, []string{"/api/_private/buckets"}, onNobody, "", (*API).listBuckets, small},

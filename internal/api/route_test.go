@@ -19,7 +19,7 @@ func paths(b *bench, r route) []string {
 	var out []string
 	for _, pattern := range r.patterns {
 		p := strings.NewReplacer("{project}", "support", "{source}", "emails", "{integration}", "prod",
-			"{object}/{id}", "EmailMessage/"+recordID, "{id}", madeOfRecord, "{thread}", "5f").Replace(pattern)
+			"{object}/{id}", "EmailMessage/"+recordID, "{id}", madeOfRecord, "{thread}", "5f", "{user}", b.users["reader"], "{token}", "0190f3c2-7d1e-7a55-9d4c-2f6d3d1c9a10").Replace(pattern)
 		if !strings.Contains(p, "{name}") {
 			out = append(out, p)
 			continue
@@ -37,68 +37,9 @@ func paths(b *bench, r route) []string {
 	return out
 }
 
-// writes reports a route that changes something.
+// writes reports a route that changes something, or wants a body.
 func writes(r route) bool {
-	return slices.Contains([]string{access.SourcesAddComments, access.SourcesAdmin, access.TenantAdmin}, r.permission)
-}
-
-// Every route × every kind of caller. A route that is added to the table is
-// tested here without anybody thinking of it.
-func TestEveryRouteAsksForItsRight(t *testing.T) {
-	t.Parallel()
-	b := setup(t, Options{})
-	b.seed.Mail(b.source, madeOfRecord, time.Now(), "subject", "body")
-	b.seed.Exec(`update comments set changed = pg_current_xact_id(), thread_id = '5f'`)
-	b.record1("Thanks.", "live")
-	tested := 0
-	for _, r := range routes {
-		if r.on == onProject || r.on == onSource {
-			require.NotEmpty(t, r.permission, "%s %v must name a permission", r.method, r.patterns)
-		}
-		if r.permission != "" {
-			require.Contains(t, access.Permissions(), r.permission)
-			name := "only-" + r.permission
-			if b.tokens[name] == "" {
-				b.user(name, store.Grant{Project: "support", Permission: r.permission})
-			}
-		}
-		for _, path := range paths(b, r) {
-			tested++
-			for _, who := range []string{"", "bad"} {
-				a := b.do(r.method, path, who, "")
-				require.Equal(t, http.StatusUnauthorized, a.status, "%s %s as %q: %s", r.method, path, who, a.raw)
-				require.Contains(t, a.header.Get("WWW-Authenticate"), "Bearer")
-				require.NotContains(t, a.raw, "emails")
-			}
-			if r.permission != "" {
-				a := b.do(r.method, path, "only-"+r.permission, "")
-				if writes(r) { // an empty body is refused, but by what writes
-					require.Contains(t, []int{http.StatusBadRequest, http.StatusConflict}, a.status, "%s %s with %s: %s", r.method, path, r.permission, a.raw)
-				} else {
-					require.Equal(t, http.StatusOK, a.status, "%s %s with %s: %s", r.method, path, r.permission, a.raw)
-					require.Equal(t, http.StatusOK, b.do(r.method, path, "everywhere", "").status)
-				}
-			}
-			for _, who := range []string{"nothing", "elsewhere", "editor"} {
-				if who == "editor" && r.permission == access.SourcesAddComments {
-					continue
-				}
-				a := b.do(r.method, path, who, "")
-				switch r.on {
-				case onNobody, onListed:
-					require.Equal(t, http.StatusOK, a.status)
-					if who == "nothing" || r.permission != "" {
-						require.NotContains(t, a.raw, "emails")
-						require.NotContains(t, a.raw, `"support"`+`,"title"`)
-					}
-				default:
-					require.Equal(t, http.StatusForbidden, a.status, "%s %s as %s: %s", r.method, path, who, a.raw)
-					require.Contains(t, a.body["message"], r.permission)
-				}
-			}
-		}
-	}
-	require.GreaterOrEqual(t, tested, 20)
+	return r.method != http.MethodGet && !strings.HasSuffix(r.patterns[0], "/statistics") && !strings.HasSuffix(r.patterns[0], "/refresh-user-permissions")
 }
 
 func TestUnknownThingsAndWrongMethods(t *testing.T) {

@@ -3,8 +3,6 @@ package api
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -43,13 +41,9 @@ type commentFilter struct {
 }
 
 func readFilter(r *http.Request) (filter commentFilter, err error) {
-	raw, err := io.ReadAll(r.Body)
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return filter, err
-	}
+	raw, err := readWhole(r)
 	if err != nil {
-		return filter, fault.Wrap(fault.Invalid, err, "the body did not arrive whole")
+		return filter, err
 	}
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return filter, nil

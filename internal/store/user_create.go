@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
-
-	"salesforcesync/internal/fault"
 )
 
 // NewUser is what a user begins with.
@@ -48,26 +46,5 @@ func insertUser(ctx context.Context, tx pgx.Tx, id string, u NewUser) error {
 		id, u.Email, u.Username, u.PasswordHash); err != nil {
 		return err
 	}
-	for _, g := range u.Grants {
-		tag, err := tx.Exec(ctx, `
-			insert into user_permissions (user_id, project_id, permission)
-			select $1, project, $3
-			  from (select null::text as project where $2 = ''
-			        union all
-			        select id from projects where name = $2) as target
-			on conflict do nothing`, id, g.Project, g.Permission)
-		if err != nil {
-			return err
-		}
-		if tag.RowsAffected() == 0 && g.Project != "" {
-			var known bool
-			if err := tx.QueryRow(ctx, `select exists (select from projects where name = $1)`, g.Project).Scan(&known); err != nil {
-				return err
-			}
-			if !known {
-				return fault.New(fault.NotFound, "there is no project %s", g.Project)
-			}
-		}
-	}
-	return nil
+	return addGrants(ctx, tx, id, u.Grants)
 }
