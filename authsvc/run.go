@@ -80,7 +80,7 @@ func run(ctx context.Context) error {
 		_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
 		return err
 	})
-	connections := &oauth.Service{Store: db, Hosts: hosts, PublicURL: cfg.PublicURL}
+	connections := &oauth.Service{Store: db, Hosts: hosts, PublicURL: cfg.PublicURL, Roles: access.RolesWith(access.IntegrationsWrite)}
 	pages, err := web.New(db, users, connections, web.Options{PublicURL: cfg.PublicURL})
 	if err != nil {
 		return err

@@ -2,14 +2,14 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"text/tabwriter"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"salesforcesync/internal/access"
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/store"
 )
 
 func (a *app) tokenCommand() *cobra.Command {
@@ -26,19 +26,27 @@ hash is kept, so a token is shown once, when it is made.`,
 }
 
 func (a *app) tokenCreateCommand() *cobra.Command {
-	var email, name string
+	var email, name, project string
 	var expires time.Duration
+	var scope []string
 	cmd := &cobra.Command{
-		Use:   "create --email E --name N",
+		Use:   "create --email E --name N [--scope NAME]... [--project P] [--expires 720h]",
 		Short: "Print a new API token, alone, once",
+		Long: `Prints a new API token, alone, once. It has the rights of its user; with --scope it has, of those,
+only what the scope names, on one project with --project.`,
 		Example: `  starter token create --email ann@acme.example --name "nightly export" --expires 720h
+  starter token create --email ann@acme.example --name export --scope sources-read --project support
   next: curl -H "Authorization: Bearer $TOKEN" $PUBLIC_URL/api/v1/sources`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.tokenCreate(cmd.Context(), email, name, expires) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.tokenCreate(cmd.Context(), email, name, expires, project, scope)
+		},
 	}
 	emailFlag(cmd, &email)
 	cmd.Flags().StringVar(&name, "name", "", "what will use it, for people")
 	cmd.Flags().DurationVar(&expires, "expires", 0, "how long it works, such as 720h; not given = until it is revoked")
+	cmd.Flags().StringSliceVar(&scope, "scope", nil, "permission or role that it may use at most; may be repeated; not given = all that the user may")
+	cmd.Flags().StringVar(&project, "project", "", "the project of the scope; not given = every project")
 	return cmd
 }
 
@@ -88,9 +96,19 @@ func (a *app) withAccess(ctx context.Context, do func(*access.Service) error) er
 	return do(access.New(db))
 }
 
-func (a *app) tokenCreate(ctx context.Context, email, name string, expires time.Duration) error {
+func (a *app) tokenCreate(ctx context.Context, email, name string, expires time.Duration, project string, names []string) error {
 	if email == "" || name == "" {
 		return fault.New(fault.Invalid, "a token needs --email and --name").WithHint("for example: starter token create --email ann@acme.example --name export")
+	}
+	if project != "" && len(names) == 0 {
+		return fault.New(fault.Invalid, "--project needs --scope").WithHint("say what the token may do there, such as --scope sources-read")
+	}
+	var scope []store.Grant
+	if len(names) > 0 {
+		var err error
+		if scope, err = grants(project, names); err != nil {
+			return err
+		}
 	}
 	var until time.Time
 	switch {
@@ -100,7 +118,7 @@ func (a *app) tokenCreate(ctx context.Context, email, name string, expires time.
 		until = time.Now().Add(expires).UTC().Truncate(time.Second)
 	}
 	return a.withAccess(ctx, func(s *access.Service) error {
-		token, err := s.CreateToken(ctx, email, name, until)
+		token, err := s.CreateScopedToken(ctx, email, access.NewToken{Name: name, Expires: until, Scope: scope})
 		if err != nil {
 			return err
 		}
@@ -125,6 +143,7 @@ type tokenView struct {
 	LastUsedAt *time.Time `json:"last_used_at"`
 	ExpiresAt  *time.Time `json:"expires_at"`
 	RevokedAt  *time.Time `json:"revoked_at"`
+	Scope      []string   `json:"scope"` // null = all that the user may
 }
 
 func (a *app) tokenList(ctx context.Context, email string) error {
@@ -138,20 +157,24 @@ func (a *app) tokenList(ctx context.Context, email string) error {
 		}
 		views := make([]tokenView, len(tokens))
 		for i, t := range tokens {
-			views[i] = tokenView{t.ID, t.Name, t.CreatedAt, t.LastUsedAt, t.ExpiresAt, t.RevokedAt}
+			views[i] = tokenView{t.ID, t.Name, t.CreatedAt, t.LastUsedAt, t.ExpiresAt, t.RevokedAt, nil}
+			if t.Scope != nil {
+				views[i].Scope = []string{}
+			}
+			for _, g := range t.Scope {
+				views[i].Scope = append(views[i].Scope, grantView{g.Project, g.Role, g.Permission}.String())
+			}
 		}
 		if a.json {
 			return a.printJSON(views)
 		}
-		w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "ID\tNAME\tCREATED\tLAST USED\tEXPIRES\tREVOKED")
-		for _, t := range views {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, t.Name, when(&t.CreatedAt), when(t.LastUsedAt), when(t.ExpiresAt), when(t.RevokedAt))
-		}
-		if err := w.Flush(); err != nil {
-			return fault.Wrap(fault.Internal, err, "write the table")
-		}
-		return nil
+		return printTable(a.out, "ID\tNAME\tCREATED\tLAST USED\tEXPIRES\tREVOKED\tSCOPE", views, func(t tokenView) string {
+			scope := "all"
+			if t.Scope != nil {
+				scope = strings.Join(t.Scope, ", ")
+			}
+			return strings.Join([]string{t.ID, t.Name, when(&t.CreatedAt), when(t.LastUsedAt), when(t.ExpiresAt), when(t.RevokedAt), scope}, "\t")
+		})
 	})
 }
 

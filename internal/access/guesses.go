@@ -4,6 +4,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"salesforcesync/internal/fault"
 )
 
 // How many wrong passwords are taken within guessWindow before sign-in waits.
@@ -64,12 +66,7 @@ func (g *guesses) begin(account, address string, now time.Time) (wait time.Durat
 	}
 	g.purge(now)
 	for _, l := range limits {
-		c := g.counters[l.key]
-		if c == nil || !now.Before(c.until) {
-			c = &guessCounter{until: now.Add(guessWindow)}
-			g.counters[l.key] = c
-		}
-		c.failures++
+		g.count(l.key, now)
 	}
 	return 0
 }
@@ -100,6 +97,49 @@ func (g *guesses) unjudged(account, address string) {
 		}
 	}
 }
+
+// wait says how long nothing is taken from an address any more; 0 = it is.
+func (g *guesses) wait(address string, now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c := g.counters["link "+address]; c != nil && now.Before(c.until) && c.failures >= guessesPerAddress {
+		return c.until.Sub(now)
+	}
+	return 0
+}
+
+// wrong counts a link or token that was none.
+func (g *guesses) wrong(address string, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.purge(now)
+	g.count("link "+address, now)
+}
+
+// count is called with mu held.
+func (g *guesses) count(key string, now time.Time) {
+	c := g.counters[key]
+	if c == nil || !now.Before(c.until) {
+		c = &guessCounter{until: now.Add(guessWindow)}
+		g.counters[key] = c
+	}
+	c.failures++
+}
+
+// CheckGuess refuses with fault.RateLimited an address from which too many wrong links and tokens
+// came. Those have 256 random bits and cannot be guessed; but who tries is to be slowed down.
+func (s *Service) CheckGuess(address string) error {
+	wait := s.guesses.wait(address, s.now())
+	if wait == 0 {
+		return nil
+	}
+	e := fault.New(fault.RateLimited, "there were too many wrong links and tokens from this address")
+	e.RetryAfter = wait
+	return e
+}
+
+// WrongGuess notes a wrong link or token for CheckGuess.
+func (s *Service) WrongGuess(address string) { s.guesses.wrong(address, s.now()) }
 
 func (g *guesses) purge(now time.Time) {
 	if len(g.counters) < guessesKept {

@@ -54,6 +54,17 @@ var roles = []Role{
 // Roles lists every role there is, the mightiest first.
 func Roles() []Role { return slices.Clone(roles) }
 
+// RolesWith lists the roles that bring a permission, for what must be asked within a transaction.
+func RolesWith(permission string) []string {
+	var names []string
+	for _, r := range roles {
+		if slices.Contains(r.Permissions, permission) {
+			names = append(names, r.Name)
+		}
+	}
+	return names
+}
+
 func roleByName(name string) (Role, bool) {
 	i := slices.IndexFunc(roles, func(r Role) bool { return r.Name == name })
 	if i < 0 {

@@ -120,6 +120,7 @@ func pendingHash(confirm string, browserHash []byte) []byte {
 }
 
 func (s *Service) save(ctx context.Context, c *store.Connection, grant store.SalesforceGrant, out Outcome, browserHash []byte) (Outcome, error) {
+	grant.ByRoles = s.Roles
 	err := s.Store.SaveGrant(ctx, grant)
 	var otherUser *store.OtherUserError
 	switch {

@@ -39,6 +39,7 @@ type Service struct {
 	PublicURL  string                // without a slash at the end; needed by Begin and Finish only
 	Transport  http.RoundTripper     // nil = the process's shared one
 	APIVersion string                // of the clients made by Org
+	Roles      []string              // that may connect integrations; needed by Finish and Confirm
 	Observe    func(salesforce.Call) // passed to the clients made by Org
 	Quota      Quota                 // asked by the clients made by Org; nil = they call as they like
 }

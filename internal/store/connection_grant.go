@@ -25,7 +25,9 @@ type SalesforceGrant struct {
 	Refresh       secret.Text
 	LinkHash      []byte // of the one-time link that led here; nil for a signed-in user
 	ByUserID      string // who began it signed in; "" for a link
-	Confirmed     bool   // another user than before was confirmed by a person
+	// ByRoles are the roles that may connect integrations, besides the permission itself.
+	ByRoles   []string
+	Confirmed bool // another user than before was confirmed by a person
 }
 
 // OtherOrgError says that a grant is of another org than the integration is bound to.
@@ -118,9 +120,11 @@ func mayConnect(ctx context.Context, tx pgx.Tx, g SalesforceGrant) error {
 	err := tx.QueryRow(ctx, `
 		select exists (
 			select 1 from users u
-			join user_permissions p on p.user_id = u.id and p.permission = 'integrations-write'
+			join (select user_id, project_id from user_permissions where permission = 'integrations-write'
+			      union all
+			      select user_id, project_id from user_roles where role = any($3)) p on p.user_id = u.id
 			join integrations i on i.id = $2 and (p.project_id is null or p.project_id = i.project_id)
-			where u.id = $1 and u.disabled_at is null)`, g.ByUserID, g.IntegrationID).Scan(&may)
+			where u.id = $1 and u.disabled_at is null)`, g.ByUserID, g.IntegrationID, g.ByRoles).Scan(&may)
 	if err == nil && !may {
 		return fault.New(fault.Forbidden, "your account may no longer connect this integration").
 			WithHint("ask an administrator for the permission integrations-write")

@@ -10,6 +10,7 @@ import (
 	"salesforcesync/internal/access"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/oauth"
+	"salesforcesync/internal/request"
 	"salesforcesync/internal/secret"
 	"salesforcesync/internal/store"
 )
@@ -50,14 +51,19 @@ func (web *Web) authenticate(v *visit) error {
 	begin := oauth.BeginParams{}
 	if !nameForm.MatchString(project) || !nameForm.MatchString(name) {
 		if link != "" {
-			return web.refuse(v, true, project, name)
+			return web.refuse(v, who, true, project, name)
 		}
-		return fault.New(fault.NotFound, "no integration has such a name")
+		return fault.New(fault.NotFound, "there is no integration %.200s/%.200s", project, name)
+	}
+	if link != "" {
+		if err := web.access.CheckGuess(request.Address(v.r)); err != nil {
+			return err
+		}
 	}
 	switch c, err := web.store.LoadConnectionByName(ctx, project, name); {
 	case fault.Is(err, fault.NotFound):
 		if link != "" || !who.Can(project, access.IntegrationsWrite) {
-			return web.refuse(v, link != "", project, name)
+			return web.refuse(v, who, link != "", project, name)
 		}
 		return fault.New(fault.NotFound, "there is no integration %s/%s", project, name)
 	case err != nil:
@@ -72,13 +78,14 @@ func (web *Web) authenticate(v *visit) error {
 			if !fault.Is(err, fault.Unauthenticated) {
 				return err
 			}
+			web.access.WrongGuess(request.Address(v.r))
 			web.problem(v, Problem{Status: http.StatusForbidden, Title: "This link does not work", What: sentence(err), Do: hintSentence(err)})
 			return nil
 		}
 	case who.Can(project, access.IntegrationsWrite):
 		begin.UserID = who.UserID
 	default:
-		return web.refuse(v, false, project, name)
+		return web.refuse(v, who, false, project, name)
 	}
 
 	browser := web.cookie(v.r, browserCookie)
@@ -102,9 +109,13 @@ func (web *Web) principal(v *visit) (*access.Principal, error) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return v.who, nil
 	}
+	if err := web.access.CheckGuess(request.Address(v.r)); err != nil {
+		return nil, err
+	}
 	who, err := web.access.Authenticate(v.r.Context(), secret.Text(strings.TrimSpace(token)))
 	if err != nil {
 		if fault.Is(err, fault.Unauthenticated) {
+			web.access.WrongGuess(request.Address(v.r))
 			v.w.Header().Set("WWW-Authenticate", `Bearer realm="salesforcesync"`)
 			web.problem(v, Problem{Status: http.StatusUnauthorized, Title: "The token is not valid", What: sentence(err), Do: "Make a new one with starter token create."})
 			return nil, errAnswered
@@ -114,12 +125,17 @@ func (web *Web) principal(v *visit) (*access.Principal, error) {
 	return &who, nil
 }
 
-// refuse answers alike whether the integration exists or not.
-func (web *Web) refuse(v *visit, link bool, project, name string) error {
+// refuse answers alike whether the integration exists or not. Who has no right at all on the project is told
+// what is told of one that does not exist.
+func (web *Web) refuse(v *visit, who *access.Principal, link bool, project, name string) error {
 	if link {
+		web.access.WrongGuess(request.Address(v.r))
 		web.problem(v, Problem{Status: http.StatusForbidden, Title: "This link does not work",
 			What: "This link is not valid for this integration.", Do: "Ask whoever sent it for a new one."})
 		return nil
+	}
+	if !who.Knows(project) {
+		return fault.New(fault.NotFound, "there is no integration %.200s/%.200s", project, name)
 	}
 	web.problem(v, Problem{Status: http.StatusForbidden, Title: "You may not do this",
 		What: "Connecting " + project + "/" + name + " to Salesforce needs the permission integrations-write on its project.",

@@ -34,9 +34,11 @@ type Store interface {
 // Access signs people in; *access.Service is one.
 type Access interface {
 	SignIn(ctx context.Context, email string, password secret.Text, address string, before secret.Text) (secret.Text, error)
-	Session(ctx context.Context, session secret.Text) (access.Principal, error)
+	Visit(ctx context.Context, session secret.Text) (who access.Principal, renewed secret.Text, err error)
 	SignOut(ctx context.Context, session secret.Text) error
 	Authenticate(ctx context.Context, token secret.Text) (access.Principal, error)
+	CheckGuess(address string) error
+	WrongGuess(address string)
 }
 
 // Options tune a Web.
@@ -110,11 +112,14 @@ func (web *Web) serve(w http.ResponseWriter, r *http.Request, route route) {
 	record := request.Of(r.Context())
 	record.Route = r.Pattern
 	v := &visit{w: w, r: r}
-	if session := web.SessionOf(r); session != "" {
-		who, err := web.access.Session(r.Context(), session)
+	if session := web.SessionOf(r); session != "" && route.needs != nothing {
+		who, renewed, err := web.access.Visit(r.Context(), session)
 		switch {
 		case err == nil:
 			v.who, record.Who = &who, who.Credential
+			if renewed != "" {
+				web.setCookie(w, sessionCookie, renewed, access.SessionLongest)
+			}
 		case !fault.Is(err, fault.Unauthenticated):
 			web.fail(v, err)
 			return
