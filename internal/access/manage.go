@@ -36,7 +36,7 @@ func (s *Service) NewUser(ctx context.Context, email, name string, grants []stor
 	}
 	if name == "" {
 		name = username(email)
-	} else if len(name) > 256 || username(name) != strings.ToLower(name) {
+	} else if len(name) > 256 || username(strings.ToLower(name)) != strings.ToLower(name) {
 		return "", fault.New(fault.Invalid, "%.80q is not a user name", name).WithHint("use letters, digits, _ and -")
 	}
 	return s.store.CreateUser(ctx, store.NewUser{Email: email, Username: name, Grants: grants})
@@ -76,12 +76,12 @@ func (s *Service) RemoveUser(ctx context.Context, userID string) error {
 	return s.store.ChangeUser(ctx, userID, store.UserChange{Delete: true}, enough)
 }
 
-// enough reports whether one of these users can run the installation: add users and give them rights
-// on every project.
+// enough reports whether one of these users may do everything everywhere, and so can give anybody any
+// right.
 func enough(of [][]store.Grant) bool {
 	return slices.ContainsFunc(of, func(grants []store.Grant) bool {
 		r := newRights(grants)
-		return r.has("", TenantAdmin) && r.has("", UsersWrite)
+		return !slices.ContainsFunc(all, func(permission string) bool { return !r.has("", permission) })
 	})
 }
 

@@ -1,0 +1,104 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"salesforcesync/internal/access"
+	"salesforcesync/internal/store"
+)
+
+// Every page × every role, and somebody with no right on the project, and nobody at all. A page that is
+// added to the table is tested here without anybody thinking of it.
+func TestEveryPageForEveryRole(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	project := b.seed.Project("support")
+	b.seed.Integration(project, b.seed.Source(project, "inbox-7c1"), "prod", "idle", "", "")
+	type visitor struct {
+		*browser
+		grants []store.Grant
+	}
+	visitors := map[string]visitor{"nobody": {b.browser(), nil}, "no role": {b.browser(), []store.Grant{}}}
+	for _, role := range access.Roles() {
+		visitors[role.Name] = visitor{b.browser(), []store.Grant{{Project: role.Place("support"), Role: role.Name}}}
+	}
+	server, err := url.Parse(b.server.URL)
+	require.NoError(t, err)
+	for name, v := range visitors {
+		if v.grants != nil {
+			email := strings.ReplaceAll(name, " ", "-") + "@example.com"
+			_, err := b.access.CreateUser(t.Context(), email, "", v.grants)
+			require.NoError(t, err)
+			session, err := b.access.SignInAs(t.Context(), access.Identity{Issuer: "https://id.example.com", Subject: name, Email: email}, false, "")
+			require.NoError(t, err)
+			v.client.Jar.SetCookies(server, []*http.Cookie{{Name: sessionCookie, Value: session.Reveal(), Path: "/"}})
+		}
+	}
+	rules := Rules()
+	for i, r := range routes {
+		rule := rules[i]
+		path := strings.NewReplacer("{$}", "", "{project}", "support", "{integration}", "prod", "{version}/{name}", "x/app.css").Replace(rule.Path)
+		require.NotContains(t, path, "{", "say how to fill it")
+		if rule.Path == "/sign-out" {
+			continue // it is anybody's, and ends the session that the rest needs
+		}
+		for name, v := range visitors {
+			at := v.get
+			if rule.Method == http.MethodPost {
+				at = func(path string) view { return v.post(path, nil) }
+			}
+			got := at(path)
+			what := []any{"%s %s as %s: %s", rule.Method, path, name, got.html}
+			if v.grants == nil && (r.needs == signedIn || rule.Reach == access.ReachProject) {
+				require.True(t, got.StatusCode == http.StatusUnauthorized || strings.HasPrefix(got.Header.Get("Location"), "/sign-in"), what...)
+				require.NotContains(t, got.html, "inbox-7c1", what...)
+				continue
+			}
+			switch rule.For(v.grants, "support") {
+			case access.Allowed:
+				require.NotEqual(t, http.StatusForbidden, got.StatusCode, what...)
+			case access.Forbidden:
+				require.Equal(t, http.StatusForbidden, got.StatusCode, what...)
+				require.Contains(t, got.html, rule.Permission, what...)
+			case access.Hidden:
+				require.Equal(t, http.StatusNotFound, got.StatusCode, what...)
+				other := at(strings.ReplaceAll(path, "support", "nowhere"))
+				require.Equal(t, http.StatusNotFound, other.StatusCode)
+				require.Contains(t, other.html, "There is no integration nowhere/prod.")
+				require.Contains(t, got.html, "There is no integration support/prod.")
+			}
+			if rule.Method == http.MethodGet && v.grants != nil && len(access.PermissionsOf(store.Account{Grants: v.grants}, "support")) == 0 {
+				require.NotContains(t, got.html, "inbox-7c1", "no page tells of what is there: %s", path)
+			}
+		}
+	}
+}
+
+func TestASessionRotatesWithAPage(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	br := b.browser()
+	br.signIn(adminEmail, "/")
+	first := br.session()
+	br.get("/live")
+	require.Equal(t, first, br.session())
+	b.seed.Exec(`update sessions set rotated_at = now() - interval '1 hour'`)
+	require.Empty(t, br.get("/assets/x/app.css").Header.Values("Set-Cookie"), "what browsers and proxies keep carries no cookie")
+	require.Equal(t, http.StatusOK, br.get("/live").StatusCode)
+	second := br.session()
+	require.NotEqual(t, first, second)
+	require.Equal(t, http.StatusOK, br.get("/live").StatusCode)
+	require.Equal(t, second, br.session())
+	old := b.browser()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.server.URL+"/live", nil)
+	require.NoError(t, err)
+	req.AddCookie(&http.Cookie{Name: sessionCookie, Value: first.Reveal()})
+	require.Equal(t, http.StatusOK, old.send(req).StatusCode, "within the grace")
+	b.seed.Exec(`update sessions set previous_until = now()`)
+	require.Equal(t, http.StatusUnauthorized, old.send(req).StatusCode)
+}
