@@ -134,15 +134,10 @@ func (p Principal) CanGlobally(permission string) bool {
 	return IsGlobal(permission) && p.has("", permission)
 }
 
-// CanEverywhere reports whether p has the permission on every project, present and future.
-func (p Principal) CanEverywhere(permission string) bool {
-	return !IsGlobal(permission) && p.has("", permission)
-}
-
 // CanEverywhere reports whether p has a permission of projects on every one, those that are gone and
 // those to come included.
 func (p Principal) CanEverywhere(permission string) bool {
-	return !slices.Contains(global, permission) && p.everywhere[permission]
+	return !IsGlobal(permission) && p.has("", permission)
 }
 
 // Knows reports whether p has any permission at all on the project, and so may

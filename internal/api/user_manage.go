@@ -221,7 +221,7 @@ func (b userBody) changes(a store.Account) (add, remove []store.Grant, err error
 		if err != nil {
 			return nil, nil, err
 		}
-		on := place{project: project, has: func(a store.Account) []string { return access.PermissionsOf(a, project) }}
+		on := permissionPlace{project: project, has: func(a store.Account) []string { return access.PermissionsOf(a, project) }}
 		more, less, err := on.changes(after, b.User.ProjectPermissions[name])
 		if err != nil {
 			return nil, nil, err
@@ -229,7 +229,7 @@ func (b userBody) changes(a store.Account) (add, remove []store.Grant, err error
 		add, remove = append(add, more...), append(remove, less...)
 	}
 	if b.User.GlobalPermissions != nil {
-		on := place{global: true, has: access.GlobalPermissionsOf}
+		on := permissionPlace{global: true, has: access.GlobalPermissionsOf}
 		more, less, err := on.changes(after, *b.User.GlobalPermissions)
 		if err != nil {
 			return nil, nil, err
@@ -239,8 +239,8 @@ func (b userBody) changes(a store.Account) (add, remove []store.Grant, err error
 	return add, remove, nil
 }
 
-// place is where permissions are: a project, every project (""), or the whole installation.
-type place struct {
+// permissionPlace is where permissions are: a project, every project (""), or the whole installation.
+type permissionPlace struct {
 	project string
 	global  bool
 	has     func(store.Account) []string // what an account may do there
@@ -248,7 +248,7 @@ type place struct {
 
 // changes works out which single permissions an account gets and loses, so that it then has those
 // wanted. What it has by a role, or on every project, cannot be taken here.
-func (p place) changes(a store.Account, wanted []string) (add, remove []store.Grant, err error) {
+func (p permissionPlace) changes(a store.Account, wanted []string) (add, remove []store.Grant, err error) {
 	have := p.has(a)
 	for _, permission := range wanted {
 		g, err := access.Grant(p.project, permission)
