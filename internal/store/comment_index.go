@@ -23,7 +23,7 @@ const indexAfterLoad = 30 * time.Second
 // behindWords finds the first change of each source that its index of words does not have.
 const behindWords = `
 	from sources s
-	left join word_cursors w on w.source_id = s.id
+	left join word_cursors w on w.source_id = s.id and w.life = ` + lifeOfDatabase + `
 	cross join lateral (
 	     select c.changed, c.last_modified from comments c
 	      where c.source_id = s.id and (c.changed, c.id) > (coalesce(w.changed, '0'), coalesce(w.id, ''))
@@ -82,7 +82,9 @@ func (s *Store) indexBatch(ctx context.Context, sourceID string, number int) (mo
 			return err
 		}
 		var changed, id string
-		err := tx.QueryRow(ctx, `select changed::text, id from word_cursors where source_id = $1 for update skip locked`, sourceID).Scan(&changed, &id)
+		err := tx.QueryRow(ctx, `
+			select case when life = `+lifeOfDatabase+` then changed::text else '0' end, case when life = `+lifeOfDatabase+` then id else '' end
+			  from word_cursors where source_id = $1 for update skip locked`, sourceID).Scan(&changed, &id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil // somebody else is at it
 		}
@@ -163,7 +165,7 @@ func (b *indexing) write(ctx context.Context, tx pgx.Tx, sourceID string) error 
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, `update word_cursors set changed = $2::text::xid8, id = $3 where source_id = $1`, sourceID, b.changed, b.id)
+	_, err := tx.Exec(ctx, `update word_cursors set life = `+lifeOfDatabase+`, changed = $2::text::xid8, id = $3 where source_id = $1`, sourceID, b.changed, b.id)
 	return err
 }
 

@@ -158,6 +158,14 @@ func (g *ground) fill(ctx context.Context, db *store.Store) error {
 	if g.number, err = strconv.Atoi(number); err != nil {
 		return err
 	}
+	// The index of words is where its cursor says it is, and the cursor is the product's to make.
+	if _, err := g.sql(ctx, `insert into comments (source_id, id, ts, envelope, revision, text_hash, content_hash) values ('`+g.source+`', 'first', '2019-12-31', '[{}]', 1, '', '')`,
+		`insert into revisions (source_id, comment_id, revision, texts, text_hash, cleaning_version) values ('`+g.source+`', 'first', 1, '[{"body": "first"}]', '', 1)`); err != nil {
+		return err
+	}
+	if _, err := db.IndexWords(ctx); err != nil {
+		return err
+	}
 	indexes, err := g.sql(ctx, `select indexdef from pg_indexes i where tablename in (`+tables+`)
 		and not exists (select from pg_constraint c where c.conname = i.indexname) order by 1`)
 	if err != nil {
@@ -180,7 +188,7 @@ func (g *ground) fill(ctx context.Context, db *store.Store) error {
 		g.say("%s: %s", strings.Fields(index)[2], time.Since(begun).Round(100*time.Millisecond))
 	}
 	_, err = g.sql(ctx, `insert into comment_counts values ('`+g.source+`', `+strconv.Itoa(g.rows)+`)`,
-		`insert into word_cursors (source_id, changed, id) select source_id, changed, id from comments order by changed desc, id desc limit 1`,
+		`update word_cursors set (changed, id) = (select changed, id from comments order by changed desc, id desc limit 1)`,
 		`vacuum (analyze) comments`, `vacuum (analyze) revisions`, `vacuum (analyze) comment_words`, `checkpoint`)
 	g.say("vacuumed and analyzed")
 	return err

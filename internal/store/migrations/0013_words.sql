@@ -45,9 +45,11 @@ alter table comment_words alter column words set compression lz4;
 alter table comment_words alter column words set statistics 500;
 create index comment_words_words on comment_words using gin (words);
 
--- How far the index of words has come with a source: everything up to this change is in it.
+-- How far the index of words has come with a source: everything up to this change is in it. In another
+-- life of the database transactions have other numbers, and the index begins anew.
 create table word_cursors (
     source_id text primary key references sources on delete cascade,
+    life      text not null default '',
     changed   xid8 not null default '0',
     id        text not null default ''
 );
