@@ -378,7 +378,7 @@ func beginsAttribution(text string) bool {
 			break
 		}
 	}
-	return strings.HasPrefix(text, "בתאריך") || strings.HasPrefix(text, "ב-")
+	return strings.HasPrefix(text, "בתאריך") || strings.HasPrefix(text, "ב-") || strings.HasPrefix(text, "Missatge de ")
 }
 
 // beginsOn is a quick look: does a line of ASCII without a figure or an address begin with a
