@@ -26,6 +26,15 @@ const (
 	longestClosingWords = 12
 )
 
+// hopes are said, but close a mail before a comma and a name.
+var hopes = foldedPhrases(`
+	looking forward to hearing from you|looking forward to hearing from you soon|i look forward to hearing from you|i look forward to hearing from you soon|we look forward to hearing from you|looking forward to your reply|looking forward to your response|looking forward to your answer|i look forward to your reply|i look forward to your response|hope to hear from you soon|hoping to hear from you soon|awaiting your reply|in anticipation of your reply|
+	in erwartung ihrer antwort|ich freue mich auf ihre antwort|wir freuen uns auf ihre antwort|ich freue mich auf ihre rückmeldung|wir freuen uns auf ihre rückmeldung|
+	dans l'attente de votre réponse|dans l'attente de votre retour|en attente de votre réponse|en attente de votre retour|dans l'attente de vous lire|
+	quedo a la espera de su respuesta|a la espera de su respuesta|a la espera de sus noticias|in attesa di un suo riscontro|in attesa di una sua risposta|resto in attesa di un suo riscontro|
+	aguardo o seu retorno|aguardo seu retorno|aguardo a sua resposta|no aguardo|in afwachting van uw antwoord|in afwachting van uw reactie|jeg ser frem til at høre fra dig|ser fram emot ditt svar|
+`)
+
 // formulas begin the sentences that letters are closed with.
 var formulas = []string{
 	"je vous prie d'agreer", "je vous prie de croire", "je vous prie de recevoir", "nous vous prions d'agreer", "nous vous prions de croire", "nous vous prions de recevoir", "veuillez agreer", "veuillez recevoir", "veuillez croire", "je vous prie, ", "recevez, madame", "recevez, monsieur",
@@ -246,6 +255,9 @@ func appendSpoken(out []spoken, text string, most int) []spoken {
 
 // closes reports whether a line closes a mail, and whether the name is in it.
 func (m *mail) closes(text string) (kind closing, named bool) {
+	if signedKorean(text) {
+		return closesAlone, true
+	}
 	if len(text) > longestFormula || !mayClose(text) || strings.HasSuffix(text, "?") || strings.Contains(text, "://") {
 		return closesNothing, false
 	}
@@ -263,6 +275,9 @@ func (m *mail) closes(text string) (kind closing, named bool) {
 	line := appendSpoken(room[:0], fold, longestClosingWords+1)
 	if len(line) == 0 || len(line) > longestClosingWords {
 		return closesNothing, false
+	}
+	if text[len(text)-1] == ',' && hopes[joinSpoken(line)] {
+		return closesNamed, false
 	}
 	at, sure, signs := 0, false, false // sure: a name may follow without anything between
 	for at < len(line) {
@@ -315,6 +330,15 @@ func (m *mail) closes(text string) (kind closing, named bool) {
 	return closesNothing, false
 }
 
+// signedKorean reports whether a line is a name with the verb that Koreans sign with.
+func signedKorean(text string) bool {
+	name, ok := strings.CutSuffix(text, " 드림")
+	if !ok {
+		name, ok = strings.CutSuffix(text, " 올림")
+	}
+	return ok && len(name) <= 30 && strings.Count(name, " ") <= 1 && unicode.Is(unicode.Hangul, firstRune(name))
+}
+
 // How a word that a line begins with may close a mail.
 const (
 	startsPhrase   = 1 << iota // with the words that follow it
@@ -332,7 +356,7 @@ var closingStarts = func() map[string]uint8 {
 	for w := range closingWords {
 		out[w] |= startsPhrase
 	}
-	for _, set := range []map[string]bool{closingPhrases, namedPhrases} {
+	for _, set := range []map[string]bool{closingPhrases, namedPhrases, hopes} {
 		for phrase := range set {
 			first, _, _ := strings.Cut(phrase, " ")
 			out[first] |= startsPhrase
