@@ -44,19 +44,45 @@ func (s *scratch) rowsFor(n int) []row {
 	return s.rows[:0]
 }
 
-// mostLetters is no less than [letters] of the cleaned text, without cleaning it. A byte
-// that is no ASCII becomes three at most: U+FFFD for an invalid one, a character that
-// composition takes apart, or a sign of Windows-1252. Nothing else grows.
-func mostLetters(s string) (n int) {
+// mostLetters is no less than [letters] of the cleaned text, without cleaning it. Where
+// characters may become others, a byte that is no ASCII becomes three at most: U+FFFD for an
+// invalid one, a character that composition takes apart, or a sign of Windows-1252. Nothing
+// else grows.
+func mostLetters(s string) int {
+	n := letters(s)
+	if !hasHighByte(s) || stays(s) {
+		return n
+	}
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= utf8.RuneSelf:
-			n += 3
-		case c > ' ' && c != '>':
-			n++
+		if s[i] >= utf8.RuneSelf {
+			n += 2
 		}
 	}
 	return n
+}
+
+// stays reports whether no character of a text becomes another when it is cleaned; it may go.
+func stays(s string) bool {
+	if !utf8.ValidString(s) || suspect(s) {
+		return false
+	}
+	for i := nextClassed(s, 0); i < len(s); i = nextClassed(s, i+1) {
+		switch textClasses[s[i]] {
+		case textLead:
+			if invisible(s, i) > 0 || s[i] == 0xEF && !untouched(s, i) {
+				return false
+			}
+		case textAccent:
+			if !untouched(s, i) {
+				return false
+			}
+		case textDirt:
+			if s[i] != '\r' {
+				return false // what it stands between may be composed
+			}
+		}
+	}
+	return true
 }
 
 // starts has the pairs of letters that words of a name may begin with.

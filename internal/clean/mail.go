@@ -2,6 +2,7 @@ package clean
 
 import (
 	"bytes"
+	"math/bits"
 	"slices"
 	"strings"
 	"unicode"
@@ -136,7 +137,15 @@ func (m *mail) read() {
 
 // letters counts what is neither blank nor a mark of quotation.
 func letters(s string) (n int) {
-	for i := range len(s) {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		w := eight(s, i)
+		seen := ((w | highBits) - ('!' * everyByte)) | w // from "!" on
+		mark := w ^ '>'*everyByte
+		other := ((mark &^ highBits) + (0x7f * everyByte)) | mark
+		n += bits.OnesCount64(seen & other & highBits)
+	}
+	for ; i < len(s); i++ {
 		if s[i] > ' ' && s[i] != '>' {
 			n++
 		}

@@ -86,7 +86,9 @@ func (m *mail) sharesAbove(i int, text string) bool {
 			return false
 		}
 		before := strings.TrimRight(text[:at+n], " ")
-		at += n + 1
+		if at += n + 1; at < len(text) && text[at] < utf8.RuneSelf && (text[at] < 'A' || text[at] > 'Z') {
+			continue // it takes a capital letter
+		}
 		word, rest, _ := strings.Cut(text[at:], " ")
 		first, _ := utf8.DecodeRuneInString(word)
 		if strings.IndexFunc(before, isWord) < 0 || !unicode.IsUpper(first) || !on[strings.ToLower(word)] || figures(rest) < 2 {
@@ -300,8 +302,19 @@ func mayEndAttribution(text string) bool {
 	return wroteEnds.has(lower(text[n-3]), lower(text[n-2]), lower(last)) && isWrote(lastWord(text))
 }
 
+// longestVerb is no shorter than a verb is before its letters are put in lower case.
+var longestVerb = func() (size int) {
+	for word := range wrote {
+		size = max(size, utf8.UTFMax*len(word))
+	}
+	return size
+}()
+
 // isWrote reports whether a word is a verb that such lines end with, in any case.
 func isWrote(word string) bool {
+	if len(word) > longestVerb {
+		return false
+	}
 	var low [64]byte
 	return wrote[string(appendLower(low[:0], word))]
 }
