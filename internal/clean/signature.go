@@ -549,11 +549,11 @@ func (m *mail) introducedContact(from, to int) int {
 		start--
 		rows++
 	}
-	start = m.cardAbove(from, start, to)
-	if !m.stranger() && !m.sender(start, to) {
+	if rows < 2 || rows > 10 || start == from {
 		return -1
 	}
-	if rows < 2 || rows > 10 || start == from || m.rows[start].marks&markItem != 0 {
+	start = m.cardAbove(from, start, to)
+	if m.rows[start].marks&markItem != 0 || !m.stranger() && !m.sender(start, to) {
 		return -1
 	}
 	above := m.lastText(from, start)
@@ -625,8 +625,8 @@ func (m *mail) allReach(from, to int) bool {
 			continue
 		}
 		text := m.say(i)
-		placed := figures(text) > 0 && len(text) <= 80 && strings.Contains(text, ",")
-		if !m.contactRow(text) && !placed && !isImage(text) {
+		placed := m.has(i, hasComma) && m.figuresAt(i) > 0 && len(text) <= 80
+		if !m.contactRow(i) && !placed && !isImage(text) {
 			return false
 		}
 	}
@@ -647,7 +647,7 @@ func (m *mail) isCard(from, to int) bool {
 			continue
 		}
 		rows++
-		if text := m.say(i); m.contactRow(text) || strings.ContainsAny(text, "@") && !strings.Contains(text, " ") || indexFold(text, "www.") == 0 {
+		if text := m.say(i); m.contactRow(i) || strings.ContainsAny(text, "@") && !strings.Contains(text, " ") || indexFold(text, "www.") == 0 {
 			reached++
 		}
 	}
@@ -704,7 +704,7 @@ func (m *mail) couldSign(from, to int) bool {
 			return false
 		case rows > 1 && m.blank(i-1) && isField(text) && !m.isNameAt(i):
 			return false // "Attachments: invoice.pdf"
-		case m.contactRow(text), m.isCompany(i):
+		case m.contactRow(i), m.isCompany(i):
 			reached++
 			last = false
 			continue
@@ -740,11 +740,12 @@ var contactMarks = struct{ behindLabel, between, around *charset }{
 }
 
 // contactRow reports whether a row says how to reach somebody, however long it is.
-func (m *mail) contactRow(text string) bool {
+func (m *mail) contactRow(i int) bool {
+	text := m.say(i)
 	if len(text) > 200 {
 		return false
 	}
-	return isPhone(text) || isContact(text) && contactMarks.behindLabel.in(text) || contactMarks.between.in(text) && contactMarks.around.in(text)
+	return (m.rows[i].figures > 0 || m.has(i, hasFigure)) && isPhone(text) || isContact(text) && contactMarks.behindLabel.in(text) || m.has(i, hasBar|hasHigh) && contactMarks.between.in(text) && contactMarks.around.in(text)
 }
 
 // looksSigned reports whether a row may be of a signature.
@@ -788,12 +789,13 @@ func (m *mail) reachable(from, to int) bool {
 // sender reports whether rows name the sender, by name or address.
 func (m *mail) sender(from, to int) bool {
 	address := strings.ToLower(m.FromAddress)
+	at := strings.Contains(address, "@")
 	for i := from; i < to; i++ {
 		if !m.open(i) {
 			continue
 		}
 		text := m.say(i)
-		if m.isNameAt(i) || address != "" && len(text) < 200 && indexFold(text, address) >= 0 {
+		if m.isNameAt(i) || address != "" && len(text) < 200 && (!at || m.has(i, hasAt)) && indexFold(text, address) >= 0 {
 			return true
 		}
 	}

@@ -28,13 +28,28 @@ func (m *mail) shares(i int) bool {
 	}
 	colon := strings.IndexByte(text, ':')
 	inner, may := colon >= 0 && colon+1 < len(text), m.mayIntroduce(i, longestAttributionRows)
+	may = may && figures(text) >= 2 && m.marksFollow(i)
 	switch {
 	case !inner && !may:
 		return false
 	case beginsDated(text):
 		return inner && m.sharesBelow(i, text)
 	}
-	return may && figures(text) >= 2 && m.sharesAbove(i, text)
+	return may && m.sharesAbove(i, text)
+}
+
+// marksFollow reports whether marked rows follow row i and no more than so many rows as
+// say who wrote.
+func (m *mail) marksFollow(i int) bool {
+	for next, rows := i+1, 0; next < len(m.rows) && rows <= longestAttributionRows; next++ {
+		if m.rows[next].depth > 0 {
+			return true
+		}
+		if !m.blank(next) {
+			rows++
+		}
+	}
+	return false
 }
 
 // dashes is where four dashes are in row i, -1 for nowhere.
