@@ -53,13 +53,14 @@ const (
 	hasApostrophe
 )
 
-// A byte's counters are above its traits, one each for what it may be in the middle of: a
+// A byte's traits are above its counters, one each for what it may be in the middle of: a
 // word, a group of digits, a name. A group begins where the byte before has not the bit.
+// What the traits add up to is above the counters too, and nobody looks at it.
 const (
-	wordShift   = 16
-	figureShift = 32
-	nameShift   = 48
-	counters    = 1<<wordShift | 1<<figureShift | 1<<nameShift
+	wordShift   = 0
+	figureShift = 16
+	nameShift   = 32
+	traitShift  = 48
 	// mostCounted is how much is counted at once, so that no counter runs into the next.
 	mostCounted = math.MaxUint16
 )
@@ -69,7 +70,7 @@ var bytesOf = func() (t [256]uint64) {
 	for c := range t {
 		switch {
 		case c >= utf8.RuneSelf:
-			t[c] |= uint64(hasHigh)
+			t[c] |= uint64(hasHigh) << traitShift
 		case isDigit(byte(c)):
 			t[c] |= 1 << figureShift
 		case isLetter(byte(c)), c == '\'':
@@ -83,17 +84,17 @@ var bytesOf = func() (t [256]uint64) {
 		':': hasColon, '@': hasAt, '>': hasGreater, '<': hasLess, '?': hasQuestion, '!': hasExclamation, '|': hasBar, '(': hasParenthesis,
 		',': hasComma, '/': hasSlash, '-': hasDash, '\t': hasTab, '\'': hasApostrophe, "\u2000"[0]: hasGeneral,
 	} {
-		t[c] |= uint64(trait)
+		t[c] |= uint64(trait) << traitShift
 	}
 	for _, r := range unicode.Nd.R16 {
 		for c := rune(r.Lo); c <= rune(r.Hi); c++ {
 			if c >= utf8.RuneSelf {
-				t[string(c)[0]] |= uint64(hasFigure)
+				t[string(c)[0]] |= uint64(hasFigure) << traitShift
 			}
 		}
 	}
 	for c := 0xF0; c < 0x100; c++ { // all of R32
-		t[c] |= uint64(hasFigure)
+		t[c] |= uint64(hasFigure) << traitShift
 	}
 	return t
 }()
@@ -110,13 +111,13 @@ func (r *row) count(said string) {
 			c := bytesOf[part[i]]
 			all |= c
 			solid &= c | before
-			sum += c &^ before & counters
+			sum += c &^ before
 			before = c
 		}
 		gap = gap || solid&(1<<wordShift) == 0
-		words, numbers, names = words+sum>>wordShift&mostCounted, numbers+sum>>figureShift&mostCounted, names+sum>>nameShift
+		words, numbers, names = words+sum>>wordShift&mostCounted, numbers+sum>>figureShift&mostCounted, names+sum>>nameShift&mostCounted
 	}
-	r.has, r.gapped = traits(all), gap
+	r.has, r.gapped = traits(all>>traitShift), gap
 	r.words, r.figures, r.names = uint16(min(words, mostCounted)), uint16(min(numbers, mostCounted)), uint8(min(names, math.MaxUint8))
 }
 
