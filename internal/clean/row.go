@@ -107,6 +107,13 @@ func (r *row) count(said string) {
 		part := said[:min(len(said), mostCounted)]
 		said = said[len(part):]
 		sum, solid := uint64(0), ^uint64(0)
+		for ; len(part) >= 4; part = part[4:] { // four at once, which is what takes a third less time
+			a, b, c, d := bytesOf[part[0]], bytesOf[part[1]], bytesOf[part[2]], bytesOf[part[3]]
+			all |= a | b | c | d
+			solid &= (a | before) & (b | a) & (c | b) & (d | c)
+			sum += a&^before + b&^a + c&^b + d&^c
+			before = d
+		}
 		for i := range len(part) {
 			c := bytesOf[part[i]]
 			all |= c
