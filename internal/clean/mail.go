@@ -319,7 +319,7 @@ func (p *part) add(text string, r *row, cuts []Span) {
 				p.start, p.end, p.some = start, end, true
 			}
 			return
-		case ended && len(cuts) == 0 && start == p.end+1 && !(start == end && p.blank):
+		case ended && len(cuts) == 0 && start == p.end+1 && (start < end || !p.blank):
 			p.end, p.blank = end, start == end
 			return
 		}

@@ -18,6 +18,9 @@ func (m *mail) quotations() {
 // contained takes what a mail program says is a quotation for one, where nothing
 // inside of it is marked more closely: people answer between the lines.
 func (m *mail) contained() {
+	if !m.html {
+		return
+	}
 	for i := 0; i < len(m.rows); {
 		if m.rows[i].marks&(markQuote|markAttribution) == 0 {
 			i++
@@ -324,13 +327,15 @@ func (m *mail) interleaved() {
 		}
 		last = i
 	}
-	if n := len(blocks); n > 0 {
-		last := blocks[n-1]
-		text := m.say(last.from)
-		kind, _ := m.closesAt(last.from)
-		if isRule(text) || text == "--" || kind != closesNothing && n > 1 && last.to-last.from <= longestClosed {
-			blocks = blocks[:n-1] // a footer that was quoted along
-		}
+	n := len(blocks)
+	if n == 0 {
+		return
+	}
+	lowest := blocks[n-1]
+	text := m.say(lowest.from)
+	kind, _ := m.closesAt(lowest.from)
+	if isRule(text) || text == "--" || kind != closesNothing && n > 1 && lowest.to-lowest.from <= longestClosed {
+		blocks = blocks[:n-1] // a footer that was quoted along
 	}
 	answered, first := 0, m.firstWords()
 	for k := range blocks {

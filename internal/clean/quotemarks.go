@@ -8,13 +8,14 @@ import (
 
 // prefixed takes rows behind ">", or in a blockquote, for quotations.
 func (m *mail) prefixed() {
-	n := len(m.rows)
+	n, marked := len(m.rows), false
 	m.ownMarks()
 	for i := range m.rows {
 		r := &m.rows[i]
 		if r.depth == 0 {
 			continue
 		}
+		marked = true
 		alone := (i == 0 || m.rows[i-1].depth == 0) && (i+1 == n || m.rows[i+1].depth == 0)
 		if line := m.text[r.start:r.end]; alone && !m.html && (strings.HasPrefix(line, ">From ") || strings.HasPrefix(line, "&gt;") || r.depth > 1 && strings.HasSuffix(line, "<<")) {
 			continue // an mbox's way to write "From ", or somebody's way to draw an arrow or to compare
@@ -25,7 +26,7 @@ func (m *mail) prefixed() {
 		}
 		m.set(i, i+1, quoted, rule)
 	}
-	if m.html {
+	if m.html || !marked {
 		return
 	}
 	// A line that the sender's program broke leaves its last words without a mark.
