@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 
+	"salesforcesync/internal/deliver"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/poll"
@@ -21,6 +22,8 @@ type Activities struct {
 	Store   *store.Store
 	Poll    *poll.Service
 	Batches transform.Batches
+	// Deliveries sends comments to tenants.
+	Deliveries *deliver.Service
 	// Truncated is told of comments that were made with a text shorter than their record's; nil for
 	// nobody.
 	Truncated func(comments int64)
@@ -36,12 +39,13 @@ func (a *Activities) RegisterControl(r worker.ActivityRegistry) {
 	flow.Steer.Bind(r, a.steer)
 }
 
-// RegisterPoll registers what talks to Salesforce, and what mostly waits.
+// RegisterPoll registers what talks to Salesforce and to tenants, and what mostly waits.
 func (a *Activities) RegisterPoll(r worker.ActivityRegistry) {
 	flow.Check.Bind(r, a.check)
 	flow.Watch.Bind(r, a.watch)
 	flow.Poll.Bind(r, a.poll)
 	flow.BackfillStep.Bind(r, a.backfillStep)
+	flow.Deliver.Bind(r, a.deliver)
 }
 
 // RegisterLoad registers what costs CPU and database.

@@ -4,6 +4,7 @@
 //	watch.go  poll.go  transform.go  upsert.go     the straight path
 //	backfill.go                                    what a backfill can read next
 //	retransform.go                                 texts made anew of stored raw copies
+//	deliver.go                                     comments to a tenant
 //	check.go                                       names, rights and conditions
 //	report.go  steer.go                            the workflow's word to PostgreSQL, and an operator's
 //

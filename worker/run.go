@@ -9,18 +9,24 @@ import (
 	"salesforcesync/activities"
 	"salesforcesync/internal/app"
 	"salesforcesync/internal/config"
+	"salesforcesync/internal/deliver"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/oauth"
 	"salesforcesync/internal/poll"
 	"salesforcesync/internal/quota"
 	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/store"
+	"salesforcesync/internal/tenant"
 	"salesforcesync/internal/transform"
 )
 
 // maxConns of the pool: the slots of the load queue and of backfills, the waiting watches
 // that look at their row at the same moment, and the listener.
 const maxConns = 32
+
+// deliveriesAtOnce is how many pages are on their way to tenants at a time: each is some megabytes, for as
+// long as a tenant takes for it.
+const deliveriesAtOnce = 16
 
 // run builds the worker in the order in which its parts depend on each other, and
 // runs it until ctx ends.
@@ -79,11 +85,12 @@ func run(ctx context.Context) error {
 		return auth.Org(integrationID).Limits(ctx)
 	}
 	addQueues(process, temporal, &activities.Activities{
-		Store:     db,
-		Poll:      &poll.Service{Store: db, Orgs: orgs{auth}, Listener: listener, Grants: grants{auth, log}, Quota: governor},
-		Batches:   transform.Batches{Store: db},
-		Truncated: func(comments int64) { own.truncated.Add(float64(comments)) },
-		Polls:     make(chan struct{}, livePolls()),
+		Store:      db,
+		Poll:       &poll.Service{Store: db, Orgs: orgs{auth}, Listener: listener, Grants: grants{auth, log}, Quota: governor},
+		Batches:    transform.Batches{Store: db},
+		Deliveries: &deliver.Service{Store: db, Listener: listener, Tenant: tenant.New(cfg.DeliveryHosts), Pages: make(chan struct{}, deliveriesAtOnce)},
+		Truncated:  func(comments int64) { own.truncated.Add(float64(comments)) },
+		Polls:      make(chan struct{}, livePolls()),
 	})
 	process.Monitor(cfg.MetricsAddr)
 	return process.Run(ctx)

@@ -99,6 +99,12 @@ func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
 			return false, err
 		}
 	}
+	if result.Delivery {
+		if err := l.beside(ctx, flow.DeliveryID(l.params.Project, l.params.Integration), flow.WorkflowDelivery, "delivery of comments",
+			flow.DeliveryParams{Project: l.params.Project, Integration: l.params.Integration}); err != nil {
+			return false, err
+		}
+	}
 	known := l.state.Interval > 0 // a Watch has seen the integration before
 	l.state.Interval = result.Interval
 	if nudges == l.nudges {
@@ -131,16 +137,22 @@ func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
 	return false, l.show(ctx, result)
 }
 
-// load starts the workflow of an object's backfill, which goes on by itself whatever
-// becomes of this one. It returns when the other has begun: before that, the end of this run
-// could lose it. One that could not be started is named again by a later Watch.
+// load starts the workflow of an object's backfill.
 func (l *loop) load(ctx workflow.Context, object string) error {
+	return l.beside(ctx, flow.BackfillID(l.params.Project, l.params.Integration, object), flow.WorkflowBackfill, "backfill of "+object,
+		flow.BackfillParams{Project: l.params.Project, Integration: l.params.Integration, Object: object})
+}
+
+// beside starts a workflow that goes on by itself whatever becomes of this one. It returns when
+// the other has begun: before that, the end of this run could lose it. One that could not be started is
+// named again by a later Watch.
+func (l *loop) beside(ctx workflow.Context, id, kind, summary string, params any) error {
 	err := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID:            flow.BackfillID(l.params.Project, l.params.Integration, object),
+		WorkflowID:            id,
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		ParentClosePolicy:     enums.PARENT_CLOSE_POLICY_ABANDON,
-		StaticSummary:         "backfill of " + object,
-	}), flow.WorkflowBackfill, flow.BackfillParams{Project: l.params.Project, Integration: l.params.Integration, Object: object}).
+		StaticSummary:         summary,
+	}), kind, params).
 		GetChildWorkflowExecution().Get(ctx, nil)
 	switch {
 	case err == nil || temporal.IsWorkflowExecutionAlreadyStartedError(err):
@@ -148,7 +160,7 @@ func (l *loop) load(ctx workflow.Context, object string) error {
 	case temporal.IsCanceledError(err):
 		return err
 	}
-	workflow.GetLogger(ctx).Warn("the backfill was not started", "object", object, "error", err)
+	workflow.GetLogger(ctx).Warn("a workflow was not started", "workflow", id, "error", err)
 	return nil
 }
 

@@ -11,5 +11,6 @@ import (
 func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(Integration, workflow.RegisterOptions{Name: flow.WorkflowIntegration})
 	r.RegisterWorkflowWithOptions(Backfill, workflow.RegisterOptions{Name: flow.WorkflowBackfill})
+	r.RegisterWorkflowWithOptions(Delivery, workflow.RegisterOptions{Name: flow.WorkflowDelivery})
 	r.RegisterWorkflowWithOptions(Retransform, workflow.RegisterOptions{Name: flow.WorkflowRetransform})
 }

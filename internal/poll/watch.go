@@ -66,7 +66,7 @@ func (s *Service) Watch(ctx context.Context, p flow.WatchParams) (flow.WatchResu
 		result.Outcome = flow.OutcomeQuiet
 		// That every object is refused is for the workflow to say, before anybody waits.
 		untold := refused(t, &result) && t.Status != flow.StateConfigInvalid
-		if p.Once || untold || interval >= longInterval || time.Now().Add(interval).After(end) {
+		if p.Once || untold || result.Delivery || interval >= longInterval || time.Now().Add(interval).After(end) {
 			return result, nil
 		}
 		if t, err = s.sleep(ctx, p, interval, wanted, wake, asked); err != nil {
@@ -83,6 +83,7 @@ func (s *Service) Watch(ctx context.Context, p flow.WatchParams) (flow.WatchResu
 func verdict(t *store.Target) (time.Duration, flow.WatchResult) {
 	result := flow.WatchResult{Objects: len(t.Objects)}
 	result.Interval = specOf(t).interval()
+	result.Delivery = t.Undelivered && t.Desired != store.DesiredDeleted && t.Desired != store.DesiredDisconnected
 	for _, o := range t.Objects {
 		if o.State == "config_invalid" {
 			result.Invalid = append(result.Invalid, flow.ObjectFault{Object: o.Name, Kind: string(fault.Config), Message: o.Problem, Hint: o.Hint})

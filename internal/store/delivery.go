@@ -115,6 +115,11 @@ func (s *Store) Behind(ctx context.Context, d *Delivery) (Backlog, error) {
 // UndeliverableAgain reads comments, as they are now, that the tenant refused and that are
 // to be tried once more. Those that are gone meanwhile have DeletedAt.
 func (s *Store) UndeliverableAgain(ctx context.Context, d *Delivery, limit int) ([]Change, error) {
+	if _, err := s.pool.Exec(ctx, `
+		delete from undeliverable u where u.integration_id = $2 and u.again
+		   and not exists (select from comments c where c.source_id = $1 and c.id = u.comment_id)`, d.SourceID, d.IntegrationID); err != nil {
+		return nil, translate("read what was refused", err)
+	}
 	rows, err := s.pool.Query(ctx, selectChange+`
 		 where (c.source_id, c.id) in (
 		       select $1, u.comment_id from undeliverable u where u.integration_id = $2 and u.again order by u.comment_id limit $3)
@@ -164,8 +169,8 @@ func (s *Store) SaveDelivered(ctx context.Context, d *Delivery, holder string, s
 	const op = "note what was delivered"
 	counts := d.Counts
 	counts.Add(step.Counts)
-	at := step.At
-	if at == (Place{}) {
+	at, moved := step.At, step.At != Place{}
+	if !moved {
 		at = d.At
 	}
 	ids, messages := make([]string, len(step.Refused)), make([]string, len(step.Refused))
@@ -178,9 +183,10 @@ func (s *Store) SaveDelivered(ctx context.Context, d *Delivery, holder string, s
 			return err
 		}
 		tag, err := tx.Exec(ctx, `
-			update deliveries set at_changed = $3::text::xid8, at_id = $4, life = $5, counts = $6, sent_at = now(), failures = 0, retry_at = null
+			update deliveries set at_changed = $3::text::xid8, at_id = $4, life = $5, counts = $6, sent_at = now(),
+				failures = case when $7 then 0 else failures end, retry_at = null
 			where integration_id = $1 and holder = $2 and held_until > clock_timestamp()`,
-			d.IntegrationID, holder, at.transaction(), at.ID, d.life, raw)
+			d.IntegrationID, holder, at.transaction(), at.ID, d.life, raw, moved)
 		if err != nil {
 			return err
 		}
@@ -202,7 +208,10 @@ func (s *Store) SaveDelivered(ctx context.Context, d *Delivery, holder string, s
 		return err
 	})
 	if err == nil {
-		d.At, d.Counts, d.Failures, d.RetryAt = at, counts, 0, nil
+		d.At, d.Counts, d.RetryAt = at, counts, nil
+		if moved {
+			d.Failures = 0
+		}
 	}
 	return err
 }
