@@ -16,6 +16,7 @@ import (
 	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/soql"
 	"salesforcesync/internal/store"
+	"salesforcesync/internal/tenant"
 )
 
 func (a *app) applyCommand() *cobra.Command {
@@ -57,6 +58,8 @@ const (
 	workflowStarted    = "started"
 	workflowSignalled  = "signalled"
 	workflowNotStarted = "not_started"
+	workflowRunning    = "running"
+	deliveryNone       = "none"
 )
 
 type applyResult struct {
@@ -65,6 +68,7 @@ type applyResult struct {
 	store.ApplyResult
 	Workflow   string `json:"workflow"` // started, signalled or not_started
 	WorkflowID string `json:"workflow_id"`
+	Delivery   string `json:"delivery"` // the workflow that delivers: started, running or not_started; none without a destination
 	Next       string `json:"next,omitempty"`
 }
 
@@ -73,8 +77,8 @@ func (a *app) apply(ctx context.Context, file string, noStart bool) error {
 	if err != nil {
 		return err
 	}
-	if spec.Connection.ConsumerSecret != "" && cfg.Keys == nil {
-		return fault.New(fault.Invalid, "environment: ENCRYPTION_KEYS: is not set (or ENCRYPTION_KEYS_FILE): it seals the consumer secret").
+	if cfg.Keys == nil && (spec.Connection.ConsumerSecret != "" || spec.Destination != nil && spec.Destination.Token != "") {
+		return fault.New(fault.Invalid, "environment: ENCRYPTION_KEYS: is not set (or ENCRYPTION_KEYS_FILE): it seals the consumer secret and the token of the destination").
 			WithHint("set the key ring that worker and authsvc use")
 	}
 	db, err := a.open(ctx, cfg)
@@ -84,7 +88,10 @@ func (a *app) apply(ctx context.Context, file string, noStart bool) error {
 	defer db.Close()
 	result := applyResult{
 		Project: spec.Project, Integration: spec.Integration,
-		Workflow: workflowNotStarted, WorkflowID: flow.WorkflowID(spec.Project, spec.Integration),
+		Workflow: workflowNotStarted, WorkflowID: flow.WorkflowID(spec.Project, spec.Integration), Delivery: deliveryNone,
+	}
+	if spec.Destination != nil {
+		result.Delivery = workflowNotStarted
 	}
 	var temporal *workflows
 	if !noStart { // before anything is written, so that nothing is half-applied when it is away
@@ -113,6 +120,9 @@ func (a *app) apply(ctx context.Context, file string, noStart bool) error {
 		}
 		if err == nil && raisesUnits(result.Changes) {
 			notStarted = temporal.wakeLoads(ctx, spec)
+		}
+		if notStarted == nil && spec.Destination != nil {
+			result.Delivery, notStarted = temporal.deliver(ctx, spec.Project, spec.Integration)
 		}
 	}
 	result.Next = nextAfterApply(spec, result)
@@ -205,10 +215,11 @@ func (a *app) checks(cfg *config.Config) (config.Checks, error) {
 			}
 			return hosts.DefaultLogin(u).String()
 		},
-		Where:  func(condition string) error { _, err := soql.Parse(condition); return err },
-		Path:   soql.CheckPath,
-		Name:   soql.CheckName,
-		Lookup: a.lookup,
+		Endpoint: tenant.Hosts(cfg.DeliveryHosts).Parse,
+		Where:    func(condition string) error { _, err := soql.Parse(condition); return err },
+		Path:     soql.CheckPath,
+		Name:     soql.CheckName,
+		Lookup:   a.lookup,
 	}, nil
 }
 
@@ -231,8 +242,23 @@ func (a *app) showApply(spec config.Integration, r applyResult) error {
 	case workflowSignalled:
 		a.say("workflow %s was told", r.WorkflowID)
 	}
+	if r.Delivery == workflowStarted {
+		a.say("workflow %s started", flow.DeliveryID(spec.Project, spec.Integration))
+	}
 	a.say("next: %s", r.Next)
 	return nil
+}
+
+// deliver starts the workflow that delivers comments and says what became of it.
+func (w *workflows) deliver(ctx context.Context, project, integration string) (string, error) {
+	started, err := w.startDelivery(ctx, project, integration)
+	switch {
+	case err != nil:
+		return workflowNotStarted, err
+	case started:
+		return workflowStarted, nil
+	}
+	return workflowRunning, nil
 }
 
 // printChanges lists what differs and what follows from it.
@@ -254,6 +280,9 @@ func (a *app) printChanges(r store.ApplyResult) {
 	}
 	if r.SecretChanged && !r.Created {
 		a.print("  ~ connection.consumer_secret")
+	}
+	if r.TokenChanged && !r.Created {
+		a.print("  ~ destination.token")
 	}
 	if len(r.Reread) > 0 {
 		a.print("  read again from the start: %s (AI units only for texts that change)", strings.Join(r.Reread, ", "))

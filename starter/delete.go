@@ -88,14 +88,17 @@ func deleteIntegration(ctx context.Context, s *steering, erase, yes bool) error 
 	if result.Workflow, err = w.end(ctx, flow.WorkflowID(s.i.Project, s.i.Name), flow.SignalConfigChanged, patience); err != nil {
 		return err
 	}
+	if result.Workflow == endedByForce { // no worker is there for the others either
+		patience = time.Millisecond
+	}
+	if _, err := w.end(ctx, flow.DeliveryID(s.i.Project, s.i.Name), flow.SignalConfigChanged, patience); err != nil {
+		return err
+	}
 	loads, err := s.openBackfills(ctx)
 	if err != nil {
 		return err
 	}
 	for _, object := range loads {
-		if result.Workflow == endedByForce { // no worker is there for this one either
-			patience = time.Millisecond
-		}
 		if _, err := w.end(ctx, flow.BackfillID(s.i.Project, s.i.Name, object), flow.SignalCancel, patience); err != nil {
 			return err
 		}

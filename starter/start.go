@@ -14,7 +14,8 @@ func (a *app) startCommand() *cobra.Command {
 		Use:   "start PROJECT/INTEGRATION",
 		Short: "Start the workflow of an integration that was applied",
 		Long: `Starts the workflow of an integration that was applied with --no-start, or whose
-workflow was ended by hand. A workflow that runs already is told to look again.
+workflow was ended by hand. A workflow that runs already is told to look again. With a
+destination the workflow that delivers comments is started, too, if it does not run.
 
 It does not resume what is paused. The same with the stock tool:
 
@@ -50,6 +51,15 @@ func start(ctx context.Context, s *steering) error {
 	started, err := temporal.ensure(ctx, s.i.Project, s.i.Name, status)
 	if err != nil {
 		return err
+	}
+	delivery, err := s.db.Delivery(ctx, s.i.Project, s.i.Name)
+	if err != nil {
+		return err
+	}
+	if delivery != nil {
+		if _, err := temporal.startDelivery(ctx, s.i.Project, s.i.Name); err != nil {
+			return err
+		}
 	}
 	workflow, text := workflowStarted, "workflow "+flow.WorkflowID(s.i.Project, s.i.Name)+" started"
 	if !started {

@@ -114,7 +114,11 @@ func readStatus(ctx context.Context, db *store.Store, project, integration strin
 	}
 	view.setBackfills(loads)
 	anew, err := db.Retransforms(ctx, status.ID)
+	if err != nil {
+		return view, "", err
+	}
 	view.setRetransforms(anew)
+	view.Delivery, err = viewDelivery(ctx, db, project, integration)
 	return view, status.ID, err
 }
 
@@ -171,6 +175,7 @@ func (a *app) printStatus(v statusView) error {
 		a.print("  no objects are configured yet")
 		return nil
 	}
+	a.printDelivery(v.Delivery)
 	a.printLoads(v)
 	a.printRetransforms(v)
 	w := tabwriter.NewWriter(a.out, 2, 0, 2, ' ', 0)

@@ -40,6 +40,8 @@ type statusView struct {
 	Quota      *quotaView   `json:"quota"` // null before the first grant
 	Month      capView      `json:"ai_units_month"`
 	Objects    []objectView `json:"objects"`
+	// Delivery is how comments are delivered to a tenant; null without a destination.
+	Delivery *deliveryView `json:"delivery"`
 	// Alerts are what is hidden now and was read before, Events the latest changes of schema and rights, newest first.
 	Alerts       []store.SchemaEvent `json:"alerts"`
 	Events       []store.SchemaEvent `json:"schema_events"`

@@ -194,7 +194,19 @@ func rest(ctx context.Context, d time.Duration) error {
 // startRetransform starts the workflow that makes an integration's texts anew; one that runs is as
 // good: it sees what was asked for with its next step.
 func (w *workflows) startRetransform(ctx context.Context, project, integration string) (started bool, err error) {
-	id := flow.RetransformID(project, integration)
+	return w.startBeside(ctx, flow.RetransformID(project, integration), flow.WorkflowRetransform,
+		"texts made anew: "+project+"/"+integration, flow.RetransformParams{Project: project, Integration: integration})
+}
+
+// startDelivery starts the workflow that delivers an integration's comments; one that runs is as
+// good: it is woken by what was written.
+func (w *workflows) startDelivery(ctx context.Context, project, integration string) (started bool, err error) {
+	return w.startBeside(ctx, flow.DeliveryID(project, integration), flow.WorkflowDelivery,
+		"comments → tenant: "+project+"/"+integration, flow.DeliveryParams{Project: project, Integration: integration})
+}
+
+// startBeside starts a workflow that runs beside the integration's, unless it runs.
+func (w *workflows) startBeside(ctx context.Context, id, kind, summary string, params any) (started bool, err error) {
 	_, running, err := w.running(ctx, id)
 	if err != nil {
 		return false, err
@@ -206,7 +218,7 @@ func (w *workflows) startRetransform(ctx context.Context, project, integration s
 		TaskQueue:                flow.QueueIntegrations,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		StaticSummary:            "texts made anew: " + project + "/" + integration,
-	}, flow.WorkflowRetransform, flow.RetransformParams{Project: project, Integration: integration})
+		StaticSummary:            summary,
+	}, kind, params)
 	return !running, w.translate("start "+id, err)
 }

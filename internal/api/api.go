@@ -39,6 +39,8 @@ type Store interface {
 	IntegrationStatus(ctx context.Context, project, name string) (store.IntegrationStatus, error)
 	Backfills(ctx context.Context, integrationID string) ([]store.Backfill, error)
 	Retransforms(ctx context.Context, integrationID string) ([]store.Retransform, error)
+	Delivery(ctx context.Context, project, integration string) (*store.Delivery, error)
+	Behind(ctx context.Context, d *store.Delivery) (store.Backlog, error)
 	LoadTarget(ctx context.Context, project, integration string) (*store.Target, error)
 	ListSetAside(ctx context.Context, sourceID, object string, after store.SetAsideAt, limit int) ([]store.SetAside, bool, error)
 	CountSetAside(ctx context.Context, sourceID string) (map[string]int64, error)

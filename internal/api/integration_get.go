@@ -57,7 +57,11 @@ func (a *API) getIntegration(c *call) (reply, error) {
 			}
 		}
 	}
-	return reply{"integration": toWireIntegration(status.Integration), "objects": objects}, nil
+	delivery, err := a.delivery(c.r.Context(), c.project, name)
+	if err != nil {
+		return nil, err
+	}
+	return reply{"integration": toWireIntegration(status.Integration), "objects": objects, "delivery": delivery}, nil
 }
 
 type wireIntegration struct {

@@ -92,7 +92,7 @@ func (r *run) loop(ctx context.Context) (flow.DeliverResult, error) {
 	defer stop()
 	var changed <-chan struct{}
 	listening := ""
-	look := lookEvery
+	var soon time.Time // until then something may wait for an older transaction
 	for {
 		d, err := s.Store.Delivery(ctx, r.in.Project, r.in.Integration)
 		if fault.Is(err, fault.NotFound) {
@@ -109,7 +109,10 @@ func (r *run) loop(ctx context.Context) (flow.DeliverResult, error) {
 			defer stop() //nolint:revive // a source changes once in years
 			changed, listening = ch, d.SourceID
 		}
-		wait := look
+		wait := lookEvery
+		if time.Now().Before(soon) {
+			wait = lookSoon
+		}
 		switch {
 		case d.Desired != store.DesiredRunning:
 		case d.RetryAt != nil && time.Until(*d.RetryAt) > 0:
@@ -129,7 +132,6 @@ func (r *run) loop(ctx context.Context) (flow.DeliverResult, error) {
 		if result.State != r.in.Shown || time.Now().After(r.end) {
 			return result, nil
 		}
-		look = lookEvery
 		if wait <= 0 {
 			continue
 		}
@@ -140,7 +142,7 @@ func (r *run) loop(ctx context.Context) (flow.DeliverResult, error) {
 			return flow.DeliverResult{}, context.Cause(ctx)
 		case <-wake:
 		case <-changed:
-			look = lookSoon
+			soon = time.Now().Add(lookEvery)
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -177,7 +179,7 @@ func (r *run) set(ctx context.Context, d *store.Delivery, state string) error {
 	if d.State == state && d.Reason == "" && d.RetryAt == nil && caughtUp {
 		return nil
 	}
-	d.State, d.Reason, d.Hint, d.Failures, d.RetryAt = state, "", "", 0, nil
+	d.State, d.Reason, d.Hint, d.Said, d.Failures, d.RetryAt = state, "", "", "", 0, nil
 	return r.service.Store.SetDeliveryState(ctx, d, r.lease.holder)
 }
 
@@ -189,8 +191,7 @@ func ended(d *store.Delivery) (flow.DeliverResult, bool) {
 	case d.Desired == store.DesiredDeleted:
 		return flow.DeliverResult{State: flow.StateCancelled, Reason: "the integration is being deleted"}, true
 	case d.Desired == store.DesiredDisconnected:
-		return flow.DeliverResult{State: flow.StateDisconnected, Reason: "the integration is disconnected",
-			Hint: "run `starter connect " + d.Name + "`", Counts: d.Counts, Undeliverable: d.Undeliverable}, true
+		return resultOf(d), true
 	}
 	return flow.DeliverResult{}, false
 }
@@ -198,11 +199,9 @@ func ended(d *store.Delivery) (flow.DeliverResult, bool) {
 // resultOf is what people are shown in Temporal. What the tenant said is for PostgreSQL only: it may
 // repeat a comment.
 func resultOf(d *store.Delivery) flow.DeliverResult {
-	result := flow.DeliverResult{State: d.State, Hint: d.Hint, Counts: d.Counts, Undeliverable: d.Undeliverable}
-	result.Reason = ownWords(d.Reason)
-	if d.Desired == store.DesiredPaused {
-		result.State, result.Reason, result.Hint = flow.StatePaused, "paused by an operator", "run `starter resume "+d.Name+"`"
-	} else if d.RetryAt != nil {
+	state, reason, hint := d.Shown()
+	result := flow.DeliverResult{State: state, Reason: reason, Hint: hint, Counts: d.Counts, Undeliverable: d.Undeliverable}
+	if d.RetryAt != nil && state == d.State {
 		result.Until = d.RetryAt.UTC()
 	}
 	return result

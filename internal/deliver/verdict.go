@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"salesforcesync/internal/fault"
@@ -41,24 +40,16 @@ func (r *run) note(ctx context.Context, d *store.Delivery, cause error) error {
 		d.State = flow.StateConfigInvalid
 		wait = cmp.Or(s.Parked, defaultParked)
 	}
-	d.Reason, d.Hint = cause.Error(), fault.HintOf(cause)
+	d.Reason, d.Hint, d.Said = cause.Error(), fault.HintOf(cause), ""
 	var own *fault.Error
 	if errors.As(cause, &own) && own.Cause != nil {
 		alone := *own
 		alone.Cause = nil
-		d.Reason = alone.Error() + said + own.Cause.Error()
+		d.Reason, d.Said = alone.Error(), own.Cause.Error()
 	}
 	at := time.Now().Add(wait)
 	d.RetryAt = &at
 	return s.Store.SetDeliveryState(ctx, d, r.lease.holder)
-}
-
-// said stands between our words and the tenant's.
-const said = ": it says: "
-
-func ownWords(reason string) string {
-	own, _, _ := strings.Cut(reason, said)
-	return own
 }
 
 // backoff doubles from first to longest.

@@ -33,6 +33,7 @@ type Delivery struct {
 	State    string // syncing, idle, backing_off or config_invalid; what an operator wants comes before it
 	Reason   string
 	Hint     string
+	Said     string // the tenant's own words for it, which may repeat a comment
 	Since    time.Time
 	Failures int // in a row
 	RetryAt  *time.Time
@@ -51,7 +52,7 @@ type Delivery struct {
 const selectDelivery = `
 	select i.id, p.name || '/' || i.name, i.desired, d.source_id, d.endpoint, d.project, d.source,
 	       case when d.life = l.life then d.at_changed::text else '0' end, case when d.life = l.life then d.at_id else '' end,
-	       d.counts, d.caught_up_at, d.sent_at, d.state, d.reason, d.hint, d.since, d.failures, d.retry_at,
+	       d.counts, d.caught_up_at, d.sent_at, d.state, d.reason, d.hint, d.said, d.since, d.failures, d.retry_at,
 	       (select count(*) from undeliverable u where u.integration_id = i.id),
 	       exists (select from undeliverable u where u.integration_id = i.id and u.again),
 	       d.tenant_comments, d.own_comments, d.compared_at, l.life, d.token
@@ -67,12 +68,12 @@ func (s *Store) Delivery(ctx context.Context, project, integration string) (*Del
 	const op = "read the delivery"
 	var d Delivery
 	var source, endpoint, to, toSource, at, state, sealed *string
-	var id, reason, hint *string
+	var id, reason, hint, said *string
 	var counts []byte
 	var since *time.Time
 	var failures *int
 	err := s.pool.QueryRow(ctx, selectDelivery, project, integration).Scan(&d.IntegrationID, &d.Name, &d.Desired, &source, &endpoint, &to, &toSource,
-		&at, &id, &counts, &d.CaughtUpAt, &d.SentAt, &state, &reason, &hint, &since, &failures, &d.RetryAt,
+		&at, &id, &counts, &d.CaughtUpAt, &d.SentAt, &state, &reason, &hint, &said, &since, &failures, &d.RetryAt,
 		&d.Undeliverable, &d.Again, &d.TenantComments, &d.OwnComments, &d.ComparedAt, &d.life, &sealed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, s.noIntegration(ctx, project, integration)
@@ -81,7 +82,7 @@ func (s *Store) Delivery(ctx context.Context, project, integration string) (*Del
 		return nil, translate(op, err)
 	}
 	d.SourceID, d.Endpoint, d.Project, d.Source, d.State, d.sealed = *source, *endpoint, *to, *toSource, *state, *sealed
-	d.At.ID, d.Reason, d.Hint, d.Since, d.Failures = *id, *reason, *hint, *since, *failures
+	d.At.ID, d.Reason, d.Hint, d.Said, d.Since, d.Failures = *id, *reason, *hint, *said, *since, *failures
 	if d.At.Transaction, err = strconv.ParseUint(*at, 10, 64); err == nil {
 		err = json.Unmarshal(counts, &d.Counts)
 	}
@@ -89,6 +90,18 @@ func (s *Store) Delivery(ctx context.Context, project, integration string) (*Del
 		return nil, fault.Wrap(fault.Internal, err, op)
 	}
 	return &d, nil
+}
+
+// Shown is the state of the delivery and why, as people are shown it: what an operator wants
+// holds at once, whether a worker has seen it or not.
+func (d *Delivery) Shown() (state, reason, hint string) {
+	switch d.Desired {
+	case DesiredPaused:
+		return flow.StatePaused, "paused by an operator", "run `starter resume " + d.Name + "`"
+	case DesiredDisconnected:
+		return flow.StateDisconnected, "the integration is disconnected", "run `starter connect " + d.Name + "`"
+	}
+	return d.State, d.Reason, d.Hint
 }
 
 // DeliveryToken opens the token that the tenant knows us by.
@@ -220,11 +233,11 @@ func (s *Store) SaveDelivered(ctx context.Context, d *Delivery, holder string, s
 // does not hold it any more.
 func (s *Store) SetDeliveryState(ctx context.Context, d *Delivery, holder string) error {
 	err := s.pool.QueryRow(ctx, `
-		update deliveries set state = $3, reason = $4, hint = $5, failures = $6, retry_at = $7,
+		update deliveries set state = $3, reason = $4, hint = $5, failures = $6, retry_at = $7, said = $8,
 			since = case when state = $3 then since else now() end,
 			caught_up_at = case when $3 = 'idle' then now() else caught_up_at end
 		where integration_id = $1 and holder = $2 returning since`,
-		d.IntegrationID, holder, d.State, d.Reason, d.Hint, d.Failures, d.RetryAt).Scan(&d.Since)
+		d.IntegrationID, holder, d.State, d.Reason, d.Hint, d.Failures, d.RetryAt, d.Said).Scan(&d.Since)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}

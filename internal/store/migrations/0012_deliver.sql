@@ -22,6 +22,7 @@ create table deliveries (
     state            text not null default 'syncing' check (state in ('syncing', 'idle', 'backing_off', 'config_invalid')),
     reason           text not null default '',
     hint             text not null default '',
+    said             text not null default '',          -- the tenant's own words for it
     since            timestamptz not null default now(),
     failures         int not null default 0,            -- in a row
     retry_at         timestamptz,
