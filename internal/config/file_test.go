@@ -30,11 +30,12 @@ func checks(env map[string]string) config.Checks {
 		Address: func(text string) (string, error) {
 			return "https://" + strings.TrimPrefix(text, "https://"), refuse("evil", "is not Salesforce")(text)
 		},
-		Login:  func(instance string) string { return instance + "/login" },
-		Where:  refuse("WHERE", "does not parse"),
-		Path:   refuse("..", "is no path"),
-		Name:   refuse(" ", "is no name"),
-		Lookup: func(name string) string { return env[name] },
+		Endpoint: func(text string) (string, error) { return text, refuse("evil", "may not be called")(text) },
+		Login:    func(instance string) string { return instance + "/login" },
+		Where:    refuse("WHERE", "does not parse"),
+		Path:     refuse("..", "is no path"),
+		Name:     refuse(" ", "is no name"),
+		Lookup:   func(name string) string { return env[name] },
 		ReadFile: func(path string) ([]byte, error) {
 			if path == filepath.Join("conf", "secret.txt") {
 				return []byte("from-file\n"), nil

@@ -21,7 +21,7 @@ type stub struct {
 	comments map[string]string // id → body
 	raw      map[string]json.RawMessage
 	newest   map[string]int // id → highest number seen as a body
-	calls    int // but those for statistics
+	calls    int            // but those for statistics
 	deletes  int
 	order    []string // ids as they came, of numbered bodies that went back
 	// before answers in the stub's place, if it returns true; after does so once the call has been acted on.
