@@ -246,7 +246,7 @@ func (g *ground) start(ctx context.Context, name string, env []string, readyURL 
 		return nil, err
 	}
 	p, err := devstack.StartProcess(devstack.ProcessOptions{
-		Name: name, Path: filepath.Join(g.bin, name), Args: args, Env: append(bareEnvironment(), env...), Log: log,
+		Name: name, Path: filepath.Join(g.bin, name), Args: args, Env: append(devstack.BareEnvironment(), env...), Log: log,
 		StopTimeout: 35 * time.Second, // longer than the 30 s in which a program ends its work in hand
 	})
 	if err != nil {
@@ -282,34 +282,6 @@ func (g *ground) stopAll() {
 	g.running = nil
 }
 
-// bareEnvironment is this process's environment without what configures the product or psql.
-func bareEnvironment() []string {
-	var out []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"} {
-		if v := os.Getenv(name); v != "" {
-			out = append(out, name+"="+v)
-		}
-	}
-	return out
-}
-
-// psqlEnvironment has psql, and other clients, talk to a database of our server ("" = the first one).
-func (g *ground) psqlEnvironment(database string) ([]string, error) {
-	u, err := url.Parse(g.databaseURL(database))
-	if err != nil {
-		return nil, err
-	}
-	password, _ := u.User.Password()
-	in := g.pg.Install()
-	env := append(bareEnvironment(), "PGHOST="+u.Hostname(), "PGPORT="+u.Port(), "PGUSER="+u.User.Username(), "PGPASSWORD="+password,
-		"PGDATABASE="+strings.TrimPrefix(u.Path, "/"), "PGOPTIONS=-c client_min_messages=warning",
-		"PATH="+in.Bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	if in.LibraryPath != "" {
-		env = append(env, "LD_LIBRARY_PATH="+in.LibraryPath)
-	}
-	return env, nil
-}
-
 func (g *ground) databaseURL(database string) string {
 	u, err := url.Parse(g.pg.URL())
 	if err != nil || database == "" {
@@ -319,25 +291,9 @@ func (g *ground) databaseURL(database string) string {
 	return u.String()
 }
 
-// sql runs commands of psql, \copy among them, each as a transaction of its own, and returns what they print.
+// sql runs commands of psql on a database of our server ("" = the first one).
 func (g *ground) sql(ctx context.Context, database string, commands ...string) (string, error) {
-	env, err := g.psqlEnvironment(database)
-	if err != nil {
-		return "", err
-	}
-	args := []string{"-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"}
-	for _, c := range commands {
-		args = append(args, "-c", c)
-	}
-	cmd := exec.CommandContext(ctx, filepath.Join(g.pg.Install().Bin, "psql"), args...)
-	cmd.Env = env
-	var problems strings.Builder
-	cmd.Stderr = &problems
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("psql: %w: %s", err, strings.TrimSpace(problems.String()))
-	}
-	return strings.TrimSpace(string(out)), nil
+	return g.pg.Psql(ctx, database, commands...)
 }
 
 // calm puts everything that was written onto the disk, so that no row pays for the one before.

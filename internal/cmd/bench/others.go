@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"salesforcesync/internal/devstack"
 )
 
 //go:embed curl.sh
@@ -243,7 +245,7 @@ func (g *ground) jsforce(ctx context.Context, give func(string, result)) error {
 	}
 	r, err := g.measured(ctx, func() error {
 		cmd := exec.CommandContext(ctx, "node", script, string(given))
-		cmd.Env = append(bareEnvironment(), "NODE_PATH="+modules)
+		cmd.Env = append(devstack.BareEnvironment(), "NODE_PATH="+modules)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("node: %w\n%s", err, out)
@@ -325,7 +327,7 @@ func (g *ground) curl(ctx context.Context, give func(string, result)) error {
 		"create table mails ("+texts(columns, "")+`, hash text not null, primary key ("Id"))`); err != nil {
 		return err
 	}
-	env, err := g.psqlEnvironment(database)
+	env, err := g.pg.ClientEnvironment(database)
 	if err != nil {
 		return err
 	}

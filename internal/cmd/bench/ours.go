@@ -172,7 +172,7 @@ func (i *install) explain(ctx context.Context, err error) error {
 // starter runs the operator's program and returns what it printed.
 func (i *install) starter(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(i.bin, "starter"), args...)
-	cmd.Env = append(bareEnvironment(), i.env...)
+	cmd.Env = append(devstack.BareEnvironment(), i.env...)
 	var problems strings.Builder
 	cmd.Stderr = &problems
 	out, err := cmd.Output()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,39 +103,9 @@ func bench(ctx context.Context, tools *devstack.Tools, o options, out io.Writer)
 	return g.write(ctx, db)
 }
 
-// sql runs commands of psql, each as a transaction of its own, and returns what they print.
+// sql runs commands of psql.
 func (g *ground) sql(ctx context.Context, commands ...string) (string, error) {
-	args := []string{}
-	for _, c := range commands {
-		args = append(args, "-c", c)
-	}
-	cmd, err := g.psql(ctx, args...)
-	if err != nil {
-		return "", err
-	}
-	var problems strings.Builder
-	cmd.Stderr = &problems
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("psql: %w: %s", err, strings.TrimSpace(problems.String()))
-	}
-	return strings.TrimSpace(string(out)), nil
-}
-
-func (g *ground) psql(ctx context.Context, args ...string) (*exec.Cmd, error) {
-	u, err := url.Parse(g.pg.URL())
-	if err != nil {
-		return nil, err
-	}
-	password, _ := u.User.Password()
-	in := g.pg.Install()
-	cmd := exec.CommandContext(ctx, filepath.Join(in.Bin, "psql"), append([]string{"-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"}, args...)...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "PGHOST=" + u.Hostname(), "PGPORT=" + u.Port(), "PGUSER=" + u.User.Username(), "PGPASSWORD=" + password,
-		"PGDATABASE=" + strings.TrimPrefix(u.Path, "/"), "PGOPTIONS=-c client_min_messages=warning"}
-	if in.LibraryPath != "" {
-		cmd.Env = append(cmd.Env, "LD_LIBRARY_PATH="+in.LibraryPath)
-	}
-	return cmd, nil
+	return g.pg.Psql(ctx, "", commands...)
 }
 
 // tables are those that a comment has rows in.
@@ -207,7 +176,7 @@ func (g *ground) copy(ctx context.Context) error {
 		`revisions (source_id, comment_id, revision, texts, text_hash, cleaning_version)`,
 		`comment_words (source_id, comment_id, ts, words)`,
 	} {
-		cmd, err := g.psql(ctx, "-c", `set session_replication_role = replica; copy `+into+` from stdin`)
+		cmd, err := g.pg.PsqlCommand(ctx, "", `set session_replication_role = replica; copy `+into+` from stdin`)
 		if err != nil {
 			return err
 		}
