@@ -314,7 +314,8 @@ func mayEndAttribution(text string) bool {
 	if n < 3 || endsIntroduction[last] {
 		return true
 	}
-	return wroteEnds.has(lower(text[n-3]), lower(text[n-2]), lower(last)) && isWrote(lastWord(text))
+	a, b := text[n-3], text[n-2]
+	return (a|b >= utf8.RuneSelf || wroteEnds.has(lower(a), lower(b), lower(last))) && isWrote(lastWord(text))
 }
 
 // longestVerb is no shorter than a verb is before its letters are put in lower case.
