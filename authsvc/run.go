@@ -91,6 +91,7 @@ func run(ctx context.Context) error {
 	signals := &relay{store: db, temporal: temporal, listener: listener, log: log.Named("relay"), every: relayEvery}
 	process.Go("relay", signals.run)
 	process.Go("unconfirmed grants", func(ctx context.Context) error { return sweepGrants(ctx, connections, log) })
+	process.Go("deleted sources", func(ctx context.Context) error { return eraseDeleted(ctx, db, log) })
 	seen := newObserver(log, process.Metrics)
 	process.Monitor(cfg.MetricsAddr)
 	process.Serve("door", "LISTEN_ADDR", cfg.ListenAddr, newDoor(comments, pages, process.Health, seen.observe, cfg.Proxies))

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"salesforcesync/internal/oauth"
+	"salesforcesync/internal/store"
 )
 
 // sweepEvery is how often grants that nobody confirmed are given back to Salesforce.
@@ -21,6 +22,27 @@ func sweepGrants(ctx context.Context, connections *oauth.Service, log *zap.Logge
 			log.Warn("unconfirmed grants were not all given back", zap.Int("taken", n), zap.Error(err))
 		} else if n > 0 {
 			log.Info("gave back unconfirmed grants", zap.Int("grants", n))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// eraseEvery is how often it is looked for sources that were deleted and whose comments are still there.
+const eraseEvery = time.Minute
+
+// eraseDeleted removes, until ctx ends, the comments of deleted sources.
+func eraseDeleted(ctx context.Context, db *store.Store, log *zap.Logger) error {
+	ticker := time.NewTicker(eraseEvery)
+	defer ticker.Stop()
+	for {
+		if n, err := db.EraseDeleted(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("comments of deleted sources were not all removed", zap.Int64("removed", n), zap.Error(err))
+		} else if n > 0 {
+			log.Info("removed comments of deleted sources", zap.Int64("comments", n))
 		}
 		select {
 		case <-ctx.Done():

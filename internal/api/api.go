@@ -53,6 +53,14 @@ type Store interface {
 	Usage(ctx context.Context, f store.LedgerFilter, groups ...string) ([]store.UsageRow, error)
 	UnitCaps(ctx context.Context) ([]store.Cap, error)
 	KnowsIntegration(ctx context.Context, project, name string) (bool, error)
+
+	CreateProject(ctx context.Context, p store.NewProject) (*store.Project, error)
+	UpdateProject(ctx context.Context, name string, title, description *string) (*store.Project, error)
+	DeleteProject(ctx context.Context, name string, force bool) error
+	CountResources(ctx context.Context, project string) (store.Resources, error)
+	CreateSource(ctx context.Context, project, name string, f store.SourceFields) (*store.Source, error)
+	UpdateSource(ctx context.Context, id string, f store.SourceFields) (*store.Source, error)
+	DeleteSource(ctx context.Context, id string) error
 	SyncComments(ctx context.Context, sourceID string, list []store.CommentWrite) (store.Written, error)
 	CreateComments(ctx context.Context, sourceID string, list []store.CommentWrite) (store.Written, error)
 	DeleteComments(ctx context.Context, sourceID string, ids []string) (int64, error)
@@ -207,6 +215,7 @@ type call struct {
 	who     access.Principal
 	project string        // set with onProject and onSource
 	source  *store.Source // set with onSource, and with onProject when the path names a source
+	name    string        // set with onNewSource: what it is to be called
 	plain   bool          // the path names an integration that is called as a part of one is, and means all of it
 	file    *file         // set by a handler whose answer is not JSON; then it gives no reply
 	leave   func()        // gives back the place of a large answer; nil while there is none

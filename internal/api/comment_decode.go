@@ -80,11 +80,10 @@ func nameComment(place int, raw []byte, err error) error {
 		return err
 	}
 	name := "comments[" + strconv.Itoa(place) + "]"
-	var known struct {
-		ID string `json:"id"`
-	}
-	if json.Unmarshal(raw, &known) == nil && known.ID != "" {
-		name += " (id " + quoted(known.ID) + ")"
+	var known map[string]json.RawMessage // which takes a key for what it is, unlike a struct
+	var id string
+	if json.Unmarshal(raw, &known) == nil && json.Unmarshal(known["id"], &id) == nil && id != "" {
+		name += " (id " + quoted(id) + ")"
 	}
 	if m.place != "" {
 		name += ":"

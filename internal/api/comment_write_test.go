@@ -222,7 +222,7 @@ func TestBadComments(t *testing.T) {
 		{one("0a", "t", "thread_id", quote(long(1025))), `: thread_id has 1,025 characters, at most 1,024`},
 		{one("0a", "t", "text_format", `"html"`), `: text_format is "html", want plain or markdown`},
 		{one("0a", "t", "uid", `"x"`), ` has the unknown key "uid"`},
-		{one("0a", "t", "ID", `"x"`), `(id "x") has the unknown key "ID"`},
+		{one("0a", "t", "ID", `"x"`), ` has the unknown key "ID"`},
 		{`{"id":"0a","id":"0a","timestamp":"2024-01-01T12:00:00Z","messages":[{` + body + `}]}`, ` has the key "id" twice`},
 		{`[]`, `comments[1] is not an object`},
 		{`"x"`, `comments[1] is not an object`},

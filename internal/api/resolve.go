@@ -50,22 +50,26 @@ func (a *API) resolve(ctx context.Context, c *call, route route) error {
 		c.r.SetPathValue("integration", integration)
 		return a.resolveProject(ctx, c, route, project)
 	} else if name != "" {
-		if id, isID := strings.CutPrefix(name, "id:"); isID {
+		if id, isID := strings.CutPrefix(name, "id:"); isID && route.on != onNewSource {
 			return a.resolveSourceID(ctx, c, route, id)
 		}
 		var two bool
-		if project, source, two = strings.Cut(name, "/"); !two && route.on == onSource {
+		if project, source, two = strings.Cut(name, "/"); !two && route.on != onProject {
 			return fault.New(fault.NotFound, "there is no source %.100q: name it project/source or id:<16 hex digits>", name)
 		} else if !two {
 			return a.resolveProject(ctx, c, route, project)
 		}
 	}
-	if c.r.PathValue("integration") != "" {
+	if c.r.PathValue("integration") != "" || route.on == onProject && source == "" {
 		return a.resolveProject(ctx, c, route, project)
 	}
 	missing := fault.New(fault.NotFound, "there is no source %.200q", project+"/"+source)
 	if !validName(projectName, project, maxProjectName) || !validName(sourceName, source, maxSourceName) {
 		return missing
+	}
+	if route.on == onNewSource {
+		c.name = source
+		return a.resolveProject(ctx, c, route, project)
 	}
 	if err := c.allow(route, project, missing); err != nil {
 		return err

@@ -14,6 +14,7 @@ const (
 	onListed                     // the answer leaves out projects without the right
 	onProject                    // the project or source that the path names
 	onSource                     // the source that the path names
+	onNewSource                  // the project of the source that the path names, which need not be there
 	onUsers                      // onListed of users; who runs the installation sees all
 	onUser                       // a project that the user whom the path names has a right on, or the whole installation
 	onInstallation               // the whole installation
@@ -54,6 +55,11 @@ var routes = []route{
 	{http.MethodGet, []string{"/api/v1/roles"}, onNobody, "", (*API).listRoles, small},
 
 	{http.MethodGet, []string{"/api/v1/projects", "/api/_private/projects"}, onListed, "", (*API).listProjects, small},
+	{http.MethodGet, []string{"/api/_private/projects/{project}"}, onProject, access.SourcesRead, (*API).getProject, small},
+	{http.MethodPut, []string{"/api/_private/projects/{project}"}, onInstallation, access.TenantAdmin, (*API).createProject, small},
+	{http.MethodPost, []string{"/api/_private/projects/{project}"}, onProject, access.SourcesAdmin, (*API).updateProject, small},
+	{http.MethodDelete, []string{"/api/_private/projects/{project}"}, onInstallation, access.TenantAdmin, (*API).deleteProject, small},
+	{http.MethodGet, []string{"/api/_private/projects/{project}/resource_counts"}, onProject, access.SourcesRead, (*API).countResources, small},
 	{http.MethodGet, []string{"/api/_private/buckets"}, onNobody, "", (*API).listBuckets, small},
 
 	{http.MethodGet, []string{"/api/v1/integrations"}, onListed, access.IntegrationsRead, (*API).listIntegrations, small},
@@ -72,6 +78,9 @@ var routes = []route{
 	{http.MethodGet, []string{"/api/v1/sources"}, onListed, access.SourcesRead, (*API).listSources, small},
 	{http.MethodGet, []string{"/api/v1/sources/{name}"}, onProject, access.SourcesRead, (*API).getProjectOrSource, small},
 	{http.MethodGet, []string{"/api/v1/sources/{project}/{source}"}, onSource, access.SourcesRead, (*API).getProjectOrSource, small},
+	{http.MethodPut, []string{"/api/v1/sources/{name}", "/api/v1/sources/{project}/{source}"}, onNewSource, access.SourcesAdmin, (*API).createSource, small},
+	{http.MethodPost, []string{"/api/v1/sources/{name}", "/api/v1/sources/{project}/{source}"}, onSource, access.SourcesAdmin, (*API).updateSource, small},
+	{http.MethodDelete, []string{"/api/v1/sources/{name}", "/api/v1/sources/{project}/{source}"}, onSource, access.SourcesAdmin, (*API).deleteSource, small},
 	{http.MethodPost, []string{"/api/v1/sources/{name}/statistics", "/api/v1/sources/{project}/{source}/statistics"},
 		onSource, access.SourcesRead, (*API).getStatistics, small},
 

@@ -53,6 +53,7 @@ type wireSource struct {
 	UpdatedAt           timestamp `json:"updated_at"`
 	LastModified        timestamp `json:"last_modified"`
 	Kind                string    `json:"_kind"`
+	EmailTransformTag   *string   `json:"email_transform_tag,omitempty"`
 }
 
 func toWireSource(s store.Source) wireSource {
@@ -60,6 +61,7 @@ func toWireSource(s store.Source) wireSource {
 		ID: s.ID, Owner: s.Project, Name: s.Name, Title: s.Title, Description: s.Description, Language: s.Language,
 		ShouldTranslate: s.ShouldTranslate, SensitiveProperties: append([]string{}, s.SensitiveProperties...),
 		CreatedAt: timestamp(s.CreatedAt), UpdatedAt: timestamp(s.UpdatedAt), LastModified: timestamp(s.UpdatedAt), Kind: s.Kind,
+		EmailTransformTag: s.EmailTransformTag,
 	}
 }
 

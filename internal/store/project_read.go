@@ -19,7 +19,8 @@ type Project struct {
 
 const selectProject = `
 	select id, name, title, description, created_at, updated_at
-	  from projects`
+	  from projects
+	 where deleted_at is null`
 
 // Projects lists every project by name. Who may see which is the caller's to decide.
 func (s *Store) Projects(ctx context.Context) ([]Project, error) {
@@ -33,7 +34,7 @@ func (s *Store) Projects(ctx context.Context) ([]Project, error) {
 
 // ProjectByName reads one project; fault.NotFound when there is none.
 func (s *Store) ProjectByName(ctx context.Context, name string) (*Project, error) {
-	rows, err := s.pool.Query(ctx, selectProject+` where name = $1`, name)
+	rows, err := s.pool.Query(ctx, selectProject+` and name = $1`, name)
 	if err != nil {
 		return nil, translate("read project "+name, err)
 	}

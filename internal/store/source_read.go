@@ -22,18 +22,20 @@ type Source struct {
 	Kind                string
 	CreatedAt           time.Time
 	UpdatedAt           time.Time
-	Number              int // small and unique: what lexemes of its comments begin with
+	Number              int     // small and unique: what lexemes of its comments begin with
+	EmailTransformTag   *string // kept for clients; cleaning has one way here
 }
 
 const selectSource = `
 	select s.id, s.project_id, p.name, s.name, s.title, s.description, s.language, s.should_translate,
-	       s.sensitive_properties, s.kind, s.created_at, s.updated_at, s.number
+	       s.sensitive_properties, s.kind, s.created_at, s.updated_at, s.number, s.email_transform_tag
 	  from sources s
-	  join projects p on p.id = s.project_id`
+	  join projects p on p.id = s.project_id
+	 where s.deleted_at is null and`
 
 // Sources lists the sources of the named projects, by project and name.
 func (s *Store) Sources(ctx context.Context, projects []string) ([]Source, error) {
-	rows, err := s.pool.Query(ctx, selectSource+` where p.name = any($1) order by p.name, s.name`, projects)
+	rows, err := s.pool.Query(ctx, selectSource+` p.name = any($1) order by p.name, s.name`, projects)
 	if err != nil {
 		return nil, translate("list sources", err)
 	}
@@ -43,16 +45,16 @@ func (s *Store) Sources(ctx context.Context, projects []string) ([]Source, error
 
 // SourceByName reads the source project/name; fault.NotFound when there is none.
 func (s *Store) SourceByName(ctx context.Context, project, name string) (*Source, error) {
-	return s.readSource(ctx, "read source "+project+"/"+name, ` where p.name = $1 and s.name = $2`, project, name)
+	return s.readSource(ctx, "read source "+project+"/"+name, ` p.name = $1 and s.name = $2`, project, name)
 }
 
 // SourceByID reads the source with this id; fault.NotFound when there is none.
 func (s *Store) SourceByID(ctx context.Context, id string) (*Source, error) {
-	return s.readSource(ctx, "read source id:"+id, ` where s.id = $1`, id)
+	return s.readSource(ctx, "read source id:"+id, ` s.id = $1`, id)
 }
 
-func (s *Store) readSource(ctx context.Context, op, where string, args ...any) (*Source, error) {
-	rows, err := s.pool.Query(ctx, selectSource+where, args...)
+func (s *Store) readSource(ctx context.Context, op, condition string, args ...any) (*Source, error) {
+	rows, err := s.pool.Query(ctx, selectSource+condition, args...)
 	if err != nil {
 		return nil, translate(op, err)
 	}
