@@ -302,13 +302,13 @@ func (s *strict) number() (float64, error) {
 	return n, nil
 }
 
-// size reads a whole number of at least 0.
+// size reads a whole number of at least 0, written as one.
 func (s *strict) size() (int64, error) {
-	n, err := s.number()
-	if err == nil && (n < 0 || n != math.Trunc(n) || n > 1<<53) {
-		err = wrong("is not a whole number of at least 0")
+	n, err := strconv.ParseInt(string(s.skipScalar()), 10, 64)
+	if err != nil || n < 0 {
+		return 0, wrong("is not a whole number of at least 0")
 	}
-	return int64(n), err
+	return n, nil
 }
 
 // time reads a moment. What is finer than a microsecond cannot be stored and is cut off.

@@ -24,6 +24,13 @@ type Seed struct {
 // NewSeed is New with a Seed for the same database.
 func NewSeed(t testing.TB) (*store.Store, *Seed) {
 	t.Helper()
+	db, seed, _ := NewSeedURL(t)
+	return db, seed
+}
+
+// NewSeedURL is NewSeed with the database's URL.
+func NewSeedURL(t testing.TB) (*store.Store, *Seed, string) {
+	t.Helper()
 	db, url := NewURL(t)
 	cfg, err := pgxpool.ParseConfig(url)
 	require.NoError(t, err)
@@ -31,7 +38,7 @@ func NewSeed(t testing.TB) (*store.Store, *Seed) {
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	return db, &Seed{t: t, pool: pool}
+	return db, &Seed{t: t, pool: pool}, url
 }
 
 // Exec runs one statement.
