@@ -20,6 +20,7 @@ It takes no arguments. The environment says where things are:
   SALESFORCE_EXTRA_HOSTS  host:port allowed besides Salesforce's own hosts
   ADMIN_EMAIL             first administrator, created when there is no user,
   ADMIN_PASSWORD          and the administrator's password
+  OIDC_ISSUER …          identity provider where people may sign in, see docs/access.md
   METRICS_ADDR            where to serve /metrics, /healthz and /readyz; off when unset
   LOG_LEVEL               debug, info, warn or error
 

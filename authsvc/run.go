@@ -13,6 +13,7 @@ import (
 	"salesforcesync/internal/app"
 	"salesforcesync/internal/config"
 	"salesforcesync/internal/oauth"
+	"salesforcesync/internal/openid"
 	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/web"
@@ -81,7 +82,13 @@ func run(ctx context.Context) error {
 		return err
 	})
 	connections := &oauth.Service{Store: db, Hosts: hosts, PublicURL: cfg.PublicURL, Roles: access.RolesWith(access.IntegrationsWrite)}
-	pages, err := web.New(db, users, connections, web.Options{PublicURL: cfg.PublicURL})
+	options := web.Options{PublicURL: cfg.PublicURL}
+	if cfg.OIDC.Issuer != "" {
+		options.OpenID = openid.New(db, openid.Options{
+			Issuer: cfg.OIDC.Issuer, ClientID: cfg.OIDC.ClientID, ClientSecret: cfg.OIDC.ClientSecret, Domains: cfg.OIDC.Domains, PublicURL: cfg.PublicURL,
+		})
+	}
+	pages, err := web.New(db, users, connections, options)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ const (
 	guessesPerPair      = 10
 	guessesPerAccount   = 100
 	guessesPerAddress   = 100
+	signInsPerAddress   = 1000    // begun at an identity provider: an organisation behind one proxy is one address
 	guessesKept         = 100_000 // counters in memory; past that, the old ones go first
 	guessesKeptAtAPurge = guessesKept / 2
 )
@@ -98,22 +99,22 @@ func (g *guesses) unjudged(account, address string) {
 	}
 }
 
-// wait says how long nothing is taken from an address any more; 0 = it is.
-func (g *guesses) wait(address string, now time.Time) time.Duration {
+// wait says how long nothing is taken for a key any more; 0 = it is.
+func (g *guesses) wait(key string, limit int, now time.Time) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if c := g.counters["link "+address]; c != nil && now.Before(c.until) && c.failures >= guessesPerAddress {
+	if c := g.counters[key]; c != nil && now.Before(c.until) && c.failures >= limit {
 		return c.until.Sub(now)
 	}
 	return 0
 }
 
-// wrong counts a link or token that was none.
-func (g *guesses) wrong(address string, now time.Time) {
+// note counts one try for a key.
+func (g *guesses) note(key string, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.purge(now)
-	g.count("link "+address, now)
+	g.count(key, now)
 }
 
 // count is called with mu held.
@@ -129,17 +130,31 @@ func (g *guesses) count(key string, now time.Time) {
 // CheckGuess refuses with fault.RateLimited an address from which too many wrong links and tokens
 // came. Those have 256 random bits and cannot be guessed; but who tries is to be slowed down.
 func (s *Service) CheckGuess(address string) error {
-	wait := s.guesses.wait(address, s.now())
+	return slowDown(s.guesses.wait("link "+address, guessesPerAddress, s.now()), "there were too many wrong links and tokens from this address")
+}
+
+// CheckSignIn counts a sign-in that begins at an identity provider, and refuses an address with
+// fault.RateLimited that begins very many: each is kept until it ends.
+func (s *Service) CheckSignIn(address string) error {
+	key := "begun " + address
+	wait := s.guesses.wait(key, signInsPerAddress, s.now())
+	if wait == 0 {
+		s.guesses.note(key, s.now())
+	}
+	return slowDown(wait, "there were too many sign-ins from this address")
+}
+
+func slowDown(wait time.Duration, why string) error {
 	if wait == 0 {
 		return nil
 	}
-	e := fault.New(fault.RateLimited, "there were too many wrong links and tokens from this address")
+	e := fault.New(fault.RateLimited, "%s", why)
 	e.RetryAfter = wait
 	return e
 }
 
 // WrongGuess notes a wrong link or token for CheckGuess.
-func (s *Service) WrongGuess(address string) { s.guesses.wrong(address, s.now()) }
+func (s *Service) WrongGuess(address string) { s.guesses.note("link "+address, s.now()) }
 
 func (g *guesses) purge(now time.Time) {
 	if len(g.counters) < guessesKept {

@@ -38,8 +38,17 @@ type Config struct {
 	AdminEmail    string
 	AdminPassword secret.Text
 	LogLevel      string // debug, info, warn or error
+	OIDC          OIDC
 
 	temporal temporalEnv
+}
+
+// OIDC names an identity provider; the zero OIDC is none.
+type OIDC struct {
+	Issuer       string
+	ClientID     string
+	ClientSecret secret.Text
+	Domains      []string // lower case
 }
 
 // Load reads the variables that program uses and checks them all. needs names
@@ -87,6 +96,7 @@ func LoadFrom(lookup func(string) string, program Program, needs ...string) (*Co
 	if !slices.Contains([]string{"", "debug", "info", "warn", "error"}, c.LogLevel) {
 		r.problem("LOG_LEVEL", "%q is not one of debug, info, warn, error", c.LogLevel)
 	}
+	c.OIDC = r.readOIDC()
 	c.temporal.apiKey = secret.Text(r.read("TEMPORAL_API_KEY"))
 	if err := r.err(); err != nil {
 		return nil, err
@@ -144,6 +154,35 @@ func (r *envReader) read(name string) string {
 		r.problem(name, "is not set%s: %s", form, v.Meaning)
 	}
 	return value
+}
+
+func (r *envReader) readOIDC() OIDC {
+	o := OIDC{Issuer: r.read("OIDC_ISSUER"), ClientID: r.read("OIDC_CLIENT_ID"), ClientSecret: secret.Text(r.read("OIDC_CLIENT_SECRET"))}
+	for _, d := range strings.Split(r.read("OIDC_ALLOWED_DOMAINS"), ",") {
+		d = strings.ToLower(strings.TrimPrefix(strings.TrimSpace(d), "@"))
+		if d == "" {
+			continue
+		}
+		if strings.ContainsAny(d, "@/*: ") || !strings.Contains(d, ".") {
+			r.problem("OIDC_ALLOWED_DOMAINS", "%q is not a domain, such as acme.example", d)
+			continue
+		}
+		o.Domains = append(o.Domains, d)
+	}
+	switch {
+	case (o.Issuer == "") != (o.ClientID == ""):
+		r.problem("OIDC_ISSUER", "OIDC_ISSUER and OIDC_CLIENT_ID go together: set both or none")
+	case o.Issuer == "" && (o.ClientSecret != "" || o.Domains != nil):
+		r.problem("OIDC_ISSUER", "is not set, but other OIDC variables are")
+	case o.Issuer != "":
+		u, err := url.Parse(o.Issuer)
+		// Plain http would let anybody on the way say who somebody is; on this machine there is nobody.
+		local := err == nil && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback())
+		if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !local) {
+			r.problem("OIDC_ISSUER", "%q is not an https address, such as https://login.acme.example", o.Issuer)
+		}
+	}
+	return o
 }
 
 func (r *envReader) checkDatabaseURL(value secret.Text) {

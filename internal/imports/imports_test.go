@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"internal/app"},
 	{"internal/api", "internal/web"},
 	{"internal/poll", "internal/deliver", "internal/request"},
-	{"internal/transform", "internal/oauth", "internal/quota", "internal/access", "internal/bill", "internal/store/simtime"},
+	{"internal/transform", "internal/oauth", "internal/openid", "internal/quota", "internal/access", "internal/bill", "internal/store/simtime"},
 	{"internal/store", "internal/salesforce", "internal/tenant"},
 	{"internal/config", "internal/soql", "internal/words"},
 	{"internal/clean", "internal/comment", "internal/eml", "internal/gate"},
@@ -53,7 +53,8 @@ var only = []struct {
 	by        []string
 }{
 	{"github.com/jackc/pgx/v5", "all SQL is in store", []string{"internal/store", "internal/store/simtime", "internal/devstack"}},
-	{"golang.org/x/oauth2", "tokens are got in one place", []string{"internal/oauth"}},
+	{"golang.org/x/oauth2", "tokens are got in one place, and people signed in in another", []string{"internal/oauth", "internal/openid"}},
+	{"github.com/coreos/go-oidc/v3", "people are signed in in one place", []string{"internal/openid"}},
 	{"golang.org/x/crypto/argon2", "passwords are checked in one place", []string{"internal/access"}},
 }
 

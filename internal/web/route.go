@@ -6,6 +6,7 @@ import (
 
 	"salesforcesync/internal/access"
 	"salesforcesync/internal/oauth"
+	"salesforcesync/internal/openid"
 )
 
 // needs says who may have a page at all. What it shows of a project is a question
@@ -31,6 +32,8 @@ var routes = []route{
 	{http.MethodGet + " /live", signedIn, "", (*Web).live},
 	{http.MethodGet + " /sign-in", anybody, "", (*Web).signInForm},
 	{http.MethodPost + " /sign-in", anybody, "", (*Web).signIn},
+	{http.MethodGet + " /sign-in/openid", anybody, "", (*Web).openIDBegin},
+	{http.MethodGet + " " + openid.CallbackPath, anybody, "", (*Web).openIDCallback},
 	{http.MethodGet + " /continue", anybody, "", (*Web).goOn},
 	{http.MethodPost + " /sign-out", anybody, "", (*Web).signOut},
 	// The two routes that the product's own documentation names. A one-time link stands for the

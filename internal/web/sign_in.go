@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 
-	"salesforcesync/internal/access"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/request"
 	"salesforcesync/internal/secret"
@@ -18,6 +17,7 @@ type signInPage struct {
 	Address string // what was typed before
 	Problem string
 	Hint    string
+	OpenID  string // where signing in at the identity provider begins; "" = there is none
 }
 
 // signInForm shows the form, unless there is nothing to sign in for.
@@ -27,8 +27,23 @@ func (web *Web) signInForm(v *visit) error {
 		http.Redirect(v.w, v.r, next, http.StatusSeeOther)
 		return nil
 	}
-	return web.render(v, http.StatusOK, "sign-in", signInPage{page: web.page(v, "Sign in"), Next: next})
+	return web.renderSignIn(v, http.StatusOK, next, "", nil)
 }
+
+// renderSignIn shows the form, and with it what went wrong, if anything did.
+func (web *Web) renderSignIn(v *visit, status int, next, address string, problem error) error {
+	p := signInPage{page: web.page(v, "Sign in"), Next: next, Address: address}
+	if problem != nil {
+		p.Problem, p.Hint = sentence(problem), fault.HintOf(problem)
+	}
+	if web.openid != nil {
+		p.OpenID = "/sign-in/openid?next=" + url.QueryEscape(next)
+	}
+	return web.render(v, status, "sign-in", p)
+}
+
+// leadsAway reports a path that may lead to Salesforce, where a redirect after a form may not end.
+func leadsAway(next string) bool { return strings.HasPrefix(next, "/integrations/") }
 
 // signIn checks the password, gives the browser a session of a new id and takes it
 // to where it wanted to go.
@@ -46,19 +61,12 @@ func (web *Web) signIn(v *visit) error {
 			status = http.StatusTooManyRequests
 			v.w.Header().Set("Retry-After", fmt.Sprint(int(fault.RetryAfterOf(err).Seconds())+1))
 		}
-		return web.render(v, status, "sign-in", signInPage{
-			page: web.page(v, "Sign in"), Next: next, Address: form.Get("email"),
-			Problem: sentence(err), Hint: fault.HintOf(err),
-		})
+		return web.renderSignIn(v, status, next, form.Get("email"), err)
 	}
 	if err != nil {
 		return err
 	}
-	web.setCookie(v.w, sessionCookie, session, access.SessionLongest)
-	if strings.HasPrefix(next, "/integrations/") {
-		next = "/continue?next=" + url.QueryEscape(next)
-	}
-	http.Redirect(v.w, v.r, next, http.StatusSeeOther)
+	web.signedIn(v, session, next)
 	return nil
 }
 

@@ -35,6 +35,8 @@ type Store interface {
 type Access interface {
 	SignIn(ctx context.Context, email string, password secret.Text, address string, before secret.Text) (secret.Text, error)
 	Visit(ctx context.Context, session secret.Text) (who access.Principal, renewed secret.Text, err error)
+	SignInAs(ctx context.Context, who access.Identity, create bool, before secret.Text) (secret.Text, error)
+	CheckSignIn(address string) error
 	SignOut(ctx context.Context, session secret.Text) error
 	Authenticate(ctx context.Context, token secret.Text) (access.Principal, error)
 	CheckGuess(address string) error
@@ -45,6 +47,8 @@ type Access interface {
 type Options struct {
 	// PublicURL is the outside base URL; cookies are Secure when it is https.
 	PublicURL string
+	// OpenID is where people may sign in besides; nil = nowhere.
+	OpenID OpenID
 }
 
 // Web answers with pages. It is an http.Handler.
@@ -52,7 +56,8 @@ type Web struct {
 	store  Store
 	access Access
 	oauth  OAuth
-	secure bool // the outside speaks https
+	openid OpenID // nil = none
+	secure bool   // the outside speaks https
 	counts *counts
 	mux    *http.ServeMux
 	front  http.Handler
@@ -64,7 +69,7 @@ func New(s Store, a Access, c OAuth, o Options) (*Web, error) {
 	if err != nil || public.Host == "" {
 		return nil, fault.New(fault.Invalid, "PUBLIC_URL %q is not a URL", o.PublicURL).WithHint("write it as https://sync.acme.example")
 	}
-	web := &Web{store: s, access: a, oauth: c, secure: public.Scheme == "https", counts: newCounts(s), mux: http.NewServeMux()}
+	web := &Web{store: s, access: a, oauth: c, openid: o.OpenID, secure: public.Scheme == "https", counts: newCounts(s), mux: http.NewServeMux()}
 	for _, route := range routes {
 		web.mux.HandleFunc(route.pattern, func(w http.ResponseWriter, r *http.Request) { web.serve(w, r, route) })
 	}
