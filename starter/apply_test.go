@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
 	"salesforcesync/internal/flow"
@@ -136,6 +137,59 @@ func TestApplyWithoutKeys(t *testing.T) {
 	b.runWith(public, "apply", "-f", "-", "--no-start").good()
 	r := b.runWith(mailYAML, "plan", "-f", "-").good()
 	require.Contains(t, r.out, "no changes")
+}
+
+const destinationYAML = mailYAML + `destination:
+  endpoint: https://cm.example/acme/prod/reinfer_
+  project: cm
+  source: mail
+  token_env: CM_TOKEN
+`
+
+func TestApplyWithADestination(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withTemporal()
+	project := "p" + store.NewID()
+	inProject := func(yaml string) string { return strings.Replace(yaml, "project: support", "project: "+project, 1) }
+	name, id := project+"/salesforce-prod", flow.DeliveryID(project, "salesforce-prod")
+	b.runWith(inProject(destinationYAML), "apply", "-f", "-").bad(exitInput, "token_env: the environment variable CM_TOKEN is not set")
+	for given, says := range map[string]string{"https://cm.example": "http://cm.example", "https://cm.example/acme": "https://127.0.0.1/acme"} {
+		b.runWith(strings.Replace(destinationYAML, given, says, 1), "plan", "-f", "-").bad(exitInput, "endpoint: ", "DELIVERY_EXTRA_HOSTS")
+	}
+	b.env["CM_TOKEN"] = "re_hunter2" // which must be in no output
+	var result applyResult
+	b.runWith(inProject(mailYAML), "apply", "-f", "-", "--json").json(&result)
+	require.Equal(t, deliveryNone, result.Delivery)
+	plan := b.runWith(inProject(destinationYAML), "plan", "-f", "-").good()
+	require.Contains(t, plan.out, "+ destination.endpoint: https://cm.example/acme/prod/reinfer_")
+	b.runWith(inProject(destinationYAML), "apply", "-f", "-", "--json").json(&result)
+	require.Equal(t, workflowStarted, result.Delivery)
+	d, err := b.temporal().DescribeWorkflow(t.Context(), id, "")
+	require.NoError(t, err)
+	require.Equal(t, flow.WorkflowDelivery, d.WorkflowExecutionMetadata.WorkflowType.Name)
+
+	withoutToken := strings.Replace(inProject(destinationYAML), "  token_env: CM_TOKEN\n", "", 1)
+	b.runWith(withoutToken, "apply", "-f", "-", "--json").json(&result)
+	require.Equal(t, workflowRunning, result.Delivery)
+	require.False(t, result.Changed, "the token is kept")
+	b.runWith(strings.Replace(withoutToken, "cm.example", "other.example", 1), "apply", "-f", "-").bad(exitInput, "a token is missing for https://other.example")
+	b.env["CM_TOKEN"] = "re_hunter2_again"
+	require.Contains(t, b.runWith(inProject(destinationYAML), "apply", "-f", "-").good().out, "~ destination.token")
+
+	r := b.run("status", name).good()
+	require.Contains(t, r.out, "delivery to https://cm.example/acme/prod/reinfer_, cm/mail: syncing since")
+	require.Contains(t, r.out, "sent 0: 0 new, 0 updated, 0 unchanged; 0 deleted")
+	var view statusView
+	b.run("status", name, "--json").json(&view)
+	require.Equal(t, "cm", view.Delivery.Project)
+	b.run("start", name).good()
+
+	require.Contains(t, b.runWith(inProject(mailYAML), "apply", "-f", "-").good().out, "- destination.source: mail")
+	require.NotContains(t, b.run("status", name).good().out, "delivery to")
+	b.run("delete", name, "--yes").good()
+	d, err = b.temporal().DescribeWorkflow(t.Context(), id, "")
+	require.NoError(t, err)
+	require.NotEqual(t, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, d.WorkflowExecutionMetadata.Status, "no worker was there to end it")
 }
 
 func TestApplySourceOfAnother(t *testing.T) {

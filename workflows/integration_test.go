@@ -803,6 +803,32 @@ func (s *IntegrationSuite) TestStartsABackfillForEachThatNobodyLooksAfter() {
 	s.EqualValues(1, s.do.upserts.Load())
 }
 
+// A delivery that nobody looks after is started, and goes on beside the integration.
+func (s *IntegrationSuite) TestStartsADelivery() {
+	var started []flow.DeliveryParams
+	running := false
+	s.env.RegisterWorkflowWithOptions(func(ctx workflow.Context, in flow.DeliveryParams) error {
+		started = append(started, in)
+		running = true
+		defer func() { running = false }()
+		s.Equal(flow.DeliveryID("support", "prod"), workflow.GetInfo(ctx).WorkflowExecution.ID)
+		return workflow.Sleep(ctx, time.Hour)
+	}, workflow.RegisterOptions{Name: flow.WorkflowDelivery, DisableAlreadyRegisteredCheck: true})
+	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
+		r, err := quiet()
+		switch n {
+		case 2, 3: // it runs already, the second time
+			r.Delivery = true
+		case 6:
+			s.True(running, "nobody waits for its end")
+			return deleted()
+		}
+		return r, err
+	}
+	s.Require().NoError(s.run())
+	s.Equal([]flow.DeliveryParams{{Project: "support", Integration: "prod"}}, started)
+}
+
 // Watch names a backfill once: the end of a run must not lose its start.
 func (s *IntegrationSuite) TestContinueAsNewDoesNotLoseABackfill() {
 	begun := 0

@@ -327,6 +327,29 @@ func TestPauseDisconnectAndTheEnd(t *testing.T) {
 	require.Len(t, s.has(), 3, "what was delivered stays there")
 }
 
+// Whoever looks for news is told of a delivery that nobody looks after, and of no other.
+func TestADeliveryThatNobodyLooksAfterIsSeen(t *testing.T) {
+	t.Parallel()
+	s := newStub(t)
+	b := setup(t, s.server)
+	seen := func() bool {
+		target, err := b.db.LoadTarget(t.Context(), "support", "prod")
+		require.NoError(t, err)
+		return target.Undelivered
+	}
+	require.True(t, seen(), "nobody has begun")
+	stop := b.run()
+	b.delivered()
+	require.False(t, seen())
+	stop()
+	require.False(t, seen(), "between two activities")
+	b.seed.Exec(`update deliveries set held_until = now() - interval '2 minutes'`)
+	require.True(t, seen())
+	b.spec.Destination = nil
+	b.apply()
+	require.False(t, seen())
+}
+
 func TestDeletesAreDelivered(t *testing.T) {
 	t.Parallel()
 	s := newStub(t)
