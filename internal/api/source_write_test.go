@@ -119,7 +119,7 @@ func TestProjectsAreMadeChangedAndDeleted(t *testing.T) {
 	require.Equal(t, map[string]any{"sources": 2.0, "integrations": 0.0}, b.get(path+"/resource_counts", "reader")["resource_counts"])
 	a = b.do(http.MethodPost, path, "reader", `{"project":{"description":"D"}}`)
 	require.Equal(t, []any{"T", "D"}, []any{a.body["project"].(map[string]any)["title"], a.body["project"].(map[string]any)["description"]})
-	require.Equal(t, http.StatusForbidden, b.do(http.MethodGet, path, "writer", "").status)
+	require.Equal(t, http.StatusNotFound, b.do(http.MethodGet, path, "writer", "").status)
 
 	require.Equal(t, http.StatusForbidden, b.do(http.MethodDelete, path, "reader", "").status)
 	require.Equal(t, http.StatusBadRequest, b.do(http.MethodDelete, path+"?force=perhaps", "tenant", "").status)
@@ -130,7 +130,7 @@ func TestProjectsAreMadeChangedAndDeleted(t *testing.T) {
 	require.NotContains(t, b.do(http.MethodGet, "/auth/user", "tenant", "").raw, "new.project")
 	a = b.do(http.MethodPut, path, "tenant", `{"project":{}}`)
 	require.Equal(t, "new.project", a.body["project"].(map[string]any)["title"])
-	require.Equal(t, http.StatusForbidden, b.do(http.MethodGet, path, "reader", "").status, "rights on the old one are none on the new one")
+	require.Equal(t, http.StatusNotFound, b.do(http.MethodGet, path, "reader", "").status, "rights on the old one are none on the new one")
 	require.Equal(t, http.StatusOK, b.do(http.MethodDelete, path, "tenant", "").status, "an empty one goes without force")
 
 	a = b.do(http.MethodDelete, "/api/_private/projects/support?force=true", "tenant", "")
