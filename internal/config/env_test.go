@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net/netip"
 	"os"
@@ -174,4 +175,29 @@ func TestReadmeShowsEveryVariable(t *testing.T) {
 	block, _, ok := strings.Cut(rest, "<!-- config:end -->")
 	require.True(t, ok, "README.md has no <!-- config:end -->")
 	require.Equal(t, config.Table(), strings.TrimLeft(block, "\n"), "put config.Table() between the markers")
+}
+
+func TestOIDC(t *testing.T) {
+	t.Parallel()
+	base := map[string]string{"DATABASE_URL": "postgres://h/db", "ENCRYPTION_KEYS": testKey, "PUBLIC_URL": "https://sync.acme.example"}
+	load := func(more map[string]string) (*config.Config, error) {
+		return config.LoadFrom(func(name string) string { return cmp.Or(more[name], base[name]) }, config.Authsvc)
+	}
+	c, err := load(nil)
+	require.NoError(t, err)
+	require.Zero(t, c.OIDC)
+	c, err = load(map[string]string{"OIDC_ISSUER": "https://login.acme.example/t", "OIDC_CLIENT_ID": "us", "OIDC_CLIENT_SECRET_FILE": writeFile(t, "hunter2\n"), "OIDC_ALLOWED_DOMAINS": "Acme.example, @b.example,"})
+	require.NoError(t, err)
+	require.Equal(t, config.OIDC{Issuer: "https://login.acme.example/t", ClientID: "us", ClientSecret: "hunter2", Domains: []string{"acme.example", "b.example"}}, c.OIDC)
+	_, err = load(map[string]string{"OIDC_ISSUER": "http://localhost:9000", "OIDC_CLIENT_ID": "us"})
+	require.NoError(t, err)
+	for name, bad := range map[string]map[string]string{
+		"OIDC_ISSUER: OIDC_ISSUER and OIDC_CLIENT_ID": {"OIDC_ISSUER": "https://login.acme.example"},
+		"OIDC_ISSUER: is not set":                     {"OIDC_ALLOWED_DOMAINS": "acme.example"},
+		"OIDC_ISSUER: \"http://login":                 {"OIDC_ISSUER": "http://login.acme.example", "OIDC_CLIENT_ID": "us"},
+		"OIDC_ALLOWED_DOMAINS: \"acme\"":              {"OIDC_ISSUER": "https://login.acme.example", "OIDC_CLIENT_ID": "us", "OIDC_ALLOWED_DOMAINS": "acme"},
+	} {
+		_, err := load(bad)
+		require.ErrorContains(t, err, name)
+	}
 }
