@@ -165,13 +165,14 @@ func tellChanged(ctx context.Context, tx pgx.Tx, sourceID string) error {
 	return err
 }
 
-// lockSource keeps a source from being deleted until the transaction ends, and refuses one whose
+// lockSource keeps a source from being deleted until the transaction ends, lets clients write to it one after
+// the other (who makes the same comments would else start anew as often as the others are faster), and refuses one whose
 // comments an integration writes: the next poll would not know of what anybody else wrote.
 func lockSource(ctx context.Context, tx pgx.Tx, sourceID string) error {
 	var feeder string
 	err := tx.QueryRow(ctx, `
 		select coalesce((select p.name || '/' || i.name from integrations i join projects p on p.id = i.project_id where i.source_id = s.id), '')
-		from sources s where s.id = $1 and s.deleted_at is null for key share of s`, sourceID).Scan(&feeder)
+		from sources s where s.id = $1 and s.deleted_at is null for no key update of s`, sourceID).Scan(&feeder)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fault.Wrap(fault.NotFound, err, "the source is gone")
 	}
