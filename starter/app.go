@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/user"
 	"strings"
 	"time"
 
@@ -52,7 +54,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.talk)
-	err := root.ExecuteContext(ctx)
+	err := root.ExecuteContext(store.WithActor(ctx, operator()))
 	if err == nil {
 		return exitOK
 	}
@@ -62,6 +64,18 @@ func (a *app) run(ctx context.Context, args []string) int {
 	}
 	a.complain(err)
 	return exitCode(err)
+}
+
+// operator is who runs this, for the audit log: nobody has to prove who they are who can reach the database.
+func operator() store.Actor {
+	a := store.Actor{Kind: store.ActorStarter, Name: "unknown"}
+	if u, err := user.Current(); err == nil {
+		a.Name = u.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		a.Address = host
+	}
+	return a
 }
 
 // doubleDash lets the flags that have a name and no letter be written with one dash.

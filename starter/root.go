@@ -1,7 +1,11 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
+
+	"salesforcesync/internal/store"
 )
 
 const rootLong = `starter sets up, applies, connects and steers integrations that copy Salesforce
@@ -28,8 +32,12 @@ func (a *app) command() *cobra.Command {
 		Long:          rootLong,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		PersistentPreRun: func(*cobra.Command, []string) {
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
 			a.began = true
+			// What a command changes is in the audit log under its name, unless the store has a better one.
+			name := strings.NewReplacer(" ", "_", "-", "_").Replace(strings.TrimPrefix(cmd.CommandPath(), "starter "))
+			ctx, _ := store.WithPending(cmd.Context(), store.AuditEvent{Type: "starter." + name})
+			cmd.SetContext(ctx)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -45,7 +53,7 @@ func (a *app) command() *cobra.Command {
 	for group, commands := range map[string][]*cobra.Command{
 		"make":  {a.setupCommand(), a.planCommand(), a.applyCommand(), a.connectCommand()},
 		"steer": {a.startCommand(), a.pauseCommand(), a.resumeCommand(), a.syncNowCommand(), a.resyncCommand(), a.backfillCommand(), a.retransformCommand(), a.disconnectCommand()},
-		"see":   {a.statusCommand(), a.checkCommand(), a.listCommand(), a.usageCommand(), a.skippedCommand(), a.explainCommand(), a.cleanCommand()},
+		"see":   {a.statusCommand(), a.checkCommand(), a.listCommand(), a.usageCommand(), a.auditCommand(), a.skippedCommand(), a.explainCommand(), a.cleanCommand()},
 		"house": {a.userCommand(), a.roleCommand(), a.tokenCommand(), a.deleteCommand()},
 	} {
 		for _, c := range commands {

@@ -64,6 +64,10 @@ type Store interface {
 	SyncComments(ctx context.Context, sourceID string, list []store.CommentWrite) (store.Written, error)
 	CreateComments(ctx context.Context, sourceID string, list []store.CommentWrite) (store.Written, error)
 	DeleteComments(ctx context.Context, sourceID string, ids []string) (int64, error)
+	AuditPending(ctx context.Context) error
+	AuditOften(ctx context.Context, e store.AuditEvent, sourceID string, rows int64) error
+	AuditEvents(ctx context.Context, q store.AuditQuery) ([]store.AuditRecord, bool, error)
+	Quotas(ctx context.Context) ([]store.QuotaUse, error)
 }
 
 // Access tells who is asking; *access.Service is one.
@@ -137,6 +141,9 @@ func newAPI(s Store, a Access, o Options, routes []route) *API {
 		api.listener = store.NewListener()
 	}
 	for _, route := range routes {
+		if _, known := route.recording(); !known {
+			panic("nobody has said what " + route.method + " " + route.patterns[0] + " leaves in the audit log: add it to recordings")
+		}
 		for _, pattern := range route.patterns {
 			mux := api.mux
 			if strings.Contains(pattern, "{name}/") {
@@ -220,6 +227,10 @@ type call struct {
 	file    *file         // set by a handler whose answer is not JSON; then it gives no reply
 	leave   func()        // gives back the place of a large answer; nil while there is none
 
+	projectID string         // set with project
+	event     *store.Pending // of the audit log; nil when the route has none of its own
+	rows      int64          // how many were read or written, where the audit log counts them
+
 	user     *store.Account // set with onUser, and then all projects, too
 	projects []store.Project
 }
@@ -261,7 +272,11 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, route route) {
 		a.fail(w, r, err)
 		return
 	}
+	ctx = c.begin(route)
 	body, err := a.make(ctx, c, route)
+	if err == nil {
+		err = a.record(ctx, c, route)
+	}
 	if err != nil {
 		a.fail(w, r, err)
 		return

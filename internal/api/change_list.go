@@ -52,6 +52,7 @@ func (a *API) listChanges(c *call) (reply, error) {
 			list[i] = toWireComment(change.StoredComment, hidden)
 		}
 	}
+	c.rows = int64(len(list))
 	return reply{"changes": list, "after": writePlace(q.SourceID, page), "more": page.More}, nil
 }
 

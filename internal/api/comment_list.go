@@ -53,6 +53,7 @@ func (c *call) pageOf(q store.CommentQuery, page []store.StoredComment, next *st
 }
 
 func (c *call) wireComments(list []store.StoredComment) []wireComment {
+	c.rows += int64(len(list))
 	hidden := c.hiddenProperties()
 	out := make([]wireComment, len(list))
 	for i, stored := range list {

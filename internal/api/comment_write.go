@@ -24,6 +24,7 @@ func (a *API) syncComments(c *call) (reply, error) {
 	if err != nil {
 		return nil, c.nameSource(err)
 	}
+	c.rows = int64(len(list))
 	return syncReply(written), nil
 }
 
@@ -44,6 +45,7 @@ func (a *API) createComments(c *call) (reply, error) {
 	if _, err := a.store.CreateComments(c.r.Context(), c.source.ID, list); err != nil {
 		return nil, c.nameSource(err)
 	}
+	c.rows = int64(len(list))
 	return reply{}, nil
 }
 
@@ -90,6 +92,7 @@ func (a *API) deleteComments(c *call) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.event.Note("ids", ids)
 	if _, err := a.store.DeleteComments(c.r.Context(), c.source.ID, ids); err != nil {
 		return nil, c.nameSource(err)
 	}

@@ -47,7 +47,8 @@ func setup(t *testing.T, o Options) *bench {
 	b.written = seed.Source(seed.Project("sales"), "calls")
 	b.user("reader", store.Grant{Project: "support", Permission: access.SourcesRead})
 	b.user("sensitive", store.Grant{Project: "support", Permission: access.SourcesReadSensitive})
-	b.user("everywhere", store.Grant{Permission: access.SourcesReadSensitive}, store.Grant{Permission: access.IntegrationsRead})
+	b.user("everywhere", store.Grant{Permission: access.SourcesReadSensitive}, store.Grant{Permission: access.IntegrationsRead},
+		store.Grant{Permission: access.AuditRead}, store.Grant{Permission: access.TenantQuotaRead})
 	b.user("elsewhere", store.Grant{Project: "sales", Permission: access.SourcesRead})
 	b.user("editor", store.Grant{Project: "support", Permission: access.SourcesAddComments})
 	b.user("writer", store.Grant{Project: "sales", Permission: access.SourcesAddComments}, store.Grant{Project: "sales", Permission: access.SourcesRead})

@@ -81,7 +81,7 @@ func (a *API) resolve(ctx context.Context, c *call, route route) error {
 	if err != nil {
 		return err
 	}
-	c.source, c.project = found, found.Project
+	c.source, c.project, c.projectID = found, found.Project, found.ProjectID
 	return nil
 }
 
@@ -97,7 +97,7 @@ func (a *API) resolveSourceID(ctx context.Context, c *call, route route, id stri
 	if err != nil {
 		return err
 	}
-	c.source, c.project = found, found.Project
+	c.source, c.project, c.projectID = found, found.Project, found.ProjectID
 	return c.allow(route, found.Project, missing)
 }
 
@@ -116,7 +116,7 @@ func (a *API) resolveProject(ctx context.Context, c *call, route route, name str
 	if err != nil {
 		return err
 	}
-	c.project = found.Name
+	c.project, c.projectID = found.Name, found.ID
 	return nil
 }
 

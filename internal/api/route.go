@@ -75,6 +75,9 @@ var routes = []route{
 	{http.MethodGet, []string{"/api/v1/usage"}, onListed, access.SourcesRead, (*API).getUsage, small},
 	{http.MethodGet, []string{"/api/v1/usage/units"}, onListed, access.SourcesRead, (*API).listUnits, small},
 
+	{http.MethodPost, []string{"/api/v1/audit_events/query"}, onInstallation, access.AuditRead, (*API).queryAudit, small},
+	{http.MethodGet, []string{"/api/_private/quotas", "/api/_private/quotas/{tenant}"}, onInstallation, access.TenantQuotaRead, (*API).listQuotas, small},
+
 	{http.MethodGet, []string{"/api/v1/sources"}, onListed, access.SourcesRead, (*API).listSources, small},
 	{http.MethodGet, []string{"/api/v1/sources/{name}"}, onProject, access.SourcesRead, (*API).getProjectOrSource, small},
 	{http.MethodGet, []string{"/api/v1/sources/{project}/{source}"}, onSource, access.SourcesRead, (*API).getProjectOrSource, small},

@@ -89,6 +89,10 @@ func (a *API) createToken(c *call) (reply, error) {
 			wanted.Scope = append(wanted.Scope, g)
 		}
 	}
+	c.event.Note("name", body.Token.Name)
+	if wanted.Scope != nil {
+		c.event.Note("scope", noteGrants(wanted.Scope))
+	}
 	made, token, err := a.access.CreateOwnToken(c.r.Context(), c.who, wanted)
 	if err != nil {
 		return nil, err

@@ -119,6 +119,7 @@ func (a *API) listUnits(c *call) (reply, error) {
 	for i, u := range units {
 		list[i] = toWireUnit(u)
 	}
+	c.rows = int64(len(list))
 	out := reply{"units": list}
 	if more {
 		key := units[len(units)-1].Key()

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -120,11 +121,22 @@ func (a *API) createUser(c *call) (reply, error) {
 	if err := mayChange(c.who, add, nil); err != nil {
 		return nil, err
 	}
+	c.event.Note("email", body.User.Email)
+	c.event.Note("granted", noteGrants(add))
 	id, err := a.access.NewUser(c.r.Context(), body.User.Email, body.User.Username, add)
 	if err != nil {
 		return nil, err
 	}
 	return a.userAgain(c, id)
+}
+
+// noteGrants writes grants for the audit log: "viewer on support".
+func noteGrants(list []store.Grant) []string {
+	out := make([]string, len(list))
+	for i, g := range list {
+		out[i] = cmp.Or(g.Role, g.Permission) + " on " + cmp.Or(g.Project, "every project")
+	}
+	return out
 }
 
 // updateUser changes what a user may do.
@@ -143,6 +155,8 @@ func (a *API) updateUser(c *call) (reply, error) {
 	if err := mayChange(c.who, add, remove); err != nil {
 		return nil, err
 	}
+	c.event.Note("granted", noteGrants(add))
+	c.event.Note("revoked", noteGrants(remove))
 	if err := a.access.Change(c.r.Context(), c.user.ID, add, remove); err != nil {
 		return nil, err
 	}

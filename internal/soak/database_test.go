@@ -60,7 +60,8 @@ func (d *database) empty(ctx context.Context) {
 		declare list text;
 		begin
 			select string_agg(oid::regclass::text, ', ') into list from pg_class
-			where relnamespace = 'public'::regnamespace and relkind = 'r' and relname not like '%migration%' and pg_relation_size(oid) > 0;
+			where relnamespace = 'public'::regnamespace and relkind = 'r' and relname not like '%migration%' and relname not like 'audit%' -- which refuses it
+				and pg_relation_size(oid) > 0;
 			execute coalesce('truncate ' || list || ' cascade', '');
 		end $$`)
 }

@@ -29,6 +29,9 @@ func (s *Store) RequestBackfill(ctx context.Context, integrationID, object strin
 		if err != nil {
 			return err
 		}
+		if err := auditedIntegration(ctx, tx, EventBackfillRequested, integrationID, spanDetails(object, from, until)); err != nil {
+			return err
+		}
 		return wake(ctx, tx, integrationID)
 	})
 }
@@ -74,6 +77,9 @@ func (s *Store) SteerBackfill(ctx context.Context, project, integration, object,
 				WithHint("`starter status` shows what is")
 		}
 		if err != nil {
+			return err
+		}
+		if err := auditedIntegration(ctx, tx, EventBackfillSteered, id, map[string]any{"object": object, "signal": signal}); err != nil {
 			return err
 		}
 		return wake(ctx, tx, id)

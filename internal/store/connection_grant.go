@@ -106,8 +106,29 @@ func (s *Store) SaveGrant(ctx context.Context, g SalesforceGrant) error {
 			update integrations set desired = 'running' where id = $1 and desired = 'disconnected'`, g.IntegrationID); err != nil {
 			return err
 		}
+		if ctx, err = g.actor(ctx, tx); err != nil {
+			return err
+		}
+		if err := auditedIntegration(ctx, tx, EventIntegrationConnected, g.IntegrationID,
+			map[string]any{"org": g.OrgID, "salesforce_user": g.Username, "by_link": g.LinkHash != nil, "another_user": other}); err != nil {
+			return err
+		}
 		return signalAndWake(ctx, tx, c, flow.SignalTokenGranted)
 	})
+}
+
+// actor is who the grant is by: the user who began it, or whoever opened the link, as Salesforce
+// names them.
+func (g SalesforceGrant) actor(ctx context.Context, tx pgx.Tx) (context.Context, error) {
+	a := actingOf(ctx).actor
+	a.Kind, a.UserID, a.Token, a.Name = ActorSalesforce, "", "", g.Username
+	if g.ByUserID != "" {
+		a.Kind, a.UserID = ActorUser, g.ByUserID
+		if err := tx.QueryRow(ctx, `select email from users where id = $1`, g.ByUserID).Scan(&a.Name); err != nil {
+			return ctx, err
+		}
+	}
+	return WithActor(ctx, a), nil
 }
 
 // mayConnect asks once more whether who began may end: rights can be taken away while

@@ -14,9 +14,12 @@ import (
 
 // CreateConnectLink stores the hash of a one-time link to authorize the integration.
 func (s *Store) CreateConnectLink(ctx context.Context, integrationID string, hash []byte, expires time.Time) error {
-	_, err := s.pool.Exec(ctx, `insert into connect_links (hash, integration_id, expires_at) values ($1, $2, $3)`,
-		hash, integrationID, expires)
-	return translate("create the link", err)
+	return s.inTx(ctx, "create the link", func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `insert into connect_links (hash, integration_id, expires_at) values ($1, $2, $3)`, hash, integrationID, expires); err != nil {
+			return err
+		}
+		return auditedIntegration(ctx, tx, EventLinkCreated, integrationID, map[string]any{"expires": expires.UTC()})
+	})
 }
 
 // CheckConnectLink reports whether the link is for the integration, unspent and in

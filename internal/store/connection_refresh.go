@@ -186,6 +186,9 @@ func (s *Store) Disconnect(ctx context.Context, integrationID string) error {
 				return err
 			}
 		}
+		if err := auditedIntegration(ctx, tx, EventIntegrationDisconnected, integrationID, nil); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `select pg_notify($1, $2)`, channelWake, integrationID)
 		return err
 	})

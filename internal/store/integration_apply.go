@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/url"
@@ -308,7 +310,39 @@ func (a *applying) finish(ctx context.Context) error {
 		where id = $1`, id, a.sourceID, spec, a.result.SpecVersion, a.result.Epoch, a.result.Changed); err != nil {
 		return err
 	}
+	if err := a.audit(ctx, spec); err != nil {
+		return err
+	}
 	return wake(ctx, a.tx, id)
+}
+
+// audit says who changed the file, and what of it. Values may be conditions and names of fields; what
+// they are stays in the file, and digests tell which file it was.
+func (a *applying) audit(ctx context.Context, spec []byte) error {
+	if !a.result.Changed {
+		return nil
+	}
+	keys := []string{}
+	for _, c := range a.result.Changes {
+		keys = append(keys, c.Path)
+	}
+	if a.result.SecretChanged {
+		keys = append(keys, "connection.consumer_secret")
+	}
+	details := map[string]any{"created": a.result.Created, "version": a.result.SpecVersion, "changed": keys, "digest_after": digestOf(spec)}
+	if !a.result.Created {
+		before, err := a.before.MarshalSpec()
+		if err != nil {
+			return fault.Wrap(fault.Internal, err, "write the file of %s as JSON", a.spec.Name())
+		}
+		details["digest_before"] = digestOf(before)
+	}
+	return auditedIntegration(ctx, a.tx, EventIntegrationApplied, a.result.IntegrationID, details)
+}
+
+func digestOf(spec []byte) string {
+	sum := sha256.Sum256(spec)
+	return hex.EncodeToString(sum[:])
 }
 
 // wake tells a running Watch to look at the integration's row again, when the

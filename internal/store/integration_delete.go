@@ -29,6 +29,9 @@ func (s *Store) DeleteIntegration(ctx context.Context, integrationID string, era
 			where i.id = $1 for update of i`, integrationID).Scan(&sourceID, &project, &name); err != nil {
 			return err
 		}
+		if err := auditedIntegration(ctx, tx, EventIntegrationDeleted, integrationID, map[string]any{"erased": erase}); err != nil {
+			return err
+		}
 		if err := erasePending(ctx, tx, integrationID, sourceID); err != nil {
 			return err
 		}

@@ -36,6 +36,11 @@ func (s *Store) SetDesired(ctx context.Context, integrationID, desired string) e
 				return err
 			}
 		}
+		if now != desired {
+			if err := auditedIntegration(ctx, tx, EventIntegrationDesired, integrationID, map[string]any{"desired": desired, "before": now}); err != nil {
+				return err
+			}
+		}
 		return wake(ctx, tx, integrationID)
 	})
 }
@@ -52,6 +57,9 @@ func (s *Store) RequestSync(ctx context.Context, integrationID string) error {
 			return pgx.ErrNoRows
 		}
 		if err := retryDelivery(ctx, tx, integrationID); err != nil {
+			return err
+		}
+		if err := auditedIntegration(ctx, tx, EventSyncRequested, integrationID, nil); err != nil {
 			return err
 		}
 		return wake(ctx, tx, integrationID)

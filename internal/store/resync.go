@@ -33,6 +33,11 @@ func (s *Store) RequestResync(ctx context.Context, integrationID, object string,
 		if err := requestResync(ctx, tx, integrationID, object, from, until, reason); err != nil {
 			return err
 		}
+		if actingOf(ctx).actor.Kind != ActorSystem { // what repairs itself is nobody's doing
+			if err := auditedIntegration(ctx, tx, EventResyncRequested, integrationID, spanDetails(object, from, until)); err != nil {
+				return err
+			}
+		}
 		if _, err := tx.Exec(ctx, `update integrations set sync_requests = sync_requests + 1 where id = $1`, integrationID); err != nil {
 			return err
 		}

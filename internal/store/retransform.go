@@ -86,8 +86,11 @@ func (s *Store) RequestRetransform(ctx context.Context, integrationID, object st
 			from integrations i join objects o on o.integration_id = i.id
 			where i.id = $1 and o.name = $2
 			on conflict (integration_id, object) where state = 'open' do nothing`, integrationID, object, version)
-		if err != nil || tag.RowsAffected() > 0 {
+		if err != nil {
 			return err
+		}
+		if tag.RowsAffected() > 0 {
+			return auditedIntegration(ctx, tx, EventRetransformRequested, integrationID, map[string]any{"object": object, "cleaning_version": version})
 		}
 		var there bool
 		if err := tx.QueryRow(ctx, `select exists (select from objects where integration_id = $1 and name = $2)`, integrationID, object).Scan(&there); err != nil {
@@ -102,15 +105,20 @@ func (s *Store) RequestRetransform(ctx context.Context, integrationID, object st
 
 // CancelRetransforms ends the open retransforms of an integration, of one object or, when
 // object is "", of all. What they have made anew stays. It returns their objects.
-func (s *Store) CancelRetransforms(ctx context.Context, integrationID, object string) ([]string, error) {
-	rows, err := s.pool.Query(ctx, `
-		update retransforms set desired = 'cancelled', state = 'cancelled', reason = 'cancelled by an operator', finished_at = now()
-		where integration_id = $1 and ($2 = '' or object = $2) and state = 'open' returning object`, integrationID, object)
-	if err != nil {
-		return nil, translate("cancel the retransform", err)
-	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return names, translate("cancel the retransform", err)
+func (s *Store) CancelRetransforms(ctx context.Context, integrationID, object string) (names []string, err error) {
+	err = s.inTx(ctx, "cancel the retransform", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			update retransforms set desired = 'cancelled', state = 'cancelled', reason = 'cancelled by an operator', finished_at = now()
+			where integration_id = $1 and ($2 = '' or object = $2) and state = 'open' returning object`, integrationID, object)
+		if err != nil {
+			return err
+		}
+		if names, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil || len(names) == 0 {
+			return err
+		}
+		return auditedIntegration(ctx, tx, EventRetransformCancelled, integrationID, map[string]any{"objects": names})
+	})
+	return names, err
 }
 
 // OpenRetransforms lists what is to be made anew in the integration named project/integration,

@@ -19,6 +19,9 @@ func (s *Store) AddSession(ctx context.Context, userID string, hash, before []by
 		}
 		_, err := tx.Exec(ctx, `insert into sessions (hash, user_id, expires_at) values ($1, $2, now() + $3::interval)`,
 			hash, userID, lifetime)
+		if err == nil {
+			err = auditedSignIn(ctx, tx, userID)
+		}
 		return err
 	})
 }

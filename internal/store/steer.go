@@ -38,6 +38,13 @@ func (s *Store) Steer(ctx context.Context, project, integration, signal string) 
 				return err
 			}
 		}
+		// Starter writes what it wants and signals afterwards: this was sent by hand, in Temporal.
+		switch signal {
+		case flow.SignalPause, flow.SignalResume, flow.SignalSyncNow:
+			if err := auditedIntegration(ctx, tx, EventIntegrationSignalled, id, map[string]any{"signal": signal}); err != nil {
+				return err
+			}
+		}
 		return wake(ctx, tx, id)
 	})
 }

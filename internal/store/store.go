@@ -104,9 +104,17 @@ func NewID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// inTx runs fn in one transaction and translates what goes wrong.
+// inTx runs fn in one transaction and translates what goes wrong. Where somebody is waiting to have
+// an event in the audit log, it is written with the first transaction that changes something.
 func (s *Store) inTx(ctx context.Context, op string, fn func(tx pgx.Tx) error) error {
-	err := pgx.BeginFunc(ctx, s.pool, fn)
+	p := actingOf(ctx).pending
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return p.within(ctx, tx)
+	})
+	p.over(err == nil)
 	return translate(op, err)
 }
 

@@ -103,6 +103,8 @@ func (web *Web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	// Who it is, whoever signs in or connects says; from where, is known here.
+	r = r.WithContext(store.WithActor(r.Context(), store.Actor{Address: request.Address(r), RequestID: request.Of(r.Context()).ID}))
 	web.front.ServeHTTP(w, r)
 }
 
