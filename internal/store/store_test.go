@@ -34,9 +34,10 @@ func TestABusyPoolIsNoDatabaseThatIsAway(t *testing.T) {
 	t.Cleanup(db.Close)
 	release := holdComments(t, seed.URL())
 	var all sync.WaitGroup
+	now := time.Now()
 	for range 2 {
 		all.Go(func() {
-			if _, err := db.CountComments(t.Context(), "", nil, nil); err != nil {
+			if _, err := db.CountComments(t.Context(), "", &now, nil); err != nil {
 				t.Errorf("count: %v", err)
 			}
 		})
