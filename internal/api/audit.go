@@ -49,11 +49,20 @@ func (c *call) begin(route route) context.Context {
 
 // what is an event with what the path names.
 func (c *call) what(event string) store.AuditEvent {
-	e := store.AuditEvent{Type: event, Details: map[string]any{}}
+	e := store.AuditEvent{Type: event, Details: map[string]any{}, Names: map[string]string{}}
+	projectID := c.projectID
 	if c.source != nil {
-		e.Sources, e.Projects = []string{c.source.ID}, []string{c.source.ProjectID}
-	} else if c.projectID != "" {
-		e.Projects = []string{c.projectID}
+		projectID = c.source.ProjectID
+		e.Sources, e.Names[c.source.ID] = []string{c.source.ID}, c.source.Project+"/"+c.source.Name
+	}
+	if projectID != "" {
+		e.Projects, e.Names[projectID] = []string{projectID}, c.project
+	} else { // it need not be there yet
+		for _, name := range []string{"project", "source", "name"} {
+			if value := c.r.PathValue(name); value != "" {
+				e.Details[name] = value
+			}
+		}
 	}
 	if c.user != nil {
 		e.Users = []string{c.user.ID}

@@ -30,6 +30,12 @@ var recordings = map[string]recorded{
 	"GET /api/v1/usage/units":         often("usage.exported"),
 	"POST /api/v1/audit_events/query": often("audit.read"),
 
+	"PUT /api/_private/projects/{project}":               each("project.created"),
+	"POST /api/_private/projects/{project}":              each("project.changed"),
+	"DELETE /api/_private/projects/{project}":            each("project.deleted"),
+	"PUT /api/v1/sources/{name}":                         each("source.created"),
+	"POST /api/v1/sources/{name}":                        each("source.changed"),
+	"DELETE /api/v1/sources/{name}":                      each("source.deleted"),
 	"POST /api/v1/sources/{name}/statistics":             onlyReads,
 	"GET /api/_private/sources/{name}/comments":          often("comments.read"),
 	"GET /api/v1/sources/{name}/comments":                often("comments.searched"),

@@ -67,6 +67,8 @@ type AuditEvent struct {
 	Sources  []string
 	Users    []string       // that it was done to
 	Details  map[string]any // becomes JSON; never a secret, never a text
+	// Names of ids that may be gone when the event is written; those that are there are read.
+	Names map[string]string
 }
 
 type auditKey struct{}
@@ -199,6 +201,9 @@ func audited(ctx context.Context, tx pgx.Tx, e AuditEvent) error {
 	a := actingOf(ctx)
 	if p, open := a.pending.take(); open {
 		e.Projects, e.Sources, e.Users = union(e.Projects, p.Projects), union(e.Sources, p.Sources), union(e.Users, p.Users)
+		if e.Names == nil {
+			e.Names = p.Names
+		}
 		if e.Details == nil {
 			e.Details = map[string]any{}
 		}
@@ -273,16 +278,19 @@ func writeEvent(ctx context.Context, q writer, a Actor, e AuditEvent) (id int64,
 	if e.Details == nil {
 		e.Details = map[string]any{}
 	}
+	if e.Names == nil {
+		e.Names = map[string]string{}
+	}
 	err = q.QueryRow(ctx, `
 		insert into audit_events (type, actor, actor_user_id, actor_token, actor_name, address, request_id, project_ids, source_ids, user_ids, names, details)
-		select @type, @actor, nullif(@user, ''), nullif(@token, ''), @name, @address, @request, @projects, @sources, @users, coalesce((
+		select @type, @actor, nullif(@user, ''), nullif(@token, ''), @name, @address, @request, @projects, @sources, @users, @names::jsonb || coalesce((
 			select jsonb_object_agg(id, name) from (
 				select id, name from projects where id = any(@projects)
 				union all select s.id, p.name || '/' || s.name from sources s join projects p on p.id = s.project_id where s.id = any(@sources)
 				union all select id, email from users where id = any(@users) or id = @user) n), '{}'), @details
 		returning id`, pgx.NamedArgs{
 		"type": e.Type, "actor": a.Kind, "user": a.UserID, "token": a.Token, "name": a.Name, "address": a.Address, "request": a.RequestID,
-		"projects": notNil(e.Projects), "sources": notNil(e.Sources), "users": notNil(e.Users), "details": e.Details}).Scan(&id)
+		"projects": notNil(e.Projects), "sources": notNil(e.Sources), "users": notNil(e.Users), "details": e.Details, "names": e.Names}).Scan(&id)
 	return id, err
 }
 
