@@ -113,9 +113,9 @@ func (a *API) batch(c *call, read func(io.Reader) error) error {
 
 // object reads a small body that is one JSON object, and hands it to read.
 func (c *call) object(read func(*strict) error) error {
-	raw, err := io.ReadAll(c.r.Body)
+	raw, err := readWhole(c.r)
 	if err != nil {
-		return bodyFault(err)
+		return err
 	}
 	if err := checkJSON(raw); err != nil {
 		return err

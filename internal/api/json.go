@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 
@@ -13,11 +12,10 @@ import (
 // readWhole reads the body of a request.
 func readWhole(r *http.Request) ([]byte, error) {
 	raw, err := io.ReadAll(r.Body)
-	var tooLarge *http.MaxBytesError
-	if err != nil && !errors.As(err, &tooLarge) {
-		return nil, fault.Wrap(fault.Invalid, err, "the body did not arrive whole")
+	if err != nil {
+		return nil, bodyFault(err)
 	}
-	return raw, err
+	return raw, nil
 }
 
 // readJSON reads the body of a request into a struct. A key that the struct does not have is refused: what

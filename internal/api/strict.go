@@ -202,14 +202,9 @@ func (s *strict) text(most int) (string, error) {
 	if !utf8.Valid(raw) {
 		return "", wrong("is not text in UTF-8")
 	}
-	text := ""
-	if bytes.IndexByte(raw, '\\') < 0 {
-		text = string(raw)
-	} else {
-		var err error
-		if text, err = unescaped(raw); err != nil {
-			return "", err
-		}
+	text, err := unescaped(raw)
+	if err != nil {
+		return "", err
 	}
 	if strings.IndexByte(text, 0) >= 0 {
 		return "", wrong("has the character NUL, which cannot be stored")
@@ -224,6 +219,9 @@ func (s *strict) text(most int) (string, error) {
 
 // unescaped is what a string between quotes says.
 func unescaped(raw []byte) (string, error) {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw), nil
+	}
 	var b strings.Builder
 	b.Grow(len(raw))
 	for len(raw) > 0 {
