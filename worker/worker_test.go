@@ -55,6 +55,8 @@ type bench struct {
 	env       map[string]string
 	temporal  client.Client
 	tokens    simforce.Tokens // of the grant
+
+	destination *config.Destination // of the integration
 }
 
 func newBench(t *testing.T) *bench {
@@ -248,7 +250,7 @@ func (b *bench) integration(sim *simforce.Server, address string, properties ...
 	b.t.Helper()
 	at := config.Connection{InstanceURL: address, LoginURL: address, ConsumerKey: "3MVG9simforce", ConsumerSecret: "hunter2hunter2"}
 	r, err := b.db.ApplyIntegration(b.t.Context(), config.Integration{
-		Project: "support", Integration: "salesforce-prod", Source: "emails", PollInterval: config.MinPollInterval, Connection: at,
+		Project: "support", Integration: "salesforce-prod", Source: "emails", PollInterval: config.MinPollInterval, Connection: at, Destination: b.destination,
 		Objects: []config.Object{{Object: "EmailMessage", Preset: config.PresetEmail, Properties: properties, Deleted: config.DeletedTombstone}},
 	})
 	require.NoError(b.t, err)

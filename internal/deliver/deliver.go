@@ -45,12 +45,13 @@ const (
 
 	holdFor   = 30 * time.Second // of a lease: within so long another process takes over from a killed one
 	holdEvery = 5 * time.Second
+	freshFor  = time.Minute            // counts that people see in Temporal are no older
 	lookEvery = 5 * time.Second        // for changes that nobody notifies of, or that wait for an older transaction
 	lookSoon  = 250 * time.Millisecond // after a notification: the change may wait for an older transaction
 )
 
 // Deliver sends what changed, and waits for more, until its time is over, or until the
-// delivery is in another state than the one that is shown. It may be repeated and given up at any
+// delivery is in another state than the one that is shown, or has delivered something that is not shown for a minute. It may be repeated and given up at any
 // moment. What goes wrong at the tenant is a state, with when it is tried again; an error is trouble of our
 // own.
 func (s *Service) Deliver(ctx context.Context, in flow.DeliverParams) (flow.DeliverResult, error) {
@@ -69,7 +70,8 @@ func (s *Service) Deliver(ctx context.Context, in flow.DeliverParams) (flow.Deli
 		return flow.DeliverResult{}, err
 	}
 	defer l.letGo()
-	run := &run{service: s, in: in, lease: l, end: time.Now().Add(cmp.Or(s.DeliverFor, defaultFor))}
+	now := time.Now()
+	run := &run{service: s, in: in, lease: l, before: d.Counts, fresh: now.Add(freshFor), end: now.Add(cmp.Or(s.DeliverFor, defaultFor))}
 	result, err := run.loop(l.ctx)
 	if err != nil && ctx.Err() == nil && l.ctx.Err() != nil {
 		err = context.Cause(l.ctx)
@@ -82,6 +84,8 @@ type run struct {
 	service   *Service
 	in        flow.DeliverParams
 	lease     *lease
+	before    flow.DeliveryCounts // that are shown
+	fresh     time.Time           // until then they may be shown, whatever is delivered
 	end       time.Time
 	compareAt time.Time // not before
 }
@@ -129,7 +133,8 @@ func (r *run) loop(ctx context.Context) (flow.DeliverResult, error) {
 			}
 		}
 		result := resultOf(d)
-		if result.State != r.in.Shown || time.Now().After(r.end) {
+		now := time.Now()
+		if result.State != r.in.Shown || now.After(r.end) || now.After(r.fresh) && result.Counts != r.before {
 			return result, nil
 		}
 		if wait <= 0 {
