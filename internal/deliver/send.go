@@ -65,7 +65,6 @@ type sending struct {
 	tenant Tenant
 	to     tenant.Target
 	step   store.Delivered
-	last   error // why the comment refused last was
 }
 
 // one is a comment as it is sent.

@@ -152,7 +152,7 @@ func TestChangesMissNothingAmongConcurrentWriters(t *testing.T) {
 				return
 			}
 			defer conn.Close(context.Background())
-			random := rand.New(rand.NewPCG(1, uint64(w))) //nolint:gosec // a reproducible schedule
+			random := rand.New(rand.NewPCG(1, uint64(w)))
 			for n := range transactions {
 				err := pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
 					first := random.IntN(comments)
