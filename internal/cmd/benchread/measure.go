@@ -98,18 +98,19 @@ func (g *ground) measure(ctx context.Context, db *store.Store) error {
 	d := openDoor(db, token.Reveal())
 	defer d.server.Close()
 	m := &mix{random: rand.New(rand.NewPCG(7, 7)), rows: g.rows, threads: max(1, g.rows/10)} //nolint:gosec // the same every time is what is wanted
-	fmt.Fprintf(g.out, "\n| query | p50 | p95 | max | in a page | short pages |\n|---|---|---|---|---|---|\n")
+	fmt.Fprintf(g.out, "\n| query | p50 | p95 | max | CPU | in a page | short pages |\n|---|---|---|---|---|---|---|\n")
 	var slow []string
 	for _, k := range kinds {
 		took := make([]time.Duration, 0, g.times)
-		found, short := 0, 0
-		for i := range g.times + g.times/10 {
+		found, short, before := 0, 0, time.Duration(0)
+		for i := range g.times + max(1, g.times/10) {
 			a, err := d.ask(ctx, k.make(m))
 			if err != nil {
 				return fmt.Errorf("%s: %w", k.name, err)
 			}
-			if i < g.times/10 {
-				continue // to be warm
+			if i < max(1, g.times/10) { // to be warm
+				before = g.cpu()
+				continue
 			}
 			took, found = append(took, a.took), found+a.comments
 			if a.next != "" && a.comments < 64 && !strings.HasPrefix(k.name, "threads") {
@@ -121,7 +122,8 @@ func (g *ground) measure(ctx context.Context, db *store.Store) error {
 		if p95 > bound {
 			slow = append(slow, k.name)
 		}
-		fmt.Fprintf(g.out, "| %s | %s | %s | %s | %.1f | %d |\n", k.name, ms(took[len(took)/2]), ms(p95), ms(took[len(took)-1]), float64(found)/float64(len(took)), short)
+		fmt.Fprintf(g.out, "| %s | %s | %s | %s | %s | %.1f | %d |\n", k.name, ms(took[len(took)/2]), ms(p95), ms(took[len(took)-1]),
+			ms((g.cpu()-before)/time.Duration(len(took))), float64(found)/float64(len(took)), short)
 	}
 	if len(slow) > 0 {
 		fmt.Fprintf(g.out, "\nslower than %s: %s\n", bound, strings.Join(slow, ", "))
