@@ -31,6 +31,7 @@ type ground struct {
 	begun  time.Time
 	source string
 	number int
+	ran    map[string]int64 // nanoseconds on a processor, of each process of the server
 }
 
 func (g *ground) say(format string, args ...any) {

@@ -17,7 +17,9 @@ func (g *ground) cpu() time.Duration {
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &own) != nil {
 		return 0
 	}
-	sum := time.Duration(own.Utime.Nano() + own.Stime.Nano())
+	if g.ran == nil {
+		g.ran = map[string]int64{}
+	}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, stat := range stats {
 		raw, err := os.ReadFile(stat)
@@ -33,6 +35,10 @@ func (g *ground) cpu() time.Duration {
 		if raw, err = os.ReadFile(filepath.Join(filepath.Dir(stat), "schedstat")); err == nil {
 			_, _ = fmt.Sscan(string(raw), &ran)
 		}
+		g.ran[stat] = max(g.ran[stat], ran)
+	}
+	sum := time.Duration(own.Utime.Nano() + own.Stime.Nano())
+	for _, ran := range g.ran { // those that ended, too
 		sum += time.Duration(ran)
 	}
 	return sum
