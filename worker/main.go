@@ -16,6 +16,7 @@ It takes no arguments. The environment says where things are:
   ENCRYPTION_KEYS         the key ring that opens stored tokens
   TEMPORAL_ADDRESS …      Temporal, by its standard variables
   SALESFORCE_EXTRA_HOSTS  host:port allowed besides Salesforce's own hosts
+  DELIVERY_EXTRA_HOSTS    host:port that comments may be delivered to although it is no https name
   METRICS_ADDR            where to serve /metrics, /healthz and /readyz; off when unset
   LOG_LEVEL               debug, info, warn or error
 

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"sync"
 	"testing"
 	"time"
 
@@ -101,12 +102,14 @@ func TestChangesCanBeWaitedFor(t *testing.T) {
 	require.Empty(t, list)
 	require.GreaterOrEqual(t, time.Since(begun), time.Second, "nobody is told in vain")
 
-	go func() {
+	var writing sync.WaitGroup
+	writing.Go(func() {
 		b.seed.Mail(b.source, "a", noon, "s", "a")
 		b.seed.Exec(`select pg_notify('comments_changed', $1)`, b.source)
-	}()
+	})
 	begun = time.Now()
 	list, _, _ = b.changed(after, "reader", "&wait=30")
+	writing.Wait()
 	require.Equal(t, []string{"a"}, list)
 	require.Less(t, time.Since(begun), 25*time.Second)
 }
