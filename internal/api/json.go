@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 
@@ -30,7 +31,7 @@ func readJSON(r *http.Request, into any) error {
 	if err := d.Decode(into); err != nil {
 		return fault.Wrap(fault.Invalid, err, "the body is not the JSON that this takes: %v", err)
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // the decoder returns the value itself
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return fault.New(fault.Invalid, "the body has something behind its JSON object")
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"salesforcesync/internal/store"
 )
@@ -75,11 +76,9 @@ func line(u store.Unit) []string {
 // Cell makes a text safe in a spreadsheet, which would take one that begins like a formula for one: an
 // apostrophe goes before it. Names and ids of comments are other people's choice.
 func Cell(text string) string {
-	for _, first := range text {
-		if strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) { // spreadsheets take wide signs for the plain ones
-			return "'" + text
-		}
-		break
+	// Spreadsheets take wide signs for the plain ones.
+	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
+		return "'" + text
 	}
 	return text
 }

@@ -7,18 +7,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // BareEnvironment is this process's environment without what configures the product or psql.
 func BareEnvironment() []string {
-	var out []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"} {
-		if v := os.Getenv(name); v != "" {
-			out = append(out, name+"="+v)
-		}
-	}
-	return out
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, value, _ := strings.Cut(v, "=")
+		return value == "" || !slices.Contains([]string{"PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"}, name)
+	})
 }
 
 // ClientEnvironment has psql, and other clients, talk to a database of the server ("" = the first one).
@@ -32,8 +30,15 @@ func (p *Postgres) ClientEnvironment(database string) ([]string, error) {
 	}
 	password, _ := u.User.Password()
 	in := p.Install()
-	env := append(BareEnvironment(), "PGHOST="+u.Hostname(), "PGPORT="+u.Port(), "PGUSER="+u.User.Username(), "PGPASSWORD="+password,
-		"PGDATABASE="+database, "PGOPTIONS=-c client_min_messages=warning", "PATH="+in.Bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	env := BareEnvironment()
+	path := in.Bin
+	for _, v := range env {
+		if rest, is := strings.CutPrefix(v, "PATH="); is {
+			path += string(filepath.ListSeparator) + rest
+		}
+	}
+	env = append(env, "PGHOST="+u.Hostname(), "PGPORT="+u.Port(), "PGUSER="+u.User.Username(), "PGPASSWORD="+password,
+		"PGDATABASE="+database, "PGOPTIONS=-c client_min_messages=warning", "PATH="+path)
 	if in.LibraryPath != "" {
 		env = append(env, "LD_LIBRARY_PATH="+in.LibraryPath)
 	}

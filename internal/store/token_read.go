@@ -16,7 +16,7 @@ func (s *Store) IdentityByToken(ctx context.Context, hash []byte) (*Identity, er
 	identity, err := scanIdentity(s.pool.QueryRow(ctx, `
 		select t.id::text, coalesce(t.last_used_at < now() - interval '1 minute', true), t.expires_at, t.scoped, scope.projects, scope.permissions,`+identityColumns+`
 		  from api_tokens t
-		  join users u on u.id = t.user_id and u.disabled_at is null`+identityJoin+tokenScope+`
+		  join users u on u.id = t.user_id and u.disabled_at is null`+identityJoin+selectScope+`
 		 where t.hash = $1 and t.revoked_at is null and (t.expires_at is null or t.expires_at > now())`, hash), &key, &stale, &expires, &scoped, &projects, &permissions)
 	if err != nil {
 		return nil, translate(op, err)

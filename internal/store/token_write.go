@@ -64,8 +64,8 @@ func (s *Store) AddToken(ctx context.Context, t NewToken) (id string, err error)
 	return id, err
 }
 
-// tokenScope reads a token's scope as two arrays; t is the token.
-const tokenScope = `
+// selectScope reads a token's scope as two arrays; t is the token.
+const selectScope = `
 	left join lateral (
 	     select coalesce(array_agg(coalesce(p.name, '') order by p.name, ts.permission), '{}') as projects,
 	            coalesce(array_agg(ts.permission order by p.name, ts.permission), '{}') as permissions
@@ -77,7 +77,7 @@ const tokenScope = `
 func (s *Store) Tokens(ctx context.Context, userID string) ([]Token, error) {
 	rows, err := s.pool.Query(ctx, `
 		select t.id::text, t.name, t.created_at, t.last_used_at, t.expires_at, t.revoked_at, t.scoped, scope.projects, scope.permissions
-		  from api_tokens t`+tokenScope+` where t.user_id = $1 order by t.created_at desc, t.id`, userID)
+		  from api_tokens t`+selectScope+` where t.user_id = $1 order by t.created_at desc, t.id`, userID)
 	if err != nil {
 		return nil, translate("list API tokens", err)
 	}
