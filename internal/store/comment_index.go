@@ -20,6 +20,11 @@ const (
 // as much as the load, which people wait for.
 const indexAfterLoad = 30 * time.Second
 
+// loadWrites is true of a source s into which a large load wrote a page within the last $1.
+const loadWrites = ` exists (
+	select from integrations i join streams st on st.integration_id = i.id and st.lane = 'backfill'
+	 where i.source_id = s.id and st.applied_at > now() - $1::interval) `
+
 // behindWords finds the first change of each source that its index of words does not have.
 const behindWords = `
 	from sources s
@@ -36,9 +41,7 @@ func (s *Store) IndexWords(ctx context.Context) (waiting bool, err error) {
 	const op = "fill the index of words"
 	rows, err := s.pool.Query(ctx, `
 		select s.id, s.number, n.changed < pg_snapshot_xmin(pg_current_snapshot())`+behindWords+`
-		 where not exists (
-		       select from integrations i join streams st on st.integration_id = i.id and st.lane = 'backfill'
-		        where i.source_id = s.id and st.applied_at > now() - $1::interval)
+		 where not `+loadWrites+`
 		 order by s.id`, indexAfterLoad)
 	if err != nil {
 		return false, translate(op, err)
@@ -62,6 +65,11 @@ func (s *Store) IndexWords(ctx context.Context) (waiting bool, err error) {
 			if more, err = s.indexBatch(ctx, source.ID, source.Number); err != nil {
 				return waiting, err
 			}
+			var loading bool // another one may have begun since
+			if err := s.pool.QueryRow(ctx, `select`+loadWrites+`from sources s where s.id = $2`, indexAfterLoad, source.ID).Scan(&loading); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+				return waiting, translate(op, err)
+			}
+			more = more && !loading
 		}
 	}
 	if filled {

@@ -263,6 +263,10 @@ func (i *install) again(ctx context.Context) (result, error) {
 	if err := i.settled(ctx); err != nil {
 		return result{}, err
 	}
+	lag, err := i.indexed(ctx)
+	if err != nil {
+		return result{}, err
+	}
 	before, err := i.progress(ctx)
 	if err != nil {
 		return result{}, err
@@ -293,12 +297,35 @@ func (i *install) again(ctx context.Context) (result, error) {
 	if err != nil {
 		return r, err
 	}
+	r.notes = append(r.notes, fmt.Sprintf("the index of words had everything %.0f s after the first load, and was filled before this pass", lag.Seconds()))
 	note := fmt.Sprintf("%d rows read, %d units; new row versions:", after.Load.Rows, after.Units-before.Units)
 	for n, table := range finishedTables {
 		note += fmt.Sprintf(" %s %d,", table, more[n]-versions[n])
 	}
 	r.notes = append(r.notes, strings.TrimSuffix(note, ","))
 	return r, nil
+}
+
+// indexed waits until searches find every comment, and says for how long. The index is filled when a load
+// has ended; what is measured beside that is neither.
+func (i *install) indexed(ctx context.Context) (time.Duration, error) {
+	begun := time.Now()
+	err := i.waitFor(ctx, "the index of words", func() (int64, bool, error) {
+		var answer struct {
+			Lag float64 `json:"index_lag_seconds"`
+		}
+		target := i.public + "/api/v1/sources/" + project + "/" + source + "/comments?q=mail&limit=1"
+		if err := callJSON(ctx, http.MethodGet, target, i.token, nil, &answer); err != nil {
+			return 0, false, err
+		}
+		out, err := i.sql(ctx, i.name, "select count(*) from comment_words")
+		if err != nil {
+			return 0, false, err
+		}
+		n, err := strconv.ParseInt(out, 10, 64)
+		return n, err == nil && answer.Lag == 0 && n > 0, err
+	})
+	return time.Since(begun), err
 }
 
 // versions is how many row versions each of the finished tables has been given so far.
