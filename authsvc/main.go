@@ -20,7 +20,10 @@ It takes no arguments. The environment says where things are:
   SALESFORCE_EXTRA_HOSTS  host:port allowed besides Salesforce's own hosts
   ADMIN_EMAIL             first administrator, created when there is no user,
   ADMIN_PASSWORD          and the administrator's password
-  OIDC_ISSUER …          identity provider where people may sign in, see docs/access.md
+  OIDC_ISSUER             identity provider where people may sign in, see docs/access.md
+  OIDC_CLIENT_ID          who we are there
+  OIDC_CLIENT_SECRET      our secret there; a public client has none
+  OIDC_ALLOWED_DOMAINS    whose owners of addresses get a user at their first sign-in
   METRICS_ADDR            where to serve /metrics, /healthz and /readyz; off when unset
   LOG_LEVEL               debug, info, warn or error
 

@@ -48,4 +48,10 @@ func TestACommandNobodyThoughtOfIsInTheLog(t *testing.T) {
 	b.env["TEMPORAL_ADDRESS"] = "127.0.0.1:1"
 	b.run("setup") // Temporal is away; the administrator is made before it is asked
 	require.Contains(t, b.run("audit").good().out, "\tstarter.setup\tstarter "+operator().Name+"\t")
+
+	b.run("token", "create", "--email", "ann@acme.example", "--name", "export").good()
+	_, listed, _ := strings.Cut(b.run("token", "list", "--email", "ann@acme.example").good().out, "\n")
+	id, _, _ := strings.Cut(listed, " ")
+	b.run("token", "revoke", id).good()
+	require.Contains(t, b.run("audit").good().out, "revoke")
 }

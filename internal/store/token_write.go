@@ -97,10 +97,12 @@ func (s *Store) Tokens(ctx context.Context, userID string) ([]Token, error) {
 // RevokeToken ends an API token of the user, or of any user when userID is "". It may be called
 // again; an unknown id is fault.NotFound.
 func (s *Store) RevokeToken(ctx context.Context, userID, id string) error {
-	tag, err := s.pool.Exec(ctx, `
-		update api_tokens set revoked_at = coalesce(revoked_at, now()) where id::text = lower($2) and ($1 = '' or user_id = $1)`, userID, id)
-	if err == nil && tag.RowsAffected() == 0 {
-		return fault.New(fault.NotFound, "there is no API token %s", id)
-	}
-	return translate("revoke API token", err)
+	return s.inTx(ctx, "revoke API token", func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			update api_tokens set revoked_at = coalesce(revoked_at, now()) where id::text = lower($2) and ($1 = '' or user_id = $1)`, userID, id)
+		if err == nil && tag.RowsAffected() == 0 {
+			return fault.New(fault.NotFound, "there is no API token %s", id)
+		}
+		return err
+	})
 }

@@ -114,13 +114,16 @@ func (s *Seed) Comment(sourceID string, c comment.Comment) {
 	if c.ThreadID != "" {
 		thread = &c.ThreadID
 	}
-	s.Exec(`insert into comments (source_id, id, ts, thread_id, envelope, properties, revision, text_hash, content_hash)
-	        values ($1, $2, $3, $4, $5, $6, 1, $7, $8)`,
-		sourceID, c.ID, c.Timestamp, thread, s.json(c.Envelope()), s.json(c.Properties), comment.HashTexts(texts), content)
-	s.Exec(`insert into revisions (source_id, comment_id, revision, texts, text_hash, cleaning_version) values ($1, $2, 1, $3, $4, 1)`,
-		sourceID, c.ID, s.json(texts), comment.HashTexts(texts))
-	s.Exec(`insert into ledger (source_id, comment_id, revision, reason, after_hash) values ($1, $2, 1, 'created', $3)`,
-		sourceID, c.ID, comment.HashTexts(texts))
+	// At once, as the product does: whoever follows changes sees a comment with its text.
+	s.Exec(`
+		with made as (
+			insert into comments (source_id, id, ts, thread_id, envelope, properties, revision, text_hash, content_hash)
+			values ($1, $2, $3, $4, $5, $6, 1, $7, $8)
+		), revised as (
+			insert into revisions (source_id, comment_id, revision, texts, text_hash, cleaning_version) values ($1, $2, 1, $9, $7, 1)
+		)
+		insert into ledger (source_id, comment_id, revision, reason, after_hash) values ($1, $2, 1, 'created', $7)`,
+		sourceID, c.ID, c.Timestamp, thread, s.json(c.Envelope()), s.json(c.Properties), comment.HashTexts(texts), content, s.json(texts))
 }
 
 // Mail adds an email as a comment: one message with a body, a subject and a sender.
