@@ -223,7 +223,6 @@ type call struct {
 	project string        // set with onProject and onSource
 	source  *store.Source // set with onSource, and with onProject when the path names a source
 	name    string        // set with onNewSource: what it is to be called
-	plain   bool          // the path names an integration that is called as a part of one is, and means all of it
 	file    *file         // set by a handler whose answer is not JSON; then it gives no reply
 	leave   func()        // gives back the place of a large answer; nil while there is none
 

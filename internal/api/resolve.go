@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -43,10 +42,7 @@ func (a *API) resolve(ctx context.Context, c *call, route route) error {
 	}
 	project, source := c.r.PathValue("project"), c.r.PathValue("source")
 	if name := c.r.PathValue("name"); name != "" && strings.Contains(c.r.Pattern, "/integrations/{name}") {
-		project, integration, two := strings.Cut(name, "/")
-		if !two { // project and integration as two segments, and the integration is called as this route ends
-			c.plain, integration = true, path.Base(c.r.URL.Path)
-		}
+		project, integration, _ := strings.Cut(name, "/")
 		c.r.SetPathValue("integration", integration)
 		return a.resolveProject(ctx, c, route, project)
 	} else if name != "" {

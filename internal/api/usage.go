@@ -32,9 +32,6 @@ const dayLayout = time.DateOnly
 // heading for. Without an integration in its path it is of every source that the caller may
 // read.
 func (a *API) getUsage(c *call) (reply, error) {
-	if c.plain {
-		return a.getIntegration(c)
-	}
 	values := c.r.URL.Query()
 	ctx := c.r.Context()
 	f, err := a.ledgerFilter(c, values)
@@ -77,9 +74,6 @@ func (a *API) getUsage(c *call) (reply, error) {
 
 // listUnits gives the bill line by line: a page of it as JSON, or all of it as CSV.
 func (a *API) listUnits(c *call) (reply, error) {
-	if c.plain {
-		return a.getIntegration(c)
-	}
 	values := c.r.URL.Query()
 	ctx := c.r.Context()
 	f, err := a.ledgerFilter(c, values)

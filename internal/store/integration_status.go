@@ -142,7 +142,7 @@ func (s *Store) IntegrationStatus(ctx context.Context, project, name string) (In
 		if err != nil {
 			return err
 		}
-		if err := s.countSources(ctx, tx, open, one); err != nil {
+		if err := countSources(ctx, tx, one); err != nil {
 			return err
 		}
 		status.Integration = one[0]

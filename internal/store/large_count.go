@@ -69,55 +69,6 @@ func loading(ctx context.Context, q rowsQuerier) (map[string]bool, error) {
 	return out, err
 }
 
-// countSources fills in how many comments and units the sources of integrations have. open are those
-// into which a load is under way.
-func (s *Store) countSources(ctx context.Context, q rowsQuerier, open map[string]bool, list []Integration) error {
-	var unknown []string
-	known := map[string][3]int64{}
-	for _, i := range list {
-		if n, ok := s.counts.find("source " + i.SourceID); ok && open[i.SourceID] {
-			known[i.SourceID] = n
-		} else {
-			unknown = append(unknown, i.SourceID)
-		}
-	}
-	if len(unknown) > 0 {
-		begun := time.Now()
-		rows, err := q.Query(ctx, `
-			select s.id, `+countKept+`s.id),
-			       (select coalesce(sum(d.units), 0)::bigint from ledger_days d where d.source_id = s.id)
-			  from sources s where s.id = any($1)`, unknown)
-		if err != nil {
-			return err
-		}
-		var id string
-		var n [3]int64
-		if _, err := pgx.ForEachRow(rows, []any{&id, &n[0], &n[1]}, func() error {
-			known[id] = n
-			return nil
-		}); err != nil {
-			return err
-		}
-		for _, id := range unknown {
-			s.counts.keep("source "+id, known[id], time.Since(begun))
-		}
-	}
-	for i := range list {
-		n := known[list[i].SourceID]
-		list[i].Comments, list[i].Units = n[0], n[1]
-	}
-	return nil
-}
-
-// countAll is countSources outside of a transaction.
-func (s *Store) countAll(ctx context.Context, list []Integration) error {
-	open, err := loading(ctx, s.pool)
-	if err != nil {
-		return err
-	}
-	return s.countSources(ctx, s.pool, open, list)
-}
-
 // countRecords fills in how many records of an object are comments, filtered, and invisible. open says
 // that a load into the source is under way.
 func (s *Store) countRecords(ctx context.Context, q querier, sourceID string, open bool, o *ObjectStatus) error {
