@@ -102,5 +102,6 @@ func run(ctx context.Context) error {
 	seen := newObserver(log, process.Metrics)
 	process.Monitor(cfg.MetricsAddr)
 	process.Serve("door", "LISTEN_ADDR", cfg.ListenAddr, newDoor(comments, pages, process.Health, seen.observe, cfg.Proxies))
+	process.Add(app.Step{Name: "pages that move", Stop: func(context.Context) error { pages.Stop(); return nil }}) // before the door waits for them
 	return process.Run(ctx)
 }

@@ -21,7 +21,6 @@ const snippetChars = 220
 
 type homePage struct {
 	page
-	Notice   *store.Notice
 	Overview *overview // nil without an account
 }
 
@@ -54,16 +53,17 @@ type commentLine struct {
 // home shows the integrations and the newest comments to a signed-in user, and
 // to any browser the notification that waits for it.
 func (web *Web) home(v *visit) error {
-	notice, err := web.takeNotice(v)
+	frame, err := web.open(v, "Overview")
 	if err != nil {
 		return err
 	}
-	if v.who == nil && notice == nil {
+	if v.who == nil && frame.Notice == nil {
 		web.sendToSignIn(v)
 		return nil
 	}
-	data := homePage{page: web.page(v, "Overview"), Notice: notice}
+	data := homePage{page: frame}
 	if v.who != nil {
+		data.Moves = true
 		if data.Overview, err = web.overview(v); err != nil {
 			return err
 		}
@@ -73,13 +73,10 @@ func (web *Web) home(v *visit) error {
 	return web.render(v, http.StatusOK, "home", data)
 }
 
-// live gives the moving part alone, for the script.
-func (web *Web) live(v *visit) error {
+// homeLive is what moves of the first page.
+func (web *Web) homeLive(v *visit) (string, any, error) {
 	o, err := web.overview(v)
-	if err != nil {
-		return err
-	}
-	return web.render(v, http.StatusOK, "overview", o)
+	return "overview", o, err
 }
 
 func (web *Web) overview(v *visit) (*overview, error) {

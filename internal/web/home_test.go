@@ -54,20 +54,20 @@ func TestHomeShowsIntegrationsAndNewestComments(t *testing.T) {
 
 	// It moves: the fragment has what came since, and is a fragment.
 	b.seed.Mail(source, "0d", time.Now(), "Just arrived", "hello")
-	live := br.get("/live")
-	require.Contains(t, live.html, "Just arrived")
-	require.NotContains(t, live.html, "<html")
+	live := br.live("/")
+	require.Contains(t, live, "Just arrived")
+	require.NotContains(t, live, "<html")
 	b.seed.Exec(`update integrations set status = 'idle', status_reason = '', status_hint = ''`)
-	require.Contains(t, br.get("/live").html, "Up to date")
-	require.NotContains(t, br.get("/live").html, "Authorize in Salesforce")
+	require.Contains(t, br.live("/"), "Up to date")
+	require.NotContains(t, br.live("/"), "Authorize in Salesforce")
 
 	// How often it asks is said when the quota makes it less often than the file wants.
 	b.seed.Exec(`insert into quota_paces (integration_id, wanted, paced, calls, spent, paced_at) values ($1, '10s', '10s', 1, 1, now())`, id)
-	require.NotContains(t, br.get("/live").html, "quota")
+	require.NotContains(t, br.live("/"), "quota")
 	b.seed.Exec(`update quota_paces set paced = '94.6s', reason = '20% of a lot'`)
-	require.Contains(t, br.get("/live").html, "Asks every 1m35s instead of 10s: quota, 20% of a lot")
+	require.Contains(t, br.live("/"), "Asks every 1m35s instead of 10s: quota, 20% of a lot")
 	b.seed.Exec(`update integrations set status = 'quota_wait'`)
-	require.NotContains(t, br.get("/live").html, "Asks every")
+	require.NotContains(t, br.live("/"), "Asks every")
 }
 
 func TestHomeShowsOnlyWhatOneMaySee(t *testing.T) {
@@ -91,8 +91,7 @@ func TestHomeShowsOnlyWhatOneMaySee(t *testing.T) {
 	} {
 		br := b.browser()
 		br.signIn(email, "/")
-		for _, path := range []string{"/", "/live"} {
-			html := br.get(path).html
+		for path, html := range map[string]string{"page": br.get("/").html, "moving part": br.live("/")} {
 			for _, s := range want.has {
 				require.Contains(t, html, s, "%s as %s", path, email)
 			}
@@ -197,7 +196,7 @@ func TestUnknownPagesAndMethods(t *testing.T) {
 		require.Contains(t, got.html, got.Header.Get(request.HeaderID))
 	}
 	require.Equal(t, http.StatusMethodNotAllowed, br.get("/sign-out").StatusCode)
-	require.Equal(t, http.StatusMethodNotAllowed, br.post("/live", nil).StatusCode)
+	require.Equal(t, http.StatusMethodNotAllowed, br.post("/docs/api", nil).StatusCode)
 }
 
 func TestAssets(t *testing.T) {

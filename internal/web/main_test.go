@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net/http"
@@ -96,6 +97,61 @@ func (br *browser) get(path string) view {
 	req, err := http.NewRequestWithContext(br.b.t.Context(), http.MethodGet, br.b.server.URL+path, nil)
 	require.NoError(br.b.t, err)
 	return br.send(req)
+}
+
+// stream asks for what moves of a page; the caller closes the body.
+func (br *browser) stream(path, shown string) *http.Response {
+	br.b.t.Helper()
+	ctx, cancel := context.WithCancel(br.b.t.Context())
+	br.b.t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, br.b.server.URL+path, nil)
+	require.NoError(br.b.t, err)
+	req.Header.Set("Accept", eventsType)
+	if shown != "" {
+		req.Header.Set("Last-Event-ID", shown)
+	}
+	res, err := br.client.Do(req)
+	require.NoError(br.b.t, err)
+	return res
+}
+
+// event is one server-sent event.
+type event struct{ name, id, data string }
+
+// nextEvent reads the next event, as the HTML standard has it.
+func nextEvent(t *testing.T, lines *bufio.Scanner) event {
+	t.Helper()
+	var e event
+	for lines.Scan() {
+		field, value, _ := strings.Cut(lines.Text(), ":")
+		value = strings.TrimPrefix(value, " ")
+		switch field {
+		case "event":
+			e.name = value
+		case "id":
+			e.id = value
+		case "data":
+			e.data += value + "\n"
+		case "":
+			if e.name != "" {
+				return e
+			}
+		}
+	}
+	require.FailNow(t, "the stream ended", "%v", lines.Err())
+	return e
+}
+
+// live is the moving part of a page as it is now.
+func (br *browser) live(path string) string {
+	br.b.t.Helper()
+	res := br.stream(path, "")
+	defer res.Body.Close()
+	require.Equal(br.b.t, http.StatusOK, res.StatusCode)
+	e := nextEvent(br.b.t, bufio.NewScanner(res.Body))
+	require.Equal(br.b.t, "part", e.name)
+	br.b.seen = append(br.b.seen, e.data)
+	return e.data
 }
 
 // post sends a form as a browser does from one of our own pages.

@@ -33,8 +33,8 @@ func safeNext(next string) string {
 // sendToSignIn asks a visitor to sign in and remembers where to go on to. What
 // was not a page to look at is not tried again by itself.
 func (web *Web) sendToSignIn(v *visit) {
-	if v.r.Pattern == http.MethodGet+" /live" { // a script asks, which could not follow
-		web.problem(v, Problem{Status: http.StatusUnauthorized, Title: "Signed out", What: "You are not signed in any more.", Do: "Sign in again."})
+	if wantsEvents(v.r) { // a script asks, which could not follow
+		http.Error(v.w, "sign in", http.StatusUnauthorized)
 		return
 	}
 	to := "/sign-in"

@@ -5,12 +5,14 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/request"
+	"salesforcesync/internal/store"
 )
 
 //go:embed templates/*.html
@@ -24,6 +26,8 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"number": groupDigits,
 	"spans":  spans,
 	"dict":   dict,
+
+	"seriesClass": seriesClass,
 }).ParseFS(templateFiles, "templates/*.html"))
 
 // dict is what a template is called with when it needs more than one value: names and values by turns.
@@ -44,16 +48,64 @@ func dict(pairs ...any) (map[string]any, error) {
 
 // page is what the frame around every page shows.
 type page struct {
-	Title string
-	Email string // of who is signed in; "" = nobody
+	Title  string
+	Email  string        // of who is signed in; "" = nobody
+	Places []place       // where one can go
+	Notice *store.Notice // what came of the last thing done; nil = nothing to say
+	Moves  bool          // the page has a part that moves
+}
+
+// place is one of the main pages.
+type place struct {
+	Label, Path string
+	Here        bool
+}
+
+// places are the main pages. A page belongs to the last one whose path it begins with.
+var places = []place{
+	{Label: "Overview", Path: "/"},
+	{Label: "Comments", Path: "/comments"},
+	{Label: "Usage", Path: "/usage"},
+	{Label: "Access", Path: "/access"},
 }
 
 func (web *Web) page(v *visit, title string) page {
 	p := page{Title: title}
-	if v.who != nil {
-		p.Email = v.who.Email
+	if v.who == nil {
+		return p
 	}
+	p.Email = v.who.Email
+	p.Places = slices.Clone(places)
+	at, here := v.r.URL.Path, 0
+	for i, to := range places {
+		if at == to.Path || i > 0 && strings.HasPrefix(at, to.Path+"/") {
+			here = i
+		}
+	}
+	p.Places[here].Here = at == "/" || here > 0 || strings.HasPrefix(at, "/integrations")
 	return p
+}
+
+// open is page with the notification that waits for this browser.
+func (web *Web) open(v *visit, title string) (page, error) {
+	p := web.page(v, title)
+	var err error
+	p.Notice, err = web.takeNotice(v)
+	return p, err
+}
+
+// done answers a form: the browser goes on to a page of ours, which says what came of it.
+func (web *Web) done(v *visit, path, message string) error {
+	return web.tell(v, path, "success", message)
+}
+
+// tell is done with a level: success or error.
+func (web *Web) tell(v *visit, path, level, message string) error {
+	if err := web.notify(v.r.Context(), v.w, level, message); err != nil {
+		return err
+	}
+	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
+	return nil
 }
 
 // render makes the whole page before the first byte goes out, so that a template

@@ -25,24 +25,24 @@ type route struct {
 	needs      needs
 	permission string // asked on the project that the path names; "" = none
 	handle     func(*Web, *visit) error
+	live       part // what moves of the page; nil = nothing
 }
 
 var routes = []route{
-	{http.MethodGet + " /{$}", anybody, "", (*Web).home}, // shows a notification to a browser without an account
-	{http.MethodGet + " /live", signedIn, "", (*Web).live},
-	{http.MethodGet + " /sign-in", anybody, "", (*Web).signInForm},
-	{http.MethodPost + " /sign-in", anybody, "", (*Web).signIn},
-	{http.MethodGet + " /sign-in/openid", anybody, "", (*Web).openIDBegin},
-	{http.MethodGet + " " + openid.CallbackPath, anybody, "", (*Web).openIDCallback},
-	{http.MethodGet + " /continue", anybody, "", (*Web).goOn},
-	{http.MethodPost + " /sign-out", anybody, "", (*Web).signOut},
+	{http.MethodGet + " /{$}", anybody, "", (*Web).home, (*Web).homeLive}, // shows a notification to a browser without an account
+	{http.MethodGet + " /sign-in", anybody, "", (*Web).signInForm, nil},
+	{http.MethodPost + " /sign-in", anybody, "", (*Web).signIn, nil},
+	{http.MethodGet + " /sign-in/openid", anybody, "", (*Web).openIDBegin, nil},
+	{http.MethodGet + " " + openid.CallbackPath, anybody, "", (*Web).openIDCallback, nil},
+	{http.MethodGet + " /continue", anybody, "", (*Web).goOn, nil},
+	{http.MethodPost + " /sign-out", anybody, "", (*Web).signOut, nil},
 	// The two routes that the product's own documentation names. A one-time link stands for the
 	// permission; the callback is for the browser that began.
-	{http.MethodGet + " /integrations/{project}/{integration}/oauth2/authenticate", anybody, access.IntegrationsWrite, (*Web).authenticate},
-	{http.MethodGet + " " + oauth.CallbackPath, anybody, "", (*Web).callback},
-	{http.MethodPost + " /external/salesforce/oauth2/confirm", anybody, "", (*Web).confirm},
-	{http.MethodGet + " /docs/api", anybody, "", (*Web).apiPage},
-	{http.MethodGet + " /assets/{version}/{name}", nothing, "", (*Web).asset},
+	{http.MethodGet + " /integrations/{project}/{integration}/oauth2/authenticate", anybody, access.IntegrationsWrite, (*Web).authenticate, nil},
+	{http.MethodGet + " " + oauth.CallbackPath, anybody, "", (*Web).callback, nil},
+	{http.MethodPost + " /external/salesforce/oauth2/confirm", anybody, "", (*Web).confirm, nil},
+	{http.MethodGet + " /docs/api", anybody, "", (*Web).apiPage, nil},
+	{http.MethodGet + " /assets/{version}/{name}", nothing, "", (*Web).asset, nil},
 }
 
 // Rules gives who may have which page, in the order of the table.

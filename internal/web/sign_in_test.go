@@ -61,7 +61,9 @@ func TestSignInJourney(t *testing.T) {
 	require.Empty(t, br.session())
 	_, err = b.access.Session(t.Context(), second)
 	require.True(t, fault.Is(err, fault.Unauthenticated), "signed out on the server, too")
-	require.Equal(t, http.StatusUnauthorized, br.get("/live").StatusCode)
+	res := br.stream("/", "")
+	defer res.Body.Close()
+	require.Equal(t, http.StatusUnauthorized, res.StatusCode)
 }
 
 func TestGuessingEndsInAPage(t *testing.T) {

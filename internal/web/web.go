@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"salesforcesync/internal/access"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/request"
@@ -61,6 +63,9 @@ type Web struct {
 	counts *counts
 	mux    *http.ServeMux
 	front  http.Handler
+
+	live     *semaphore.Weighted // of pages that move
+	stopping chan struct{}
 }
 
 // New makes a Web. Errors are fault.Invalid, for a PublicURL that is no URL.
@@ -69,7 +74,8 @@ func New(s Store, a Access, c OAuth, o Options) (*Web, error) {
 	if err != nil || public.Host == "" {
 		return nil, fault.New(fault.Invalid, "PUBLIC_URL %q is not a URL", o.PublicURL).WithHint("write it as https://sync.acme.example")
 	}
-	web := &Web{store: s, access: a, oauth: c, openid: o.OpenID, secure: public.Scheme == "https", counts: newCounts(s), mux: http.NewServeMux()}
+	web := &Web{store: s, access: a, oauth: c, openid: o.OpenID, secure: public.Scheme == "https", counts: newCounts(s), mux: http.NewServeMux(),
+		live: semaphore.NewWeighted(mostLive), stopping: make(chan struct{})}
 	for _, route := range routes {
 		web.mux.HandleFunc(route.pattern, func(w http.ResponseWriter, r *http.Request) { web.serve(w, r, route) })
 	}
@@ -136,7 +142,16 @@ func (web *Web) serve(w http.ResponseWriter, r *http.Request, route route) {
 		web.sendToSignIn(v)
 		return
 	}
-	if err := route.handle(web, v); err != nil && !errors.Is(err, errAnswered) {
+	handle := route.handle
+	if wantsEvents(r) && route.live != nil {
+		if v.who == nil {
+			web.sendToSignIn(v)
+			return
+		}
+		record.Route += " live"
+		handle = func(web *Web, v *visit) error { return web.follow(v, route.live) }
+	}
+	if err := handle(web, v); err != nil && !errors.Is(err, errAnswered) {
 		web.fail(v, err)
 	}
 }

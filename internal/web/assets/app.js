@@ -1,11 +1,11 @@
-// Makes the first page move: fetches its moving part every few seconds while the
-// tab is looked at, and writes times in the reader's zone. Pages work without it.
+// Makes pages move: takes what has changed from the server while the tab is looked at, and writes
+// times in the reader's zone. Pages work without it.
 
-const every = 3000;
 const live = document.getElementById("live");
 const stale = document.getElementById("stale");
 
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
 const relative = new Intl.RelativeTimeFormat(undefined, { style: "narrow", numeric: "auto" });
 
 function ago(date) {
@@ -20,50 +20,66 @@ function writeTimes(root) {
   for (const element of root.querySelectorAll("time[datetime]")) {
     const date = new Date(element.dateTime);
     if (Number.isNaN(date.valueOf())) continue;
-    element.textContent = "ago" in element.dataset ? ago(date) : dateTime.format(date);
+    element.textContent = "ago" in element.dataset ? ago(date) : "day" in element.dataset ? day.format(date) : dateTime.format(date);
     element.title = date.toISOString();
   }
 }
 
-let shown = "";
-let busy = false;
-
-async function refresh() {
-  if (busy || document.visibilityState !== "visible") return;
-  busy = true;
-  try {
-    const answer = await fetch("/live", { cache: "no-store", signal: AbortSignal.timeout(10000) });
-    if (answer.status === 401) {
-      location.reload(); // the first page asks to sign in
-      return;
+// What the reader has focused or opened stays so: such elements have an id, or are links.
+function show(html) {
+  const known = new Set(Array.from(live.querySelectorAll("[data-key]"), (e) => e.dataset.key));
+  const parsed = new DOMParser().parseFromString(html, "text/html");
+  if (known.size > 0) {
+    for (const element of parsed.querySelectorAll("[data-key]")) {
+      if (!known.has(element.dataset.key)) element.classList.add("fresh");
     }
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    const text = await answer.text();
-    stale.hidden = true;
-    if (text === shown) return;
-    const known = new Set(Array.from(live.querySelectorAll("[data-key]"), (e) => e.dataset.key));
-    const parsed = new DOMParser().parseFromString(text, "text/html");
-    if (known.size > 0) {
-      for (const element of parsed.querySelectorAll("[data-key]")) {
-        if (!known.has(element.dataset.key)) element.classList.add("fresh");
-      }
-    }
-    writeTimes(parsed);
-    // A link that has the keyboard's focus must have it afterwards, too.
-    const focused = live.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-    live.replaceChildren(...parsed.body.childNodes);
-    if (focused) live.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
-    shown = text;
-  } catch {
-    stale.hidden = false;
-  } finally {
-    busy = false;
   }
+  for (const opened of live.querySelectorAll("details[open][id]")) {
+    parsed.getElementById(opened.id)?.setAttribute("open", "");
+  }
+  writeTimes(parsed);
+  const active = live.contains(document.activeElement) ? document.activeElement : null;
+  const again = active && (active.id ? `#${CSS.escape(active.id)}` : active.hasAttribute("href") ? `a[href="${CSS.escape(active.getAttribute("href"))}"]` : "");
+  live.replaceChildren(...parsed.body.childNodes);
+  if (again) live.querySelector(again)?.focus();
+}
+
+const patience = 20000; // without a word from the server
+let source = null;
+let heard = 0;
+
+function connect() {
+  if (source || document.visibilityState !== "visible") return;
+  heard = Date.now();
+  source = new EventSource(location.href);
+  const well = () => { heard = Date.now(); stale.hidden = true; };
+  source.addEventListener("part", (event) => { well(); show(event.data); });
+  source.addEventListener("still", well);
+  source.addEventListener("stale", () => { stale.hidden = false; });
+  source.addEventListener("error", async () => {
+    if (source?.readyState !== EventSource.CLOSED) return; // it comes back by itself
+    disconnect();
+    const answer = await fetch(location.href, { method: "HEAD", cache: "no-store" }).catch(() => null);
+    if (answer?.redirected || answer?.status === 404 || answer?.status === 403) location.reload(); // it says what is the matter
+    else stale.hidden = false;
+  });
+}
+
+function disconnect() {
+  source?.close();
+  source = null;
 }
 
 writeTimes(document);
 if (live) {
-  setInterval(refresh, every);
-  setInterval(() => writeTimes(live), 1000);
-  document.addEventListener("visibilitychange", refresh);
+  connect();
+  setInterval(() => {
+    writeTimes(live);
+    if (document.visibilityState === "visible" && Date.now() - heard > patience) {
+      stale.hidden = false;
+      disconnect();
+      connect();
+    }
+  }, 1000);
+  document.addEventListener("visibilitychange", () => (document.visibilityState === "visible" ? connect() : disconnect()));
 }
