@@ -24,6 +24,7 @@ const (
 	readyAhead      = 3       // complete parts that wait to be read: results are kept for days, no need to hoard them
 	defaultStepFor  = 50 * time.Second
 	stepGlance      = 500 * time.Millisecond // between two looks at PostgreSQL
+	shortestGlance  = 50 * time.Millisecond
 	firstLook       = 300 * time.Millisecond // at a job, then twice as long each time
 	longestLook     = 30 * time.Second
 	mostAttempts    = 4 // of a part by Bulk; then REST reads it
@@ -128,6 +129,7 @@ func (s *Service) backfillStep(ctx context.Context, in flow.BackfillStepParams, 
 	if parts, err = s.Store.Parts(ctx, o.Backfill.ID); err != nil {
 		return 0, result, err
 	}
+	wait = untilLook(parts, t.ReadAt)
 	result.Outcome = flow.OutcomeOpen
 	result.Ready, err = s.tally(ctx, o, parts, in.Busy, &result)
 	if err == nil && result.Planned && result.Done == result.Parts {
@@ -137,6 +139,21 @@ func (s *Service) backfillStep(ctx context.Context, in flow.BackfillStepParams, 
 		}
 	}
 	return wait, result, err
+}
+
+// untilLook is how long nothing is to be done: none while parts are still divided, else until the next
+// job is to be looked at. What others do to the backfill in PostgreSQL is seen after stepGlance.
+func untilLook(parts []store.Part, now time.Time) time.Duration {
+	wait := stepGlance
+	for _, p := range parts {
+		switch p.State {
+		case store.PartSplitting:
+			return 0
+		case store.PartRunning:
+			wait = min(wait, max(p.LookAt.Sub(now), shortestGlance))
+		}
+	}
+	return wait
 }
 
 // tally counts the parts and chooses those whose next page is to be read.

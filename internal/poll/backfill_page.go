@@ -25,6 +25,9 @@ const (
 	groupRows  = 1_000
 	// mostDamaged is how many readings of a page whose text is not UTF-8 are not believed.
 	mostDamaged = 2
+	// pagesTogether is how many pages without anything to stage are one batch: such a page takes less
+	// time than the steps between two batches. It is also how many are read again after a crash.
+	pagesTogether = 5
 )
 
 // partPage reads the next page of a part of a backfill. When there is nothing to read
@@ -45,7 +48,8 @@ func (r *reading) partPage(ctx context.Context) error {
 }
 
 // bulkPage reads a page of the part's job as it streams in: rows go into chunks as they
-// are, and no more of them is held than a chunk and a group of rows.
+// are, and no more of them is held than a chunk and a group of rows. Behind a page with
+// nothing to stage it goes on with the next.
 func (r *reading) bulkPage(ctx context.Context, p store.Part, last store.LastPage) error {
 	if p.Processed == 0 { // there is nothing to ask for, and some answers to that are those of a job that is not complete
 		r.seal.Final, r.seal.ReadBegin, r.seal.ReadEnd, r.seal.ServerTime = true, p.ReadBegin, p.ReadEnd, p.ServerTime
@@ -55,23 +59,18 @@ func (r *reading) bulkPage(ctx context.Context, p store.Part, last store.LastPag
 	if err != nil {
 		return err
 	}
-	if err := r.service.Store.Gate(ctx, r.ref.Stream, r.ref.Epoch); err != nil {
-		return err
-	}
-	r.calls++
-	next := ""
-	err = r.org.JobResults(ctx, p.JobID, last.Next, size, func(res salesforce.Results) error {
-		next = res.Next
-		if r.batch.Attempt > mostDamaged {
-			res.TakeDamaged()
+	next := last.Next
+	for pages := 1; ; pages++ {
+		if next, err = r.resultPage(ctx, p, next, size); err != nil {
+			if salesforce.JobGone(err) {
+				r.seal = store.Seal{} // pages of a job that is gone do not count
+				return r.service.Store.JobLost(ctx, p, 0)
+			}
+			return err
 		}
-		return r.results(ctx, res)
-	})
-	if salesforce.JobGone(err) {
-		return r.service.Store.JobLost(ctx, p, 0)
-	}
-	if err != nil {
-		return err
+		if next == "" || r.seal.Chunks > 0 || pages == pagesTogether {
+			break
+		}
 	}
 	if all := last.Rows + r.seal.Fetched; next == "" && all != p.Processed {
 		if err := r.service.Store.JobLost(ctx, p, 0); err != nil {
@@ -84,6 +83,22 @@ func (r *reading) bulkPage(ctx context.Context, p store.Part, last store.LastPag
 	// Its rows are of some moment between the asking for the job and its completion, whenever they are fetched.
 	r.seal.ReadBegin, r.seal.ReadEnd, r.seal.ServerTime = p.ReadBegin, p.ReadEnd, p.ServerTime
 	return nil
+}
+
+// resultPage stages a page of the part's job. next is where the one behind it begins, "" when it is the last.
+func (r *reading) resultPage(ctx context.Context, p store.Part, at string, size int) (next string, err error) {
+	if err := r.service.Store.Gate(ctx, r.ref.Stream, r.ref.Epoch); err != nil {
+		return "", err
+	}
+	r.calls++
+	err = r.org.JobResults(ctx, p.JobID, at, size, func(res salesforce.Results) error {
+		next = res.Next
+		if r.batch.Attempt > mostDamaged {
+			res.TakeDamaged()
+		}
+		return r.results(ctx, res)
+	})
+	return next, err
 }
 
 // pageRows is how many rows the part's pages have: by how long rows were so far.
@@ -104,6 +119,7 @@ func (r *reading) pageRows(ctx context.Context, p store.Part) (int, error) {
 
 // results stages the rows of one answer.
 func (r *reading) results(ctx context.Context, res salesforce.Results) error {
+	before := r.seal.Fetched
 	rows := csv.NewReader(res.Body, csv.Options{})
 	header, err := rows.Header()
 	if errors.Is(err, io.EOF) && res.Records <= 0 {
@@ -116,6 +132,9 @@ func (r *reading) results(ctx context.Context, res salesforce.Results) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer s.leave()
+	defer cancel()
 	for {
 		row, err := rows.Next()
 		if errors.Is(err, io.EOF) {
@@ -129,8 +148,8 @@ func (r *reading) results(ctx context.Context, res salesforce.Results) error {
 			return err
 		}
 	}
-	if res.Records >= 0 && int64(res.Records) != r.seal.Fetched {
-		return fault.New(fault.Transient, "a page of %s has %d rows of %d", r.plan.Object, r.seal.Fetched, res.Records)
+	if n := r.seal.Fetched - before; res.Records >= 0 && int64(res.Records) != n {
+		return fault.New(fault.Transient, "a page of %s has %d rows of %d", r.plan.Object, n, res.Records)
 	}
 	return s.end(ctx)
 }
@@ -145,6 +164,15 @@ type pageStage struct {
 	compiled        *transform.Compiled
 	rows, sent      group
 	lookUp, related bool
+
+	asked  group        // mails that were sent, while Salesforce is asked for their recipients
+	answer chan related // what it says of them; nil = nothing is asked
+}
+
+// related is what Salesforce says of the recipients of some mails.
+type related struct {
+	found map[string]transform.Recipients
+	err   error
 }
 
 // group is some rows as they are, each with its line end, behind their header.
@@ -180,7 +208,7 @@ func newPageStage(r *reading, header []string) (*pageStage, error) {
 	if s.id < 0 {
 		return nil, fault.New(fault.Transient, "the result of %s has no column Id", r.plan.Object)
 	}
-	s.sent.header = line(header)
+	s.sent.header, s.asked.header = line(header), line(header)
 	if s.related {
 		header = append(slices.Clone(header), transform.PathRecipients)
 	}
@@ -270,29 +298,56 @@ func (s *pageStage) end(ctx context.Context) error {
 	if err := s.relate(ctx); err != nil {
 		return err
 	}
+	if err := s.put(ctx); err != nil {
+		return err
+	}
 	if err := s.stage(ctx); err != nil {
 		return err
 	}
 	return s.flushCSV(ctx)
 }
 
-// relate asks for the recipients of the mails that were sent, and puts them with their rows.
+// relate asks for the recipients of the mails that were sent. Reading goes on meanwhile, so it first
+// puts those that were asked for before with their rows.
 func (s *pageStage) relate(ctx context.Context) error {
-	if len(s.sent.ids) == 0 {
-		return nil
-	}
-	found, err := s.relations(ctx, s.sent.ids)
-	if err != nil {
+	if err := s.put(ctx); err != nil || len(s.sent.ids) == 0 {
 		return err
 	}
-	rows := csv.NewBytesReader(s.sent.raw)
-	for _, id := range s.sent.ids {
+	s.asked, s.sent = s.sent, s.asked
+	ids, answer := s.asked.ids, make(chan related, 1)
+	s.answer = answer
+	go func() {
+		found, err := s.relations(ctx, ids)
+		answer <- related{found, err}
+	}()
+	return nil
+}
+
+// leave waits for what is asked and drops it. Nobody may ask beside the next page.
+func (s *pageStage) leave() {
+	if s.answer != nil {
+		<-s.answer
+	}
+}
+
+// put waits for the recipients that were asked for, and puts them with their rows.
+func (s *pageStage) put(ctx context.Context) error {
+	if s.answer == nil {
+		return nil
+	}
+	said := <-s.answer
+	s.answer = nil
+	if said.err != nil {
+		return said.err
+	}
+	rows := csv.NewBytesReader(s.asked.raw)
+	for _, id := range s.asked.ids {
 		row, err := rows.Next()
 		if err != nil {
 			return fault.Wrap(fault.Internal, err, "read a gathered row of %s", s.plan.Object)
 		}
 		cell := ""
-		if recipients, ok := found[id]; ok {
+		if recipients, ok := said.found[id]; ok {
 			value, err := json.Marshal(recipients)
 			if err != nil {
 				return fault.Wrap(fault.Internal, err, "write the recipients of %s", id)
@@ -303,7 +358,7 @@ func (s *pageStage) relate(ctx context.Context) error {
 			return err
 		}
 	}
-	s.sent.reset()
+	s.asked.reset()
 	return nil
 }
 

@@ -198,6 +198,42 @@ func TestSecondPassCostsNothing(t *testing.T) {
 	require.Equal(t, comments, b.comments())
 }
 
+// Pages with nothing to stage need no steps of their own; each ends what the one before said, also when the
+// job goes away between two of them.
+func TestUnchangedPagesAreOneBatch(t *testing.T) {
+	t.Parallel()
+	b := flooded(t, simforce.Options{Generate: 300, Seed: 15, MatchRecipients: true}, mailObject)
+	b.svc.PartRows = 100
+	b.begin("EmailMessage")
+	b.flood("EmailMessage", nil)
+	b.settle()
+	b.clock.add(time.Hour)
+	b.seed.Exec(`update streams set verify_after = now()`)
+	b.settle()
+	again := func(lost int) (asked, batches int) {
+		require.NoError(t, b.db.RequestBackfill(t.Context(), b.id, "EmailMessage", time.Time{}, time.Time{}, "again"))
+		last := b.count(`select max(id) from backfills`)
+		b.orgs.results = func(locator string) {
+			asked++
+			if locator != "" && lost > 0 {
+				lost--
+				b.sim.DropBulkJobs()
+			}
+		}
+		counts, outcome := b.flood("EmailMessage", nil)
+		require.Equal(t, flow.OutcomeDone, outcome)
+		require.Zero(t, lost)
+		require.EqualValues(t, 300, counts.Unchanged)
+		require.EqualValues(t, 300, b.units())
+		return asked, b.count(fmt.Sprintf(`select count(*) from batches where stream_id in (select stream_id from backfill_parts where backfill_id = %d)`, last))
+	}
+	asked, batches := again(0)
+	require.Greater(t, asked, 10)
+	require.LessOrEqual(t, batches, (asked+4)/5+b.count(`select count(*) from backfill_parts where backfill_id = (select max(id) from backfills)`))
+	twice, _ := again(3)
+	require.Greater(t, twice, asked, "what a lost job gave is asked for again")
+}
+
 func TestResyncOfManyRowsGoesThroughBulk(t *testing.T) {
 	t.Parallel()
 	b := flooded(t, simforce.Options{Generate: 120, Seed: 6}, mailObject)

@@ -78,6 +78,7 @@ type orgs struct {
 	describes describes
 	refuse    func(salesforce.Ask) error // answers of questions that Salesforce refuses; set before anything runs
 	loseJob   func() bool                // whether the answer to the making of a bulk job gets lost
+	results   func(locator string)       // before a page of a bulk job is asked for
 }
 
 // describes counts calls that carried questions to describe, these questions, and those
@@ -133,6 +134,13 @@ func (a asking) CreateQueryJob(ctx context.Context, q string, all bool) (salesfo
 		return salesforce.Job{}, fault.New(fault.Transient, "the answer was lost")
 	}
 	return job, err
+}
+
+func (a asking) JobResults(ctx context.Context, id, locator string, maxRecords int, read func(salesforce.Results) error) error {
+	if a.orgs.results != nil {
+		a.orgs.results(locator)
+	}
+	return a.Client.JobResults(ctx, id, locator, maxRecords, read)
 }
 
 func (a asking) Together(ctx context.Context, asks []salesforce.Ask) ([]salesforce.Answer, error) {
