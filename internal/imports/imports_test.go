@@ -22,6 +22,7 @@ const module = "salesforcesync/"
 // own, not beside or above. Programs and their tools stand on top of all.
 var layers = [][]string{
 	{"worker", "starter", "authsvc", "internal/cmd/devstack", "internal/cmd/simforce", "internal/simforce/proof", "internal/cmd/recordhistories", "internal/cmd/cursorrules", "internal/cmd/bench", "internal/cmd/benchread", "internal/e2e", "internal/soak", "internal/docs"},
+	{"internal/browser"},
 	{"activities", "workflows", "internal/devstack"},
 	{"internal/app"},
 	{"internal/api", "internal/web"},

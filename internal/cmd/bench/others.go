@@ -224,7 +224,7 @@ func (g *ground) copyFinished(ctx context.Context, give func(string, result)) er
 
 // jsforce has the usual client of Salesforce's own world write the query to a file.
 func (g *ground) jsforce(ctx context.Context, give func(string, result)) error {
-	modules, err := g.installJsforce(ctx)
+	dir, err := g.tools.NodePackage(ctx, "jsforce", jsforceVersion)
 	if err != nil {
 		return err
 	}
@@ -245,7 +245,7 @@ func (g *ground) jsforce(ctx context.Context, give func(string, result)) error {
 	}
 	r, err := g.measured(ctx, func() error {
 		cmd := exec.CommandContext(ctx, "node", script, string(given))
-		cmd.Env = append(devstack.BareEnvironment(), "NODE_PATH="+modules)
+		cmd.Env = append(devstack.BareEnvironment(), "NODE_PATH="+filepath.Join(dir, "node_modules"))
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("node: %w\n%s", err, out)
@@ -264,32 +264,6 @@ func (g *ground) jsforce(ctx context.Context, give func(string, result)) error {
 	}
 	give("jsforce", r)
 	return os.Remove(target)
-}
-
-// installJsforce installs the package once and returns the folder of modules.
-func (g *ground) installJsforce(ctx context.Context) (string, error) {
-	if err := g.tools.Node(ctx); err != nil {
-		return "", err
-	}
-	dir := g.tools.Dev("npm", "jsforce-"+jsforceVersion)
-	modules := filepath.Join(dir, "node_modules")
-	if _, err := os.Stat(filepath.Join(modules, "jsforce", "package.json")); err == nil {
-		return modules, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", err
-	}
-	fresh, err := os.MkdirTemp(filepath.Dir(dir), "installing-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(fresh)
-	g.say("installing jsforce %s with npm, once", jsforceVersion)
-	cmd := exec.CommandContext(ctx, "npm", "install", "--prefix", fresh, "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "jsforce@"+jsforceVersion)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm install jsforce@%s: %w\n%s", jsforceVersion, err, out)
-	}
-	return modules, os.Rename(fresh, dir)
 }
 
 // curl is the chain of tools that everybody has, twice: into an empty table, and again with nothing changed.

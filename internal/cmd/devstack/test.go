@@ -34,6 +34,9 @@ func (e *testsFailedError) Error() string {
 //
 // A line that a passing test logs with "measured:" in it is printed.
 func runTests(ctx context.Context, tools *devstack.Tools, env environ, args []string, say *printer) error {
+	if _, err := tools.Chromium(ctx); err != nil {
+		return err
+	}
 	if err := tools.Node(ctx); err != nil {
 		if env["CI"] == "true" || ctx.Err() != nil {
 			return err

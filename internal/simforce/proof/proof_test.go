@@ -17,6 +17,7 @@ import (
 	gosf "github.com/k-capehart/go-salesforce/v3"
 	"github.com/stretchr/testify/require"
 
+	"salesforcesync/internal/devstack"
 	"salesforcesync/internal/simforce"
 )
 
@@ -39,36 +40,10 @@ func serve(t *testing.T) (*simforce.Server, string) {
 // jsforceDir is a directory whose node_modules holds jsforce; it is made once.
 func jsforceDir(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{"node", "npm"} {
-		_, err := exec.LookPath(name)
-		require.NoError(t, err, "%s is missing: apt-get install -y nodejs npm", name)
-	}
-	root, err := filepath.Abs(".")
+	tools, err := devstack.Here()
 	require.NoError(t, err)
-	for {
-		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-			break
-		}
-		require.NotEqual(t, root, filepath.Dir(root), "go.mod not found above the test")
-		root = filepath.Dir(root)
-	}
-	npm := filepath.Join(root, ".dev", "npm")
-	dir := filepath.Join(npm, "jsforce-"+jsforceVersion)
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", "jsforce", "package.json")); err == nil {
-		return dir
-	}
-	require.NoError(t, os.MkdirAll(npm, 0o755))
-	fresh, err := os.MkdirTemp(npm, "installing-")
+	dir, err := tools.NodePackage(t.Context(), "jsforce", jsforceVersion)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(fresh) })
-	install := exec.CommandContext(t.Context(), "npm", "install", "--prefix", fresh, "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "jsforce@"+jsforceVersion)
-	out, err := install.CombinedOutput()
-	require.NoError(t, err, "npm install jsforce@%s: %s", jsforceVersion, out)
-	if err := os.Rename(fresh, dir); err != nil {
-		// Another run was first, or left something half there.
-		_, there := os.Stat(filepath.Join(dir, "node_modules", "jsforce", "package.json"))
-		require.NoError(t, there, "install jsforce into %s: %v", dir, err)
-	}
 	return dir
 }
 
