@@ -82,3 +82,8 @@ clean: ## remove everything make run and make test made, the demo's data too
 .PHONY: $(DEVSTACK)
 $(DEVSTACK):
 	@go build -buildvcs=false -o $@ ./internal/cmd/devstack
+
+# The pictures in docs/images, from a demo that runs in another terminal (make run).
+.PHONY: screenshots
+screenshots: ## take the pictures of the pages from the demo that runs
+	@set -a; [ ! -f .dev/demo.env ] || . .dev/demo.env; go run -buildvcs=false ./internal/cmd/screenshots

@@ -81,13 +81,14 @@ func newStackWith(t *testing.T, o simforce.Options) *stack {
 
 	port, err := devstack.FreePort()
 	require.NoError(t, err)
-	s.public = fmt.Sprintf("http://127.0.0.1:%d", port)
+	// Another host than the simulator's, as with the real Salesforce: cookies must do without one.
+	s.public = fmt.Sprintf("http://localhost:%d", port)
 	s.startSimulator(o)
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)
 	s.env = append(bareEnvironment(),
 		"DATABASE_URL="+s.pg.URL(), "TEMPORAL_ADDRESS="+s.temporal.Address(), "PUBLIC_URL="+s.public,
-		"LISTEN_ADDR="+strings.TrimPrefix(s.public, "http://"), "ENCRYPTION_KEYS=k1:"+base64.StdEncoding.EncodeToString(key),
+		"LISTEN_ADDR="+fmt.Sprintf("127.0.0.1:%d", port), "ENCRYPTION_KEYS=k1:"+base64.StdEncoding.EncodeToString(key),
 		"SALESFORCE_EXTRA_HOSTS="+strings.TrimPrefix(s.simURL, "http://"),
 		"ADMIN_EMAIL="+adminEmail, "ADMIN_PASSWORD="+adminPassword, "SF_CONSUMER_SECRET="+consumerSecret)
 	s.starter("setup")

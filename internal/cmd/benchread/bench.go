@@ -71,8 +71,8 @@ func bench(ctx context.Context, tools *devstack.Tools, o options, out io.Writer)
 		return err
 	}
 	defer func() {
-		if o.keep && err == nil {
-			err = g.pg.Stop()
+		if _, missing := os.Stat(full); o.keep && missing == nil { // also when measuring it has failed
+			err = errors.Join(err, g.pg.Stop())
 			return
 		}
 		err = errors.Join(err, g.pg.Remove(), os.RemoveAll(folder))

@@ -265,6 +265,8 @@ func (d *demo) demoEnvValues() [][2]string {
 	return [][2]string{
 		{"PUBLIC_URL", d.publicURL},
 		{"API_TOKEN", d.token},
+		{"ADMIN_EMAIL", adminEmail},
+		{"ADMIN_PASSWORD", d.adminPassword},
 		{"DATABASE_URL", d.env["DATABASE_URL"]},
 		{"TEMPORAL_ADDRESS", d.env["TEMPORAL_ADDRESS"]},
 		{"TEMPORAL_UI", d.temporalUI},
