@@ -51,6 +51,8 @@ type Options struct {
 	PublicURL string
 	// OpenID is where people may sign in besides; nil = nowhere.
 	OpenID OpenID
+	// Operator does what the buttons of an integration ask for.
+	Operator Operator
 }
 
 // Web answers with pages. It is an http.Handler.
@@ -59,7 +61,8 @@ type Web struct {
 	access Access
 	oauth  OAuth
 	openid OpenID // nil = none
-	secure bool   // the outside speaks https
+	hand   Operator
+	secure bool // the outside speaks https
 	counts *counts
 	mux    *http.ServeMux
 	front  http.Handler
@@ -74,7 +77,7 @@ func New(s Store, a Access, c OAuth, o Options) (*Web, error) {
 	if err != nil || public.Host == "" {
 		return nil, fault.New(fault.Invalid, "PUBLIC_URL %q is not a URL", o.PublicURL).WithHint("write it as https://sync.acme.example")
 	}
-	web := &Web{store: s, access: a, oauth: c, openid: o.OpenID, secure: public.Scheme == "https", counts: newCounts(s), mux: http.NewServeMux(),
+	web := &Web{store: s, access: a, oauth: c, openid: o.OpenID, hand: o.Operator, secure: public.Scheme == "https", counts: newCounts(s), mux: http.NewServeMux(),
 		live: semaphore.NewWeighted(mostLive), stopping: make(chan struct{})}
 	for _, route := range routes {
 		web.mux.HandleFunc(route.pattern, func(w http.ResponseWriter, r *http.Request) { web.serve(w, r, route) })
