@@ -18,6 +18,7 @@ It takes no arguments. The environment says where things are:
   TRUSTED_PROXIES         proxies in front, whose X-Forwarded-For is believed
   TEMPORAL_ADDRESS …      Temporal, by its standard variables
   SALESFORCE_EXTRA_HOSTS  host:port allowed besides Salesforce's own hosts
+  DELIVERY_EXTRA_HOSTS    host:port that comments may be delivered to although it is no https name
   ADMIN_EMAIL             first administrator, created when there is no user,
   ADMIN_PASSWORD          and the administrator's password
   OIDC_ISSUER             identity provider where people may sign in, see docs/access.md

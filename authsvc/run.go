@@ -14,6 +14,9 @@ import (
 	"salesforcesync/internal/config"
 	"salesforcesync/internal/oauth"
 	"salesforcesync/internal/openid"
+	"salesforcesync/internal/operate"
+	"salesforcesync/internal/poll"
+	"salesforcesync/internal/quota"
 	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/web"
@@ -82,7 +85,22 @@ func run(ctx context.Context) error {
 		return err
 	})
 	connections := &oauth.Service{Store: db, Hosts: hosts, PublicURL: cfg.PublicURL, Roles: access.RolesWith(access.IntegrationsWrite)}
-	options := web.Options{PublicURL: cfg.PublicURL}
+	governor := &quota.Governor{Store: db}
+	governor.Limits = func(ctx context.Context, integrationID string) (map[string]salesforce.Limit, error) {
+		return connections.Org(integrationID).Limits(ctx)
+	}
+	connections.Quota = governor
+	listener := store.NewListener()
+	hand := &operate.Hand{
+		Store: db, Dial: operate.Share(temporal, temporalOptions), Access: connections,
+		Org: drafts{auth: connections, poll: &poll.Service{Store: db, Orgs: orgs{connections}, Listener: listener}},
+	}
+	buttons := operate.Buttons{Hand: hand}
+	checks, err := operate.Checks(cfg.ExtraHosts, cfg.DeliveryHosts)
+	if err != nil {
+		return err
+	}
+	options := web.Options{PublicURL: cfg.PublicURL, Operator: buttons, Setup: buttons, Checks: checks}
 	if cfg.OIDC.Issuer != "" {
 		options.OpenID = openid.New(db, openid.Options{
 			Issuer: cfg.OIDC.Issuer, ClientID: cfg.OIDC.ClientID, ClientSecret: cfg.OIDC.ClientSecret, Domains: cfg.OIDC.Domains, PublicURL: cfg.PublicURL,
@@ -92,7 +110,6 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	listener := store.NewListener()
 	comments := api.New(db, users, api.Options{Session: pages.SessionOf, Listener: listener})
 	process.Go("notifications", func(ctx context.Context) error { listener.Run(ctx, db); return nil })
 	signals := &relay{store: db, temporal: temporal, listener: listener, log: log.Named("relay"), every: relayEvery}

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"io"
-	"net/url"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,10 +11,8 @@ import (
 	"salesforcesync/internal/config"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
-	"salesforcesync/internal/salesforce"
-	"salesforcesync/internal/soql"
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/store"
-	"salesforcesync/internal/tenant"
 )
 
 func (a *app) applyCommand() *cobra.Command {
@@ -53,15 +49,6 @@ func fileFlag(cmd *cobra.Command, file *string) {
 	cmd.Flags().StringVarP(file, "file", "f", "", "the integration file; - reads stdin")
 }
 
-// What became of the workflow.
-const (
-	workflowStarted    = "started"
-	workflowSignalled  = "signalled"
-	workflowNotStarted = "not_started"
-	workflowRunning    = "running"
-	deliveryNone       = "none"
-)
-
 type applyResult struct {
 	Project     string `json:"project"`
 	Integration string `json:"integration"`
@@ -86,79 +73,33 @@ func (a *app) apply(ctx context.Context, file string, noStart bool) error {
 		return err
 	}
 	defer db.Close()
-	result := applyResult{
-		Project: spec.Project, Integration: spec.Integration,
-		Workflow: workflowNotStarted, WorkflowID: flow.WorkflowID(spec.Project, spec.Integration), Delivery: deliveryNone,
-	}
-	if spec.Destination != nil {
-		result.Delivery = workflowNotStarted
-	}
-	var temporal *workflows
-	if !noStart { // before anything is written, so that nothing is half-applied when it is away
-		if temporal, err = a.dial(ctx, cfg); err != nil {
-			return err
-		}
-		defer temporal.close()
-		// Connecting does not ask for the namespace.
-		if _, _, err = temporal.running(ctx, result.WorkflowID); err != nil {
-			return err
-		}
-	}
-	if result.ApplyResult, err = db.ApplyIntegration(ctx, spec); err != nil {
+	hand, err := a.hand(cfg, db)
+	if err != nil {
 		return err
 	}
-	var notStarted error
-	if temporal != nil {
-		started, err := temporal.ensure(ctx, spec.Project, spec.Integration, firstStatus(result.ApplyResult))
-		switch {
-		case err != nil:
-			notStarted = err
-		case started:
-			result.Workflow = workflowStarted
-		default:
-			result.Workflow = workflowSignalled
-		}
-		if err == nil && raisesUnits(result.Changes) {
-			notStarted = temporal.wakeLoads(ctx, spec)
-		}
-		if notStarted == nil && spec.Destination != nil {
-			result.Delivery, notStarted = temporal.deliver(ctx, spec.Project, spec.Integration)
-		}
+	done, err := hand.Apply(ctx, spec, operate.ApplyOptions{NoStart: noStart})
+	if err != nil {
+		return err
+	}
+	result := applyResult{
+		Project: spec.Project, Integration: spec.Integration, ApplyResult: done.ApplyResult,
+		Workflow: done.Workflow, WorkflowID: flow.WorkflowID(spec.Project, spec.Integration), Delivery: done.Delivery,
 	}
 	result.Next = nextAfterApply(spec, result)
 	if err := a.showApply(spec, result); err != nil {
 		return err
 	}
-	if notStarted != nil {
+	if done.Untold != nil {
 		a.say("%s is applied, but its workflow could not be started or told", spec.Name())
-		return notStarted
 	}
-	return nil
-}
-
-// raisesUnits reports whether what waits for AI units may have some now.
-func raisesUnits(changes []config.Change) bool {
-	return slices.ContainsFunc(changes, func(c config.Change) bool { return c.Path == "monthly_unit_cap" })
-}
-
-// firstStatus is SyncStatus of a workflow that has not looked yet.
-func firstStatus(r store.ApplyResult) string {
-	switch {
-	case r.Desired == store.DesiredPaused:
-		return flow.StatePaused
-	case r.Desired == store.DesiredDisconnected:
-		return flow.StateDisconnected
-	case r.Connected:
-		return flow.StateIdle
-	}
-	return flow.StateAwaitingAuthorization
+	return done.Untold
 }
 
 func nextAfterApply(spec config.Integration, r applyResult) string {
 	switch {
 	case !r.Connected:
 		return "starter connect " + spec.Name()
-	case r.Workflow == workflowNotStarted:
+	case r.Workflow == operate.WorkflowNotStarted:
 		return "starter start " + spec.Name()
 	case r.Desired == store.DesiredPaused:
 		return "starter resume " + spec.Name()
@@ -175,10 +116,11 @@ func (a *app) readFile(file string) (*config.Config, config.Integration, error) 
 	if err != nil {
 		return nil, config.Integration{}, err
 	}
-	checks, err := a.checks(cfg)
+	checks, err := operate.Checks(cfg.ExtraHosts, cfg.DeliveryHosts)
 	if err != nil {
 		return nil, config.Integration{}, err
 	}
+	checks.Lookup = a.lookup
 	var data []byte
 	name := file
 	if file == "-" {
@@ -192,35 +134,6 @@ func (a *app) readFile(file string) (*config.Config, config.Integration, error) 
 	}
 	spec, err := config.ReadIntegration(name, data, checks)
 	return cfg, spec, err
-}
-
-// checks are the rules for a file that belong to Salesforce and its query language.
-func (a *app) checks(cfg *config.Config) (config.Checks, error) {
-	hosts, err := salesforce.NewHostPolicy(cfg.ExtraHosts)
-	if err != nil {
-		return config.Checks{}, err
-	}
-	return config.Checks{
-		Address: func(text string) (string, error) {
-			u, err := hosts.Parse(text)
-			if err != nil {
-				return "", err
-			}
-			return u.String(), nil
-		},
-		Login: func(instance string) string {
-			u, err := url.Parse(instance)
-			if err != nil {
-				return instance // Address made it
-			}
-			return hosts.DefaultLogin(u).String()
-		},
-		Endpoint: tenant.Hosts(cfg.DeliveryHosts).Parse,
-		Where:    func(condition string) error { _, err := soql.Parse(condition); return err },
-		Path:     soql.CheckPath,
-		Name:     soql.CheckName,
-		Lookup:   a.lookup,
-	}, nil
 }
 
 func (a *app) showApply(spec config.Integration, r applyResult) error {
@@ -237,28 +150,16 @@ func (a *app) showApply(spec config.Integration, r applyResult) error {
 	}
 	a.printChanges(r.ApplyResult)
 	switch r.Workflow {
-	case workflowStarted:
+	case operate.WorkflowStarted:
 		a.say("workflow %s started", r.WorkflowID)
-	case workflowSignalled:
+	case operate.WorkflowSignalled:
 		a.say("workflow %s was told", r.WorkflowID)
 	}
-	if r.Delivery == workflowStarted {
+	if r.Delivery == operate.WorkflowStarted {
 		a.say("workflow %s started", flow.DeliveryID(spec.Project, spec.Integration))
 	}
 	a.say("next: %s", r.Next)
 	return nil
-}
-
-// deliver starts the workflow that delivers comments and says what became of it.
-func (w *workflows) deliver(ctx context.Context, project, integration string) (string, error) {
-	started, err := w.startDelivery(ctx, project, integration)
-	switch {
-	case err != nil:
-		return workflowNotStarted, err
-	case started:
-		return workflowStarted, nil
-	}
-	return workflowRunning, nil
 }
 
 // printChanges lists what differs and what follows from it.

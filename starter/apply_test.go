@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/store/storetest"
 )
@@ -40,7 +41,7 @@ func TestApplyStartsThenTells(t *testing.T) {
 	var again applyResult
 	b.run("apply", "-f", file, "-json").json(&again)
 	require.False(t, again.Changed)
-	require.Equal(t, workflowSignalled, again.Workflow)
+	require.Equal(t, operate.WorkflowSignalled, again.Workflow)
 	require.EqualValues(t, 1, again.SpecVersion)
 	require.Equal(t, "starter connect "+name, again.Next)
 
@@ -66,7 +67,7 @@ func TestApplyReadsStdin(t *testing.T) {
 	require.Contains(t, r.talk, "next: starter connect support/salesforce-prod")
 	var result applyResult
 	b.runWith(mailYAML, "apply", "-f", "-", "--no-start", "--json").json(&result)
-	require.Equal(t, workflowNotStarted, result.Workflow)
+	require.Equal(t, operate.WorkflowNotStarted, result.Workflow)
 	require.Equal(t, "integration/support/salesforce-prod", result.WorkflowID)
 }
 
@@ -159,18 +160,18 @@ func TestApplyWithADestination(t *testing.T) {
 	b.env["CM_TOKEN"] = "re_hunter2" // which must be in no output
 	var result applyResult
 	b.runWith(inProject(mailYAML), "apply", "-f", "-", "--json").json(&result)
-	require.Equal(t, deliveryNone, result.Delivery)
+	require.Equal(t, operate.DeliveryNone, result.Delivery)
 	plan := b.runWith(inProject(destinationYAML), "plan", "-f", "-").good()
 	require.Contains(t, plan.out, "+ destination.endpoint: https://cm.example/acme/prod/reinfer_")
 	b.runWith(inProject(destinationYAML), "apply", "-f", "-", "--json").json(&result)
-	require.Equal(t, workflowStarted, result.Delivery)
+	require.Equal(t, operate.WorkflowStarted, result.Delivery)
 	d, err := b.temporal().DescribeWorkflow(t.Context(), id, "")
 	require.NoError(t, err)
 	require.Equal(t, flow.WorkflowDelivery, d.WorkflowExecutionMetadata.WorkflowType.Name)
 
 	withoutToken := strings.Replace(inProject(destinationYAML), "  token_env: CM_TOKEN\n", "", 1)
 	b.runWith(withoutToken, "apply", "-f", "-", "--json").json(&result)
-	require.Equal(t, workflowRunning, result.Delivery)
+	require.Equal(t, operate.WorkflowRunning, result.Delivery)
 	require.False(t, result.Changed, "the token is kept")
 	b.runWith(strings.Replace(withoutToken, "cm.example", "other.example", 1), "apply", "-f", "-").bad(exitInput, "a token is missing for https://other.example")
 	b.env["CM_TOKEN"] = "re_hunter2_again"

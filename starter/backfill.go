@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/store"
 )
 
@@ -69,43 +69,17 @@ type backfillOptions struct {
 }
 
 type backfillResult struct {
-	Project     string         `json:"project"`
-	Integration string         `json:"integration"`
-	Action      string         `json:"action"` // asked, pause, resume or cancel
-	Objects     []string       `json:"objects"`
-	UnderWay    []string       `json:"under_way"` // of all objects, those with a backfill already
-	Estimates   []loadEstimate `json:"estimates"`
-	Workflow    string         `json:"workflow"` // signalled or not_started
+	Project     string                 `json:"project"`
+	Integration string                 `json:"integration"`
+	Action      string                 `json:"action"` // asked, pause, resume or cancel
+	Objects     []string               `json:"objects"`
+	UnderWay    []string               `json:"under_way"` // of all objects, those with a backfill already
+	Estimates   []operate.LoadEstimate `json:"estimates"`
+	Workflow    string                 `json:"workflow"` // signalled or not_started
 }
 
-// loadEstimate is how much an object's backfill will probably read. Zeros are not known.
-type loadEstimate struct {
-	Object string `json:"object"`
-	Rows   int64  `json:"rows"`
-	Bytes  int64  `json:"bytes"`
-	Calls  int64  `json:"api_requests"`
-}
-
-// What an estimate goes by.
-const (
-	pageBytes    = 32 << 20 // of a result's page, which one request gets
-	partsAimed   = 16
-	fewestRows   = 5_000 // of a part, and most
-	mostRows     = 250_000
-	callsPerPart = 6 // to count, to ask for a job, look at it and remove it
-)
-
-func estimate(object string, size store.LoadSize) loadEstimate {
-	e := loadEstimate{Object: object, Rows: size.Rows, Bytes: size.Bytes}
-	if size.Rows > 0 && size.Bytes > 0 {
-		part := min(max(size.Rows/partsAimed, fewestRows), mostRows)
-		e.Calls = (size.Bytes+pageBytes-1)/pageBytes + callsPerPart*((size.Rows+part-1)/part)
-	}
-	return e
-}
-
-// words says what an estimate is; most is for a load of a stretch.
-func (e loadEstimate) words(stretch bool) string {
+// estimateWords says what an estimate is; stretch is for a load of one.
+func estimateWords(e operate.LoadEstimate, stretch bool) string {
 	about := "about"
 	if stretch {
 		about = "at most"
@@ -154,106 +128,41 @@ func (o backfillOptions) ask(ctx context.Context, s *steering) error {
 	if err != nil {
 		return err
 	}
-	if err := s.mustBeConnectable(); err != nil {
-		return err
-	}
-	names, err := s.objectNames(ctx, o.objects)
+	done, err := s.hand.Backfill(ctx, s.i, o.objects, from, until)
 	if err != nil {
+		if done.Written && fault.Is(err, fault.Unreachable) {
+			s.app.say("the backfill is noted; it begins when Temporal is back")
+		}
 		return err
 	}
-	open, err := s.openBackfills(ctx)
-	if err != nil {
-		return err
-	}
-	result := backfillResult{Project: s.i.Project, Integration: s.i.Name, Action: "asked", Objects: []string{}, UnderWay: []string{}, Estimates: []loadEstimate{}, Workflow: workflowNotStarted}
-	for _, name := range names {
-		if !slices.Contains(open, name) {
-			result.Objects = append(result.Objects, name)
-		} else {
-			result.UnderWay = append(result.UnderWay, name)
-		}
-	}
-	// Before anything is asked for: half of what was named is not what was meant.
-	if len(result.Objects) == 0 || len(o.objects) > 0 && len(result.UnderWay) > 0 {
-		return fault.New(fault.Conflict, "a backfill of %s is under way", strings.Join(result.UnderWay, " and of ")).
-			WithHint("watch it: starter status %s --watch; or end it: starter backfill %s --object %s --cancel", s.name(), s.name(), result.UnderWay[0])
-	}
-	for _, name := range result.Objects {
-		size, err := s.db.LoadSize(ctx, s.i.ID, name)
-		if err != nil {
-			return err
-		}
-		result.Estimates = append(result.Estimates, estimate(name, size))
-	}
-	for _, name := range result.Objects {
-		if err := s.db.RequestBackfill(ctx, s.i.ID, name, from, until, "asked for by an operator"); err != nil {
-			return err
-		}
-	}
-	lines := []string{s.name() + " reads again in bulk, beside live sync: " + strings.Join(result.Objects, ", ")}
-	for _, name := range result.UnderWay {
+	lines := []string{s.name() + " reads again in bulk, beside live sync: " + strings.Join(done.Objects, ", ")}
+	for _, name := range done.UnderWay {
 		lines = append(lines, name+": a backfill is under way already and goes on")
 	}
 	lines = append(lines, "it costs no AI units where no text has changed")
-	for _, e := range result.Estimates {
-		lines = append(lines, "  "+e.words(!from.IsZero() || !until.IsZero()))
+	for _, e := range done.Estimates {
+		lines = append(lines, "  "+estimateWords(e, !from.IsZero() || !until.IsZero()))
 	}
 	next := "starter status " + s.name() + " --watch"
 	switch {
 	case s.i.Desired == store.DesiredPaused:
 		lines, next = append(lines, s.name()+" is paused: it begins when the integration is resumed"), "starter resume "+s.name()
-		return s.showBackfill(result, append(lines, "next: "+next))
 	case !s.connected():
 		lines, next = append(lines, s.name()+" is not connected to Salesforce: it begins after the grant"), "starter connect "+s.name()
 	}
-	running, err := s.signal(ctx, flow.SignalSyncNow)
-	if err != nil {
-		s.app.say("the backfill is noted; it begins when Temporal is back")
-		return err
-	}
-	if !running {
-		return s.noWorkflow()
-	}
-	result.Workflow = workflowSignalled
-	return s.showBackfill(result, append(lines, "next: "+next))
+	return s.showBackfill("asked", done, append(lines, "next: "+next))
 }
 
 // steer pauses, resumes or cancels backfills that are under way.
 func (o backfillOptions) steer(ctx context.Context, s *steering, signal string) error {
-	names, err := s.openBackfills(ctx)
+	done, err := s.hand.SteerBackfills(ctx, s.i, o.objects, signal)
 	if err != nil {
+		if done.Written {
+			s.app.say("it is noted, and acts within seconds; the workflow could not be told")
+		}
 		return err
 	}
-	if len(o.objects) > 0 {
-		named, err := s.objectNames(ctx, o.objects)
-		if err != nil {
-			return err
-		}
-		for _, name := range named {
-			if !slices.Contains(names, name) {
-				return fault.New(fault.NotFound, "no backfill of %s is under way in %s", name, s.name()).WithHint("`starter status %s` shows what is", s.name())
-			}
-		}
-		names = named
-	}
-	if len(names) == 0 {
-		return fault.New(fault.NotFound, "no backfill is under way in %s", s.name()).WithHint("`starter status %s` shows what was", s.name())
-	}
-	for _, name := range names {
-		if err := s.db.SteerBackfill(ctx, s.i.Project, s.i.Name, name, signal); err != nil {
-			return err
-		}
-	}
-	result := backfillResult{Project: s.i.Project, Integration: s.i.Name, Action: signal, Objects: names, UnderWay: []string{}, Estimates: []loadEstimate{}, Workflow: workflowNotStarted}
-	told, err := s.signalBackfills(ctx, names, signal)
-	if err != nil {
-		s.app.say("it is noted, and acts within seconds; the workflow could not be told")
-		return err
-	}
-	if told {
-		result.Workflow = workflowSignalled
-	}
-	objects := strings.Join(names, ", ")
+	objects := strings.Join(done.Objects, ", ")
 	var text string
 	switch signal {
 	case flow.SignalPause:
@@ -266,55 +175,14 @@ func (o backfillOptions) steer(ctx context.Context, s *steering, signal string) 
 	default:
 		text = "the backfill of " + objects + " is being cancelled: what is loaded stays, its jobs at Salesforce are ended\nnext: starter status " + s.name()
 	}
-	return s.showBackfill(result, []string{text})
+	return s.showBackfill(signal, done, []string{text})
 }
 
-func (s *steering) showBackfill(r backfillResult, lines []string) error {
+func (s *steering) showBackfill(action string, done operate.Backfilled, lines []string) error {
 	if s.app.json {
-		return s.app.printJSON(r)
+		return s.app.printJSON(backfillResult{Project: s.i.Project, Integration: s.i.Name, Action: action,
+			Objects: done.Objects, UnderWay: done.UnderWay, Estimates: done.Estimates, Workflow: done.Workflow})
 	}
 	s.app.say("%s", strings.Join(lines, "\n"))
 	return nil
-}
-
-// openBackfills names the objects of which a backfill is under way.
-func (s *steering) openBackfills(ctx context.Context) ([]string, error) {
-	list, err := s.db.Backfills(ctx, s.i.ID)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, b := range list {
-		if b.State == store.BackfillOpen {
-			names = append(names, b.Object)
-		}
-	}
-	return names, nil
-}
-
-// objectNames gives the objects that are meant: those named, or all.
-func (s *steering) objectNames(ctx context.Context, wanted []string) ([]string, error) {
-	names, err := s.db.ObjectNames(ctx, s.i.ID, wanted)
-	if err == nil && len(names) == 0 {
-		err = fault.New(fault.Conflict, "%s has no objects", s.name()).WithHint("add some to the file, then: starter apply -f integration.yaml")
-	}
-	return names, err
-}
-
-// signalBackfills tells the workflows of backfills. One that does not run is told by
-// PostgreSQL when it is started.
-func (s *steering) signalBackfills(ctx context.Context, objects []string, signal string) (told bool, err error) {
-	temporal, err := s.app.dial(ctx, s.cfg)
-	if err != nil {
-		return false, err
-	}
-	defer temporal.close()
-	for _, object := range objects {
-		running, err := temporal.signal(ctx, flow.BackfillID(s.i.Project, s.i.Name, object), signal)
-		if err != nil {
-			return told, err
-		}
-		told = told || running
-	}
-	return told, nil
 }

@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/store/storetest"
 )
@@ -79,8 +80,8 @@ func TestBackfillAsksForAll(t *testing.T) {
 	require.Equal(t, "asked", result.Action)
 	require.Equal(t, []string{"EmailMessage"}, result.Objects)
 	require.Equal(t, []string{"Case"}, result.UnderWay)
-	require.Equal(t, []loadEstimate{{Object: "EmailMessage"}}, result.Estimates)
-	require.Equal(t, workflowSignalled, result.Workflow)
+	require.Equal(t, []operate.LoadEstimate{{Object: "EmailMessage"}}, result.Estimates)
+	require.Equal(t, operate.WorkflowSignalled, result.Workflow)
 	b.run("backfill", name).bad(exitInput, "a backfill of EmailMessage and of Case is under way")
 }
 
@@ -129,14 +130,14 @@ func TestBackfillSteersWhatIsUnderWay(t *testing.T) {
 	b.run("backfill", name, "--cancel", "--object", "EmailMessage", "--json").json(&result)
 	require.Equal(t, flow.SignalCancel, result.Action)
 	require.Equal(t, []string{"EmailMessage"}, result.Objects)
-	require.Equal(t, workflowSignalled, result.Workflow)
+	require.Equal(t, operate.WorkflowSignalled, result.Workflow)
 	require.Equal(t, store.BackfillCancelled, b.backfills(name)["EmailMessage"].Desired)
 	var heard []string
 	require.NoError(t, run.Get(t.Context(), &heard))
 	require.Equal(t, []string{flow.SignalPause, flow.SignalResume, flow.SignalCancel}, heard)
 
 	b.run("backfill", name, "--cancel", "--object", "Case", "--json").json(&result)
-	require.Equal(t, workflowNotStarted, result.Workflow, "no workflow looks after it yet: it is written down")
+	require.Equal(t, operate.WorkflowNotStarted, result.Workflow, "no workflow looks after it yet: it is written down")
 	seed.Exec(`update backfills set state = 'cancelled', finished_at = now() where object = 'Case'`)
 	b.run("backfill", name, "--resume", "--object", "Case").bad(exitInput, "no backfill of Case is under way", "starter status "+name)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/store"
 )
 
@@ -72,7 +73,7 @@ func viewBackfill(b store.Backfill, name, desired string, connected bool) *backf
 		v.WaitsFor = &waitView{Kind: string(w.Kind), Message: w.Message, Hint: w.Hint, RetryAt: w.RetryAt}
 	}
 	if left, known := b.Left(); known && v.WaitsFor == nil {
-		eta := tenths(left)
+		eta := operate.Tenths(left)
 		v.ETA = &eta
 	}
 	return v

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/secret"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/store/storetest"
@@ -209,12 +210,12 @@ func makeNamespace(address, name string) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.Close()
 	for {
 		if _, err = w.createAttributes(ctx); err == nil || ctx.Err() != nil {
 			return err
 		}
-		if err := rest(ctx, 200*time.Millisecond); err != nil {
+		if err := operate.Rest(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -11,15 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"salesforcesync/internal/fault"
-	"salesforcesync/internal/flow"
 	"salesforcesync/internal/poll"
 	"salesforcesync/internal/store"
-)
-
-const (
-	// checkWait is how long check waits for a fresh report.
-	checkWait = time.Minute
-	checkLook = 500 * time.Millisecond
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -59,33 +51,19 @@ type checkResult struct {
 }
 
 func check(ctx context.Context, s *steering) error {
-	refused := s.uncheckable()
-	var late error
-	fresh := false
-	if refused == nil {
-		request, err := s.db.RequestCheck(ctx, s.i.ID)
-		if err != nil {
-			return err
+	late := s.hand.Check(ctx, s.i, func(waited time.Duration) {
+		if waited < time.Second {
+			s.app.say("asking Salesforce…")
+		} else {
+			s.app.say("still waiting after %s", waited.Round(time.Second))
 		}
-		running, err := s.signal(ctx, flow.SignalConfigChanged)
-		switch {
-		case err != nil:
-			late = err
-		case !running:
-			late = s.noWorkflow()
-		default:
-			fresh, late = s.awaitCheck(ctx, request)
-		}
-	}
-	result := checkResult{Project: s.i.Project, Integration: s.i.Name, Fresh: fresh, Alerts: []store.SchemaEvent{}}
-	stored, err := s.db.CheckReport(ctx, s.i.ID)
+	})
+	result := checkResult{Project: s.i.Project, Integration: s.i.Name, Fresh: late == nil, Alerts: []store.SchemaEvent{}}
+	report, stored, err := s.hand.LastReport(ctx, s.i.ID)
 	if err != nil {
 		return err
 	}
-	result.ReportedAt = stored.At
-	if result.Report, err = decodeReport(stored); err != nil {
-		return err
-	}
+	result.ReportedAt, result.Report = stored.At, report
 	if alerts, err := s.db.Alerts(ctx, s.i.ID); err != nil {
 		return err
 	} else if len(alerts) > 0 {
@@ -95,8 +73,6 @@ func check(ctx context.Context, s *steering) error {
 		return err
 	}
 	switch {
-	case refused != nil:
-		return refused
 	case late != nil:
 		return late
 	case result.Report != nil && len(result.Report.Must) > 0:
@@ -104,61 +80,6 @@ func check(ctx context.Context, s *steering) error {
 			WithHint("do what the report says, then run `starter check %s` again", s.name())
 	}
 	return nil
-}
-
-// decodeReport reads a stored report; nil when there is none.
-func decodeReport(stored store.StoredReport) (*poll.Report, error) {
-	if stored.At == nil {
-		return nil, nil
-	}
-	var r poll.Report
-	if err := json.Unmarshal(stored.Report, &r); err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "read the stored report")
-	}
-	return &r, nil
-}
-
-// uncheckable says why Salesforce cannot be asked now.
-func (s *steering) uncheckable() error {
-	switch {
-	case !s.connected():
-		return fault.New(fault.Conflict, "%s is not connected to Salesforce: nothing can be checked", s.name()).
-			WithHint("connect it first: starter connect %s; the check runs by itself right after the grant", s.name())
-	case s.i.Desired != store.DesiredRunning:
-		return fault.New(fault.Conflict, "%s is %s: Salesforce is not asked", s.name(), s.i.Desired).
-			WithHint("starter resume %s, then check again", s.name())
-	}
-	return nil
-}
-
-// awaitCheck waits for a report that answers the request.
-func (s *steering) awaitCheck(ctx context.Context, request int64) (fresh bool, err error) {
-	s.app.say("asking Salesforce…")
-	began, told := time.Now(), time.Now()
-	wait := checkWait
-	if s.app.checkWait > 0 {
-		wait = s.app.checkWait
-	}
-	for {
-		stored, err := s.db.CheckReport(ctx, s.i.ID)
-		if err != nil {
-			return false, err
-		}
-		if stored.Answered >= request {
-			return true, nil
-		}
-		if time.Since(began) >= wait {
-			return false, fault.New(fault.Transient, "no fresh report within %s", wait.Round(time.Second)).
-				WithHint("is a worker running? `starter status %s` says what it waits for; the report comes by itself when it can", s.name())
-		}
-		if time.Since(told) >= 10*time.Second {
-			told = time.Now()
-			s.app.say("still waiting after %s", time.Since(began).Round(time.Second))
-		}
-		if err := rest(ctx, checkLook); err != nil {
-			return false, err
-		}
-	}
 }
 
 func (a *app) showCheck(c checkResult) error {

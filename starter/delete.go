@@ -2,23 +2,13 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
-	"errors"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/sdk/temporal"
 
 	"salesforcesync/internal/fault"
-	"salesforcesync/internal/flow"
-	"salesforcesync/internal/store"
 )
-
-// defaultEndWait is how long a workflow has to end itself. After it no worker is at
-// work on it, and it is terminated: nothing it knows is not in PostgreSQL.
-const defaultEndWait = 15 * time.Second
 
 func (a *app) deleteCommand() *cobra.Command {
 	var erase, yes bool
@@ -58,56 +48,22 @@ type deleteResult struct {
 }
 
 func deleteIntegration(ctx context.Context, s *steering, erase, yes bool) error {
-	// Before anything is changed: without Temporal the workflow could not be ended.
-	w, err := s.app.dial(ctx, s.cfg)
-	if err != nil {
-		return err
+	confirm := func() error { return s.confirm(erase) }
+	if yes {
+		confirm = nil
 	}
-	defer w.close()
-	if !yes {
-		if err := s.confirm(erase); err != nil {
-			return err
-		}
-	}
-	if err := s.db.SetDesired(ctx, s.i.ID, store.DesiredDeleted); err != nil {
-		return err
-	}
-	result := deleteResult{Project: s.i.Project, Integration: s.i.Name, Erased: erase, Revoked: true}
-	if err := s.giveBack(ctx); err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		// An org that is away must not keep an integration alive.
-		result.Revoked = false
-		s.app.say("the access could not be given back: %v", err)
-		if hint := fault.HintOf(err); hint != "" {
+	done, err := s.hand.Delete(ctx, s.i, erase, confirm)
+	if done.Revoked != nil && ctx.Err() == nil {
+		s.app.say("the access could not be given back: %v", done.Revoked)
+		if hint := fault.HintOf(done.Revoked); hint != "" {
 			s.app.say("  next: %s", hint)
 		}
 	}
-	patience := cmp.Or(s.app.endWait, defaultEndWait)
-	if result.Workflow, err = w.end(ctx, flow.WorkflowID(s.i.Project, s.i.Name), flow.SignalConfigChanged, patience); err != nil {
-		return err
-	}
-	if result.Workflow == endedByForce { // no worker is there for the others either
-		patience = time.Millisecond
-	}
-	if _, err := w.end(ctx, flow.DeliveryID(s.i.Project, s.i.Name), flow.SignalConfigChanged, patience); err != nil {
-		return err
-	}
-	loads, err := s.openBackfills(ctx)
 	if err != nil {
 		return err
 	}
-	for _, object := range loads {
-		if _, err := w.end(ctx, flow.BackfillID(s.i.Project, s.i.Name, object), flow.SignalCancel, patience); err != nil {
-			return err
-		}
-	}
-	if err := s.db.DeleteIntegration(ctx, s.i.ID, erase); err != nil && !fault.Is(err, fault.NotFound) {
-		return err
-	}
 	if s.app.json {
-		return s.app.printJSON(result)
+		return s.app.printJSON(deleteResult{Project: s.i.Project, Integration: s.i.Name, Erased: erase, Revoked: done.Revoked == nil, Workflow: done.Workflow})
 	}
 	what := "; its comments stay in source " + s.i.Project + "/" + s.i.Source
 	if erase {
@@ -128,36 +84,4 @@ func (s *steering) confirm(erase bool) error {
 		return fault.New(fault.Invalid, "not confirmed, nothing was changed").WithHint("type %s when asked, or give --yes", s.name())
 	}
 	return nil
-}
-
-// endedByForce is what became of a workflow that no worker let end itself.
-const endedByForce = "terminated"
-
-// end lets a workflow end itself, which it does when a signal makes it look and it finds
-// its integration deleted, and terminates it when no worker lets it.
-func (w *workflows) end(ctx context.Context, workflowID, signal string, patience time.Duration) (string, error) {
-	running, err := w.signal(ctx, workflowID, signal)
-	if err != nil {
-		return "", err
-	}
-	if !running {
-		return "not_running", nil
-	}
-	wait, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err = w.client.GetWorkflow(wait, workflowID, "").Get(wait, nil)
-	var ended *temporal.WorkflowExecutionError
-	if err == nil || errors.As(err, &ended) {
-		return "ended", nil
-	}
-	if ctx.Err() != nil {
-		return "", ctx.Err()
-	}
-	call, cancelCall := context.WithTimeout(ctx, callWait)
-	defer cancelCall()
-	err = w.client.TerminateWorkflow(call, workflowID, "", "the integration was deleted and no worker ended its workflow")
-	if err = w.translate("terminate "+workflowID, err); err != nil && !fault.Is(err, fault.NotFound) {
-		return "", err
-	}
-	return endedByForce, nil
 }

@@ -5,9 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"salesforcesync/internal/fault"
-	"salesforcesync/internal/flow"
-	"salesforcesync/internal/store"
+	"salesforcesync/internal/operate"
 )
 
 func (a *app) pauseCommand() *cobra.Command {
@@ -28,20 +26,16 @@ Comments stay readable. Pausing twice is pausing once.`,
 }
 
 func pauseIntegration(ctx context.Context, s *steering) error {
-	if s.i.Desired == store.DesiredDisconnected {
-		return fault.New(fault.Conflict, "%s is disconnected: there is nothing to pause", s.name()).
-			WithHint("connect it first: starter connect %s", s.name())
-	}
-	if err := s.db.SetDesired(ctx, s.i.ID, store.DesiredPaused); err != nil {
-		return err
-	}
-	running, err := s.signal(ctx, flow.SignalPause)
+	done, err := s.hand.Pause(ctx, s.i)
 	if err != nil {
-		s.app.say("%s is paused in the database, and no call to Salesforce is made; its workflow could not be told", s.name())
+		if done.Written {
+			s.app.say("%s is paused in the database, and no call to Salesforce is made; its workflow could not be told", s.name())
+		}
 		return err
 	}
-	if !running {
-		return s.show(store.DesiredPaused, workflowNotStarted, s.name()+" is paused; no workflow runs for it")
+	text := s.name() + " is paused\nnext: starter resume " + s.name()
+	if done.Workflow == operate.WorkflowNotStarted {
+		text = s.name() + " is paused; no workflow runs for it"
 	}
-	return s.show(store.DesiredPaused, workflowSignalled, s.name()+" is paused\nnext: starter resume "+s.name())
+	return s.show(done, text)
 }

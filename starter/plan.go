@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"salesforcesync/internal/config"
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/poll"
 	"salesforcesync/internal/store"
 )
@@ -40,9 +39,9 @@ type planResult struct {
 	Project     string `json:"project"`
 	Integration string `json:"integration"`
 	store.ApplyResult
-	Quota  quotaView    `json:"quota"`
-	Month  capView      `json:"ai_units_month"` // with the cap of the file
-	Report *poll.Report `json:"report"`         // of the last check of what is in force; null when there is none
+	Quota  operate.QuotaView `json:"quota"`
+	Month  capView           `json:"ai_units_month"` // with the cap of the file
+	Report *poll.Report      `json:"report"`         // of the last check of what is in force; null when there is none
 }
 
 func (a *app) plan(ctx context.Context, file string) error {
@@ -55,37 +54,17 @@ func (a *app) plan(ctx context.Context, file string) error {
 		return err
 	}
 	defer db.Close()
-	result, err := db.PlanIntegration(ctx, spec)
+	hand, err := a.hand(cfg, db)
 	if err != nil {
 		return err
 	}
-	existing := result.IntegrationID
-	if result.Created {
-		existing = "" // made up for the plan
-	}
-	allowed, err := forecast(ctx, db, spec, existing)
+	result, err := hand.Plan(ctx, spec)
 	if err != nil {
 		return err
 	}
-	month := capView{Project: spec.Project, Integration: spec.Integration, Month: time.Now().UTC().Format(monthLayout), Cap: spec.MonthlyUnitCap, Left: spec.MonthlyUnitCap}
-	var report *poll.Report
-	if !result.Created {
-		used, err := db.UnitCap(ctx, result.IntegrationID)
-		if err != nil {
-			return err
-		}
-		used.Limit = spec.MonthlyUnitCap
-		month = viewCap(used)
-		stored, err := db.CheckReport(ctx, result.IntegrationID)
-		if err != nil {
-			return err
-		}
-		if report, err = decodeReport(stored); err != nil {
-			return err
-		}
-	}
+	month := viewCap(result.Month)
 	if a.json {
-		return a.printJSON(planResult{spec.Project, spec.Integration, shownApply(result), allowed, month, report})
+		return a.printJSON(planResult{spec.Project, spec.Integration, shownApply(result.ApplyResult), result.Quota, month, result.Report})
 	}
 	switch {
 	case result.Created:
@@ -100,16 +79,16 @@ func (a *app) plan(ctx context.Context, file string) error {
 		a.print("would change %s to version %d", spec.Name(), result.SpecVersion)
 	default:
 		a.print("no changes to %s, version %d", spec.Name(), result.SpecVersion)
-		a.printQuota(allowed)
+		a.printQuota(result.Quota)
 		a.printCap(month)
-		a.printFindings(report)
+		a.printFindings(result.Report)
 		return nil
 	}
-	a.printChanges(result)
-	a.printFirstLoad(spec, result)
-	a.printQuota(allowed)
+	a.printChanges(result.ApplyResult)
+	a.printFirstLoad(spec, result.FirstLoads(spec))
+	a.printQuota(result.Quota)
 	a.printCap(month)
-	a.printFindings(report)
+	a.printFindings(result.Report)
 	if cfg.Keys == nil && spec.Connection.ConsumerSecret != "" && !result.Created {
 		a.say("without ENCRYPTION_KEYS it cannot be told whether the consumer secret changes")
 	}
@@ -118,15 +97,7 @@ func (a *app) plan(ctx context.Context, file string) error {
 }
 
 // printFirstLoad says how the objects would be loaded that are new or read from their start.
-func (a *app) printFirstLoad(spec config.Integration, r store.ApplyResult) {
-	var objects []string
-	if r.Created {
-		for _, o := range spec.Objects {
-			objects = append(objects, o.Object)
-		}
-	} else {
-		objects = slices.Concat(r.Added, r.Reread)
-	}
+func (a *app) printFirstLoad(spec config.Integration, objects []string) {
 	if len(objects) == 0 {
 		return
 	}

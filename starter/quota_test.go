@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"salesforcesync/internal/config"
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/store"
 )
 
@@ -26,7 +27,7 @@ func (b *bench) used(most, used int64, ours int) {
 func TestPlanSaysWhatTheQuotaAllows(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	plan := func(yaml string) (quotaView, string) {
+	plan := func(yaml string) (operate.QuotaView, string) {
 		t.Helper()
 		var p planResult
 		b.runWith(yaml, "plan", "-f", "-", "--json").json(&p)
@@ -139,6 +140,6 @@ func TestCallsPerLook(t *testing.T) {
 		{1, []config.Object{object("A.B.C.D", "a.b.x")}},
 		{2, []config.Object{object("A.B.C.D.E.F")}},
 	} {
-		require.InDelta(t, c.calls, callsPerLook(config.Integration{Objects: c.objects}), 0, "%+v", c.objects)
+		require.InDelta(t, c.calls, operate.CallsPerLook(config.Integration{Objects: c.objects}), 0, "%+v", c.objects)
 	}
 }

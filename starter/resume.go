@@ -5,8 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"salesforcesync/internal/flow"
-	"salesforcesync/internal/store"
+	"salesforcesync/internal/fault"
 )
 
 func (a *app) resumeCommand() *cobra.Command {
@@ -26,23 +25,16 @@ paused is left as it is; a large load that was paused by itself stays so until
 }
 
 func resume(ctx context.Context, s *steering) error {
-	if err := s.mustBeConnectable(); err != nil {
-		return err
-	}
-	if err := s.db.SetDesired(ctx, s.i.ID, store.DesiredRunning); err != nil {
-		return err
-	}
-	running, err := s.signal(ctx, flow.SignalResume)
+	done, err := s.hand.Resume(ctx, s.i)
 	if err != nil {
-		s.app.say("%s is no longer paused in the database; its workflow could not be told: resume again when Temporal is back", s.name())
+		if done.Written && fault.Is(err, fault.Unreachable) {
+			s.app.say("%s is no longer paused in the database; its workflow could not be told: resume again when Temporal is back", s.name())
+		}
 		return err
-	}
-	if !running {
-		return s.noWorkflow()
 	}
 	text := s.name() + " goes on\nnext: starter status " + s.name()
 	if !s.connected() {
 		text = s.name() + " is not paused, but Salesforce is not connected\nnext: starter connect " + s.name()
 	}
-	return s.show(store.DesiredRunning, workflowSignalled, text)
+	return s.show(done, text)
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"salesforcesync/internal/fault"
-	"salesforcesync/internal/flow"
 	"salesforcesync/internal/store"
 )
 
@@ -51,29 +50,14 @@ func (o resyncOptions) resync(ctx context.Context, s *steering) error {
 	if err != nil {
 		return err
 	}
-	if err := s.mustBeConnectable(); err != nil {
+	done, err := s.hand.Resync(ctx, s.i, o.objects, from, until)
+	switch {
+	case err != nil:
 		return err
+	case done.Desired == store.DesiredPaused:
+		return s.show(done, s.name()+" is paused: the resync begins when it is resumed\nnext: starter resume "+s.name())
 	}
-	names, err := s.objectNames(ctx, o.objects)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := s.db.RequestResync(ctx, s.i.ID, name, from, until, "asked for by an operator"); err != nil {
-			return err
-		}
-	}
-	if s.i.Desired == store.DesiredPaused {
-		return s.show(s.i.Desired, workflowNotStarted, s.name()+" is paused: the resync begins when it is resumed\nnext: starter resume "+s.name())
-	}
-	running, err := s.signal(ctx, flow.SignalSyncNow)
-	if err != nil {
-		return err
-	}
-	if !running {
-		return s.noWorkflow()
-	}
-	return s.show(s.i.Desired, workflowSignalled, s.name()+" reads again what was asked for\nnext: starter status "+s.name())
+	return s.show(done, s.name()+" reads again what was asked for\nnext: starter status "+s.name())
 }
 
 // stretch reads --from and --until, each zero when it is not given.

@@ -13,6 +13,7 @@ import (
 	"salesforcesync/internal/comment"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/transform"
 )
@@ -137,7 +138,7 @@ func (o retransformOptions) showPlan(ctx context.Context, s *steering) error {
 	if err != nil {
 		return err
 	}
-	names, err := s.objectNames(ctx, o.objects)
+	names, err := s.hand.ObjectNames(ctx, s.i, o.objects)
 	if err != nil {
 		return err
 	}
@@ -279,7 +280,7 @@ type retransformResult struct {
 
 // ask asks for the texts to be made anew and sees that somebody does it.
 func (o retransformOptions) ask(ctx context.Context, s *steering) error {
-	names, err := s.objectNames(ctx, o.objects)
+	names, err := s.hand.ObjectNames(ctx, s.i, o.objects)
 	if err != nil {
 		return err
 	}
@@ -297,21 +298,21 @@ func (o retransformOptions) ask(ctx context.Context, s *steering) error {
 			return err
 		}
 	}
-	result := retransformResult{Project: s.i.Project, Integration: s.i.Name, Action: "asked", CleaningVersion: clean.Version, Objects: names, Workflow: workflowNotStarted}
+	result := retransformResult{Project: s.i.Project, Integration: s.i.Name, Action: "asked", CleaningVersion: clean.Version, Objects: names, Workflow: operate.WorkflowNotStarted}
 	temporal, err := s.app.dial(ctx, s.cfg)
 	if err != nil {
 		s.app.say("it is noted; run the command again when Temporal is back")
 		return err
 	}
-	defer temporal.close()
-	started, err := temporal.startRetransform(ctx, s.i.Project, s.i.Name)
+	defer temporal.Close()
+	started, err := temporal.StartRetransform(ctx, s.i.Project, s.i.Name)
 	if err != nil {
 		s.app.say("it is noted; run the command again to start it")
 		return err
 	}
-	result.Workflow = workflowStarted
+	result.Workflow = operate.WorkflowStarted
 	if !started {
-		result.Workflow = workflowSignalled
+		result.Workflow = operate.WorkflowSignalled
 	}
 	if s.app.json {
 		return s.app.printJSON(result)
@@ -325,13 +326,13 @@ func (o retransformOptions) ask(ctx context.Context, s *steering) error {
 func (o retransformOptions) end(ctx context.Context, s *steering) error {
 	wanted := []string{""} // all
 	if len(o.objects) > 0 {
-		names, err := s.objectNames(ctx, o.objects)
+		names, err := s.hand.ObjectNames(ctx, s.i, o.objects)
 		if err != nil {
 			return err
 		}
 		wanted = names
 	}
-	result := retransformResult{Project: s.i.Project, Integration: s.i.Name, Action: "cancelled", CleaningVersion: clean.Version, Objects: []string{}, Workflow: workflowNotStarted}
+	result := retransformResult{Project: s.i.Project, Integration: s.i.Name, Action: "cancelled", CleaningVersion: clean.Version, Objects: []string{}, Workflow: operate.WorkflowNotStarted}
 	for _, name := range wanted {
 		ended, err := s.db.CancelRetransforms(ctx, s.i.ID, name)
 		if err != nil {

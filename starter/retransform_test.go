@@ -12,6 +12,7 @@ import (
 
 	"salesforcesync/internal/clean"
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/salesforce"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/store/storetest"
@@ -126,7 +127,7 @@ func TestRetransformIsAskedForAndSeen(t *testing.T) {
 	b.run("retransform", name, "--apply", "--object", "EmailMessage", "--json").json(&result)
 	require.Equal(t, "asked", result.Action)
 	require.Equal(t, []string{"EmailMessage"}, result.Objects)
-	require.Equal(t, workflowStarted, result.Workflow)
+	require.Equal(t, operate.WorkflowStarted, result.Workflow)
 	r := b.run("retransform", name, "--apply", "--object", "EmailMessage").good()
 	require.Contains(t, r.talk, "makes texts anew by cleaning version")
 	require.Equal(t, []string{"1"}, seed.Strings(`select count(*)::text from retransforms`), "one that is open goes on")

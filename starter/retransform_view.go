@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/store"
 )
 
@@ -39,7 +40,7 @@ func viewRetransform(r store.Retransform) *retransformView {
 	}
 	v.idle = r.State == store.RetransformOpen && r.ReadAt.Sub(seen) > idleAfter
 	if left, known := r.Left(); known {
-		eta := tenths(left)
+		eta := operate.Tenths(left)
 		v.ETA = &eta
 	}
 	return v

@@ -70,7 +70,7 @@ func (a *app) setup(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer temporal.close()
+	defer temporal.Close()
 	if result.AttributesCreated, err = temporal.createAttributes(ctx); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/operate"
 )
 
 // visibleWait bounds the wait for new search attributes to be usable: each of
@@ -36,13 +37,13 @@ func (w *workflows) createAttributes(ctx context.Context) ([]string, error) {
 			missing[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
 			created = append(created, name)
 		case kind != enumspb.INDEXED_VALUE_TYPE_KEYWORD:
-			return nil, fault.New(fault.Conflict, "temporal: search attribute %s of namespace %s is %s, not Keyword", name, w.options.Namespace, kind).
-				WithHint("remove it if nothing uses it: temporal operator search-attribute remove -n %s --name %s", w.options.Namespace, name)
+			return nil, fault.New(fault.Conflict, "temporal: search attribute %s of namespace %s is %s, not Keyword", name, w.Namespace, kind).
+				WithHint("remove it if nothing uses it: temporal operator search-attribute remove -n %s --name %s", w.Namespace, name)
 		}
 	}
 	if len(missing) > 0 {
-		_, err := w.client.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
-			Namespace: w.options.Namespace, SearchAttributes: missing,
+		_, err := w.Client.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
+			Namespace: w.Namespace, SearchAttributes: missing,
 		})
 		var there *serviceerror.AlreadyExists // another setup at the same time
 		if err != nil && !errors.As(err, &there) {
@@ -53,7 +54,7 @@ func (w *workflows) createAttributes(ctx context.Context) ([]string, error) {
 }
 
 func (w *workflows) attributes(ctx context.Context) (map[string]enumspb.IndexedValueType, error) {
-	list, err := w.client.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: w.options.Namespace})
+	list, err := w.Client.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: w.Namespace})
 	if err != nil {
 		return nil, w.attributeError("list search attributes", err)
 	}
@@ -64,14 +65,14 @@ func (w *workflows) attributes(ctx context.Context) (map[string]enumspb.IndexedV
 func (w *workflows) waitVisible(ctx context.Context) error {
 	query := strings.Join(flow.Attributes, " = 'none' AND ") + " = 'none'"
 	for {
-		_, err := w.client.WorkflowService().CountWorkflowExecutions(ctx, &workflowservice.CountWorkflowExecutionsRequest{
-			Namespace: w.options.Namespace, Query: query,
+		_, err := w.Client.WorkflowService().CountWorkflowExecutions(ctx, &workflowservice.CountWorkflowExecutionsRequest{
+			Namespace: w.Namespace, Query: query,
 		})
 		var invalid *serviceerror.InvalidArgument
 		if err == nil || !errors.As(err, &invalid) {
-			return w.translate("use the search attributes", err)
+			return w.Translate("use the search attributes", err)
 		}
-		if wait := rest(ctx, 250*time.Millisecond); wait != nil {
+		if wait := operate.Rest(ctx, 250*time.Millisecond); wait != nil {
 			return fault.Wrap(fault.Transient, err, "temporal: the search attributes cannot be used yet").WithHint("run `starter setup` again in a minute")
 		}
 	}
@@ -87,7 +88,7 @@ func (w *workflows) attributeError(op string, err error) error {
 		return fault.Wrap(fault.Forbidden, err, "temporal: %s", op).
 			WithHint("a namespace administrator creates them: in Temporal Cloud under Namespaces → %s → Search Attributes, or with "+
 				"`tcld namespace search-attributes add -n %s --sa %s`; elsewhere with `temporal operator search-attribute create`. Then run setup again",
-				w.options.Namespace, w.options.Namespace, strings.Join(flow.Attributes, "=Keyword --sa ")+"=Keyword")
+				w.Namespace, w.Namespace, strings.Join(flow.Attributes, "=Keyword --sa ")+"=Keyword")
 	}
-	return w.translate(op, err)
+	return w.Translate(op, err)
 }

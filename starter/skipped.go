@@ -51,7 +51,7 @@ const skippedPage = 500
 
 func (s *steering) skipped(ctx context.Context, object string) error {
 	if object != "" {
-		names, err := s.objectNames(ctx, []string{object})
+		names, err := s.hand.ObjectNames(ctx, s.i, []string{object})
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/store"
 )
 
@@ -32,46 +33,21 @@ It does not resume what is paused. The same with the stock tool:
 }
 
 func start(ctx context.Context, s *steering) error {
-	if err := s.mustBeConnectable(); err != nil {
-		return err
-	}
-	temporal, err := s.app.dial(ctx, s.cfg)
+	done, err := s.hand.Start(ctx, s.i)
 	if err != nil {
 		return err
 	}
-	defer temporal.close()
-	desired := s.i.Desired
-	if desired == store.DesiredDisconnected { // and granted anew
-		desired = store.DesiredRunning
-		if err := s.db.SetDesired(ctx, s.i.ID, desired); err != nil {
-			return err
-		}
-	}
-	status := firstStatus(store.ApplyResult{Desired: desired, Connected: s.connected()})
-	started, err := temporal.ensure(ctx, s.i.Project, s.i.Name, status)
-	if err != nil {
-		return err
-	}
-	delivery, err := s.db.Delivery(ctx, s.i.Project, s.i.Name)
-	if err != nil {
-		return err
-	}
-	if delivery != nil {
-		if _, err := temporal.startDelivery(ctx, s.i.Project, s.i.Name); err != nil {
-			return err
-		}
-	}
-	workflow, text := workflowStarted, "workflow "+flow.WorkflowID(s.i.Project, s.i.Name)+" started"
-	if !started {
-		workflow, text = workflowSignalled, "workflow "+flow.WorkflowID(s.i.Project, s.i.Name)+" runs already and was told to look again"
+	text := "workflow " + flow.WorkflowID(s.i.Project, s.i.Name) + " started"
+	if done.Workflow == operate.WorkflowSignalled {
+		text = "workflow " + flow.WorkflowID(s.i.Project, s.i.Name) + " runs already and was told to look again"
 	}
 	switch {
-	case desired == store.DesiredPaused:
+	case done.Desired == store.DesiredPaused:
 		text += "\nit is paused; next: starter resume " + s.name()
 	case !s.connected():
 		text += "\nnext: starter connect " + s.name()
 	default:
 		text += "\nnext: starter status " + s.name()
 	}
-	return s.show(desired, workflow, text)
+	return s.show(done, text)
 }

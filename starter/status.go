@@ -11,6 +11,7 @@ import (
 
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/store"
 )
 
@@ -84,7 +85,7 @@ func (a *app) status(ctx context.Context, name string) error {
 	if temporal, err := a.dial(ask, cfg); err != nil {
 		view.WorkflowNote = err.Error()
 	} else {
-		defer temporal.close()
+		defer temporal.Close()
 		view.Workflow, view.WorkflowNote = temporal.ask(ask, flow.WorkflowID(project, integration))
 	}
 	if a.json {
@@ -100,7 +101,7 @@ func readStatus(ctx context.Context, db *store.Store, project, integration strin
 		return statusView{}, "", err
 	}
 	view := viewStatus(status)
-	if view.Quota, err = quotaOf(ctx, db, status.Integration); err != nil {
+	if view.Quota, err = operate.QuotaOf(ctx, db, status.Integration); err != nil {
 		return view, "", err
 	}
 	month, err := db.UnitCap(ctx, status.ID)
@@ -124,7 +125,7 @@ func readStatus(ctx context.Context, db *store.Store, project, integration strin
 
 // ask gets the workflow's own word, or a note why there is none.
 func (w *workflows) ask(ctx context.Context, workflowID string) (*workflowView, string) {
-	_, running, err := w.running(ctx, workflowID)
+	_, running, err := w.Running(ctx, workflowID)
 	if err != nil {
 		return nil, err.Error()
 	}
@@ -132,9 +133,9 @@ func (w *workflows) ask(ctx context.Context, workflowID string) (*workflowView, 
 	if !running {
 		return view, ""
 	}
-	answer, err := w.client.QueryWorkflow(ctx, workflowID, "", flow.QueryStatus)
+	answer, err := w.Client.QueryWorkflow(ctx, workflowID, "", flow.QueryStatus)
 	if err != nil {
-		if err = w.translate("query "+workflowID, err); fault.Is(err, fault.Unreachable) {
+		if err = w.Translate("query "+workflowID, err); fault.Is(err, fault.Unreachable) {
 			return view, "the workflow did not answer within 2 s: does a worker run?"
 		}
 		return view, err.Error()

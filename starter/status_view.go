@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/store"
 )
 
@@ -34,12 +35,12 @@ type integrationView struct {
 // statusView is the whole answer of status.
 type statusView struct {
 	integrationView
-	LostReason string       `json:"lost_reason"`
-	LostHint   string       `json:"lost_hint"`
-	CheckedAt  *time.Time   `json:"checked_at"`
-	Quota      *quotaView   `json:"quota"` // null before the first grant
-	Month      capView      `json:"ai_units_month"`
-	Objects    []objectView `json:"objects"`
+	LostReason string             `json:"lost_reason"`
+	LostHint   string             `json:"lost_hint"`
+	CheckedAt  *time.Time         `json:"checked_at"`
+	Quota      *operate.QuotaView `json:"quota"` // null before the first grant
+	Month      capView            `json:"ai_units_month"`
+	Objects    []objectView       `json:"objects"`
 	// Delivery is how comments are delivered to a tenant; null without a destination.
 	Delivery *deliveryView `json:"delivery"`
 	// Alerts are what is hidden now and was read before, Events the latest changes of schema and rights, newest first.

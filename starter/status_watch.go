@@ -13,6 +13,7 @@ import (
 	"salesforcesync/internal/config"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/store"
 )
 
@@ -108,7 +109,7 @@ func (a *app) watch(ctx context.Context, name string, untilDone bool) error {
 				return err
 			}
 		}
-		if rest(ctx, every) != nil {
+		if operate.Rest(ctx, every) != nil {
 			if untilDone {
 				return fault.New(fault.Stopped, "stopped before everything was loaded; the sync goes on")
 			}
@@ -129,7 +130,7 @@ func (a *app) watch(ctx context.Context, name string, untilDone bool) error {
 
 func (w *watching) close() {
 	if w.temporal != nil {
-		w.temporal.close()
+		w.temporal.Close()
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/operate"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/store/storetest"
 )
@@ -48,7 +49,7 @@ func TestPauseResumeSyncNow(t *testing.T) {
 
 	var answer steerResult
 	b.run("resume", name, "-json").json(&answer)
-	require.Equal(t, steerResult{b.integration(name).Project, "salesforce-prod", store.DesiredRunning, workflowSignalled}, answer)
+	require.Equal(t, steerResult{b.integration(name).Project, "salesforce-prod", store.DesiredRunning, operate.WorkflowSignalled}, answer)
 	b.run("sync-now", name).good()
 	b.run("start", name).good()
 	b.heard(name, flow.SignalPause, flow.SignalPause, flow.SignalResume, flow.SignalSyncNow, flow.SignalConfigChanged)

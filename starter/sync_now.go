@@ -4,10 +4,6 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
-
-	"salesforcesync/internal/fault"
-	"salesforcesync/internal/flow"
-	"salesforcesync/internal/store"
 )
 
 func (a *app) syncNowCommand() *cobra.Command {
@@ -27,24 +23,9 @@ quota.`,
 }
 
 func syncNow(ctx context.Context, s *steering) error {
-	if err := s.mustBeConnectable(); err != nil {
-		return err
-	}
-	switch {
-	case s.i.Desired == store.DesiredPaused:
-		return fault.New(fault.Conflict, "%s is paused", s.name()).WithHint("resume looks for news at once: starter resume %s", s.name())
-	case !s.connected():
-		return fault.New(fault.Conflict, "%s is not connected to Salesforce", s.name()).WithHint("connect it first: starter connect %s", s.name())
-	}
-	if err := s.db.RequestSync(ctx, s.i.ID); err != nil {
-		return err
-	}
-	running, err := s.signal(ctx, flow.SignalSyncNow)
+	done, err := s.hand.SyncNow(ctx, s.i)
 	if err != nil {
 		return err
 	}
-	if !running {
-		return s.noWorkflow()
-	}
-	return s.show(s.i.Desired, workflowSignalled, s.name()+" looks for news now\nnext: starter status "+s.name())
+	return s.show(done, s.name()+" looks for news now\nnext: starter status "+s.name())
 }

@@ -10,6 +10,7 @@ import (
 
 	"salesforcesync/internal/bill"
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/operate"
 )
 
 func TestUsageSaysWhatAMonthCost(t *testing.T) {
@@ -61,8 +62,8 @@ func TestACapIsPlannedAndWakesWhatWaits(t *testing.T) {
 	b.runWith(file, "plan", "-f", "-", "--json").json(&p)
 	require.EqualValues(t, 50000, p.Month.Left)
 	require.Empty(t, p.Reread)
-	require.True(t, raisesUnits(p.Changes))
+	require.True(t, operate.RaisesUnits(p.Changes))
 	unchanged := strings.TrimSuffix(file, "monthly_unit_cap: 50000\n")
 	b.runWith(unchanged, "plan", "-f", "-", "--json").json(&p)
-	require.False(t, raisesUnits(p.Changes))
+	require.False(t, operate.RaisesUnits(p.Changes))
 }

@@ -42,13 +42,17 @@ type Checks struct {
 	Path  func(path string) error      // is it a field path, at most five relations deep?
 	Name  func(name string) error      // is it the name of an object?
 
+	// NoSecrets is for a file that was written in a page: secrets have fields of their own there, and
+	// nothing of this machine, be it a variable or a file, is read for somebody far away.
+	NoSecrets bool
+
 	Lookup   func(string) string          // environment; nil = os.Getenv
 	ReadFile func(string) ([]byte, error) // nil = os.ReadFile
 }
 
 // ReadIntegration reads an integration file. name is its path, for messages and for a
 // relative consumer_secret_file. The error is one fault.Invalid that lists every
-// problem with its line.
+// problem with its line; ProblemsOf gives them one by one.
 func ReadIntegration(name string, data []byte, checks Checks) (Integration, error) {
 	if checks.Lookup == nil {
 		checks.Lookup = os.Getenv
@@ -94,20 +98,39 @@ func parseYAML(data []byte) (*yaml.Node, error) {
 	return root, nil
 }
 
-type problem struct {
-	line int
-	text string
+// Problem is one thing that is wrong with a file.
+type Problem struct {
+	Line int
+	Text string
+}
+
+// fileError is the error of a file, with what is wrong one by one.
+type fileError struct {
+	fault    *fault.Error
+	problems []Problem
+}
+
+func (e fileError) Error() string { return e.fault.Error() }
+func (e fileError) Unwrap() error { return e.fault }
+
+// ProblemsOf gives what ReadIntegration found wrong, by line; nil for an error that is not about lines.
+func ProblemsOf(err error) []Problem {
+	var e fileError
+	if errors.As(err, &e) {
+		return e.problems
+	}
+	return nil
 }
 
 // fileReader walks the tree of a file and gathers problems.
 type fileReader struct {
 	checks   Checks
 	dir      string
-	problems []problem
+	problems []Problem
 }
 
 func (r *fileReader) problem(n *yaml.Node, format string, args ...any) {
-	r.problems = append(r.problems, problem{n.Line, fmt.Sprintf(format, args...)})
+	r.problems = append(r.problems, Problem{n.Line, fmt.Sprintf(format, args...)})
 }
 
 // reject reports what another package's check found, with its hint.
@@ -126,9 +149,9 @@ func (r *fileReader) err(name string) error {
 	if len(r.problems) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(r.problems, func(a, b problem) int { return a.line - b.line })
+	slices.SortStableFunc(r.problems, func(a, b Problem) int { return a.Line - b.Line })
 	if len(r.problems) == 1 {
-		return fault.New(fault.Invalid, "%s, line %d: %s", name, r.problems[0].line, r.problems[0].text)
+		return fileError{fault.New(fault.Invalid, "%s, line %d: %s", name, r.problems[0].Line, r.problems[0].Text), r.problems}
 	}
 	var b strings.Builder
 	for i, p := range r.problems {
@@ -136,9 +159,9 @@ func (r *fileReader) err(name string) error {
 			fmt.Fprintf(&b, "\n  and %d more", len(r.problems)-maxProblems)
 			break
 		}
-		fmt.Fprintf(&b, "\n  line %d: %s", p.line, p.text)
+		fmt.Fprintf(&b, "\n  line %d: %s", p.Line, p.Text)
 	}
-	return fault.New(fault.Invalid, "%s has %d problems:%s", name, len(r.problems), b.String())
+	return fileError{fault.New(fault.Invalid, "%s has %d problems:%s", name, len(r.problems), b.String()), r.problems}
 }
 
 var (

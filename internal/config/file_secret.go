@@ -20,6 +20,10 @@ func (r *fileReader) secret(keys map[string]*yaml.Node, where, key string) secre
 		return ""
 	}
 	n := keys[given[0]]
+	if r.checks.NoSecrets {
+		r.problem(n, "%s: secrets have fields of their own here: take the line out of the file", given[0])
+		return ""
+	}
 	if len(given) > 1 {
 		r.problem(keys[given[1]], "%s: %s say the same thing twice: keep one", where, strings.Join(given, " and "))
 		return ""

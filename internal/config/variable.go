@@ -32,7 +32,7 @@ var variables = []Variable{
 		Meaning: "comma-separated addresses or CIDRs of the proxies in front of `authsvc`, such as `10.0.0.0/8`; only from them `X-Forwarded-For` is believed. Not set = every visitor of a proxy counts as one"},
 	{Name: "SALESFORCE_EXTRA_HOSTS", Programs: everywhere,
 		Meaning: "comma-separated `host:port` allowed besides Salesforce's own domains; plain http only for these"},
-	{Name: "DELIVERY_EXTRA_HOSTS", Programs: []Program{Worker, Starter},
+	{Name: "DELIVERY_EXTRA_HOSTS", Programs: everywhere,
 		Meaning: "comma-separated `host:port` that comments may be delivered to although they are bare addresses, `localhost` or plain http; other hosts are reached by name and over https only"},
 	{Name: "METRICS_ADDR", Programs: servers,
 		Meaning: "where Prometheus metrics (`/metrics`) and health (`/healthz`, `/readyz`) are served; not set = off, port 0 = any"},

@@ -26,6 +26,7 @@ var layers = [][]string{
 	{"activities", "workflows", "internal/devstack"},
 	{"internal/app"},
 	{"internal/api", "internal/web"},
+	{"internal/operate"},
 	{"internal/poll", "internal/deliver", "internal/request"},
 	{"internal/transform", "internal/oauth", "internal/openid", "internal/quota", "internal/access", "internal/bill", "internal/store/simtime"},
 	{"internal/store", "internal/salesforce", "internal/tenant"},

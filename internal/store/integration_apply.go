@@ -66,6 +66,20 @@ func (s *Store) ApplyIntegration(ctx context.Context, spec config.Integration) (
 	return result, err
 }
 
+// ApplyIntegrationOver is ApplyIntegration for who has looked at version, and decided on what was in it; 0
+// is for an integration that is to be new. fault.Conflict when another version is in force, unless the file says
+// what is in force already: the same form sent twice is applied once.
+func (s *Store) ApplyIntegrationOver(ctx context.Context, spec config.Integration, version int64) (ApplyResult, error) {
+	var result ApplyResult
+	err := s.inTx(ctx, "apply "+spec.Name(), func(tx pgx.Tx) error {
+		a := applying{store: s, tx: tx, spec: spec, over: &version}
+		var err error
+		result, err = a.run(ctx)
+		return err
+	})
+	return result, err
+}
+
 // errPlanned rolls a plan's transaction back.
 var errPlanned = errors.New("planned")
 
@@ -93,6 +107,7 @@ type applying struct {
 	tx    pgx.Tx
 	spec  config.Integration
 	plan  bool
+	over  *int64 // the version that must be in force; nil = whatever is
 
 	sourceID string
 	before   config.Integration // zero when the integration is new
@@ -129,6 +144,9 @@ func (a *applying) run(ctx context.Context) (ApplyResult, error) {
 		return a.result, err
 	}
 	a.result.Changed = a.result.Created || a.result.SecretChanged || a.result.TokenChanged || len(a.result.Changes) > 0
+	if err := a.checkOver(); err != nil {
+		return a.result, err
+	}
 	if len(a.result.Changes) > 0 || a.result.Created {
 		if err := a.objects(ctx); err != nil {
 			return a.result, err
@@ -188,6 +206,21 @@ func (a *applying) find(ctx context.Context, projectID string) error {
 		return fault.Wrap(fault.Internal, err, "read the stored file of %s", a.spec.Name())
 	}
 	a.moved = sourceID != a.sourceID
+	return nil
+}
+
+// checkOver refuses to change another version than the one that was looked at.
+func (a *applying) checkOver() error {
+	switch {
+	case a.over == nil || !a.result.Changed:
+		return nil
+	case a.result.Created && *a.over != 0:
+		return fault.New(fault.NotFound, "there is no integration %s any more", a.spec.Name())
+	case !a.result.Created && *a.over == 0:
+		return fault.New(fault.Conflict, "there is an integration %s already", a.spec.Name())
+	case !a.result.Created && *a.over != a.result.SpecVersion:
+		return fault.New(fault.Conflict, "%s was changed meanwhile: version %d is in force, not %d", a.spec.Name(), a.result.SpecVersion, *a.over)
+	}
 	return nil
 }
 
