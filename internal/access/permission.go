@@ -158,6 +158,35 @@ func (p Principal) Permissions(project string) []string {
 	return may
 }
 
+// ProjectsWith lists, by name, those of the projects on which p has the permission.
+func (p Principal) ProjectsWith(projects []store.Project, permission string) []string {
+	names := []string{}
+	for _, project := range projects {
+		if p.Can(project.Name, permission) {
+			names = append(names, project.Name)
+		}
+	}
+	return names
+}
+
+// BilledProjects lists, by name, those of the projects whose AI units p may see; nil = all, and what
+// is left of projects that are gone, which is nobody else's.
+func (p Principal) BilledProjects(projects []store.Project) []string {
+	if p.CanGlobally(TenantQuotaRead) && p.CanEverywhere(SourcesRead) {
+		return nil
+	}
+	return p.ProjectsWith(projects, SourcesRead)
+}
+
+// Actor is p as the audit log names who acts, from an address, with a request.
+func (p Principal) Actor(address, requestID string) store.Actor {
+	a := store.Actor{Kind: store.ActorUser, UserID: p.UserID, Name: p.Email, Address: address, RequestID: requestID}
+	if p.TokenID != "" {
+		a.Kind, a.Token = store.ActorToken, p.TokenID
+	}
+	return a
+}
+
 // GlobalPermissions lists what p may do on the whole installation, sorted.
 func (p Principal) GlobalPermissions() []string {
 	may := []string{}

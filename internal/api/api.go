@@ -50,8 +50,6 @@ type Store interface {
 	RawReader(ctx context.Context, sourceID, object string) *store.RawReader
 
 	bill.Ledger
-	Usage(ctx context.Context, f store.LedgerFilter, groups ...string) ([]store.UsageRow, error)
-	UnitCaps(ctx context.Context) ([]store.Cap, error)
 	KnowsIntegration(ctx context.Context, project, name string) (bool, error)
 
 	CreateProject(ctx context.Context, p store.NewProject) (*store.Project, error)

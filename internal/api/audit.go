@@ -35,11 +35,7 @@ const (
 // begin says who acts, to whatever the handler calls, and gives the route's event to the first
 // transaction that changes something.
 func (c *call) begin(route route) context.Context {
-	actor := store.Actor{Kind: store.ActorUser, UserID: c.who.UserID, Name: c.who.Email, Address: request.Address(c.r), RequestID: request.Of(c.r.Context()).ID}
-	if id, isToken := strings.CutPrefix(c.who.Credential, "token:"); isToken {
-		actor.Kind, actor.Token = store.ActorToken, id
-	}
-	ctx := store.WithActor(c.r.Context(), actor)
+	ctx := store.WithActor(c.r.Context(), c.who.Actor(request.Address(c.r), request.Of(c.r.Context()).ID))
 	if what, _ := route.recording(); what.event != "" && !what.often {
 		ctx, c.event = store.WithPending(ctx, c.what(what.event))
 	}

@@ -1,14 +1,10 @@
 package api
 
 import (
-	"cmp"
-	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,32 +38,21 @@ func (a *API) getUsage(c *call) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	month, err := bill.MonthOf(ctx, a.store, f)
+	report, err := bill.ReportOf(ctx, a.store, f, groups...)
 	if err != nil {
 		return nil, err
 	}
-	if f.From.IsZero() {
-		f.From = month.Start
-	}
-	if f.To.IsZero() {
-		f.To = month.End.AddDate(0, 0, -1)
-	}
-	if f.To.Before(f.From) {
-		return nil, fault.New(fault.Invalid, "to is %s, before from, %s", f.To.Format(dayLayout), f.From.Format(dayLayout))
-	}
-	rows, err := a.store.Usage(ctx, f, groups...)
+	caps, err := bill.CapsOf(ctx, a.store, f, func(project string) bool { return c.who.Can(project, access.IntegrationsRead) })
 	if err != nil {
 		return nil, err
 	}
-	caps, err := a.caps(c, f)
-	if err != nil {
-		return nil, err
-	}
-	out := wireUsage{From: f.From.Format(dayLayout), To: f.To.Format(dayLayout), GroupBy: groups, Rows: make([]wireUsageRow, len(rows)),
-		Month: toWireMonthUsage(month), Caps: caps}
-	for i, r := range rows {
-		out.Units += r.Units
+	out := wireUsage{From: report.From.Format(dayLayout), To: report.To.Format(dayLayout), Units: report.Units, GroupBy: groups,
+		Rows: make([]wireUsageRow, len(report.Rows)), Month: toWireMonthUsage(report.Month), Caps: make([]wireCap, len(caps))}
+	for i, r := range report.Rows {
 		out.Rows[i] = toWireUsageRow(r, groups)
+	}
+	for i, u := range caps {
+		out.Caps[i] = toWireCap(u)
 	}
 	return reply{"usage": out}, nil
 }
@@ -96,16 +81,7 @@ func (a *API) listUnits(c *call) (reply, error) {
 			return nil, fault.New(fault.Invalid, "limit is %.20q, want 1 to %d", text, maxUnits)
 		}
 	}
-	at := unitsContinuation{}
-	if token := values.Get("after"); token == "" {
-		// The list is of what there is now, however long it takes to read it.
-		if at.Before, err = a.store.SettledUnits(ctx); err != nil {
-			return nil, err
-		}
-	} else if at, err = readUnitsContinuation(token); err != nil {
-		return nil, err
-	}
-	units, more, err := a.store.ListUnits(ctx, f, at.Before, at.After, limit)
+	units, next, err := bill.UnitsPage(ctx, a.store, f, values.Get("after"), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -115,62 +91,34 @@ func (a *API) listUnits(c *call) (reply, error) {
 	}
 	c.rows = int64(len(list))
 	out := reply{"units": list}
-	if more {
-		key := units[len(units)-1].Key()
-		at.After = &key
-		out["continuation"] = at.String()
+	if next != "" {
+		out["continuation"] = next
 	}
 	return out, nil
 }
 
 // ledgerFilter reads which units are asked for, and leaves out what the caller may not see.
 func (a *API) ledgerFilter(c *call, values url.Values) (store.LedgerFilter, error) {
-	f := store.LedgerFilter{Source: values.Get("source"), Reason: values.Get("reason")}
-	for name, into := range map[string]*time.Time{"from": &f.From, "to": &f.To} {
-		text := values.Get(name)
-		if text == "" {
-			continue
-		}
-		day, err := time.Parse(dayLayout, text)
-		if err != nil {
-			return f, fault.New(fault.Invalid, "%s is %.40q, want a day (UTC) such as 2026-11-30", name, text)
-		}
-		*into = day
-	}
-	for name, pattern := range map[string]*regexp.Regexp{"project": projectName, "source": sourceName, "integration": sourceName} {
-		if text := values.Get(name); text != "" && !validName(pattern, text, maxProjectName) {
-			return f, fault.New(fault.Invalid, "%s is %.40q, which cannot be a name", name, text)
-		}
-	}
-	if f.Reason != "" && f.Reason != store.ReasonCreated && f.Reason != store.ReasonTextChanged {
-		return f, fault.New(fault.Invalid, "reason is %.40q, want %s or %s", f.Reason, store.ReasonCreated, store.ReasonTextChanged)
+	f, err := bill.ReadFilter(values)
+	if err != nil {
+		return f, err
 	}
 	if c.project != "" { // of one integration
-		f.Projects, f.Project = []string{c.project}, c.project
-		f.Integration = c.r.PathValue("integration")
 		for _, name := range []string{"project", "integration"} {
 			if values.Get(name) != "" {
 				return f, fault.New(fault.Invalid, "%s is in the path already", name)
 			}
 		}
+		f.Projects, f.Project = []string{c.project}, c.project
+		f.Integration = c.r.PathValue("integration")
 		// A name that was never billed and does not exist is no integration at all.
 		return f, a.knowsIntegration(c, f)
 	}
-	f.Project, f.Integration = values.Get("project"), values.Get("integration")
-	if c.who.CanGlobally(access.TenantQuotaRead) && c.who.CanEverywhere(access.SourcesRead) {
-		return f, nil // what is left of projects that are gone is nobody else's
-	}
 	projects, err := a.store.Projects(c.r.Context())
-	if err != nil {
-		return f, err
+	if err == nil {
+		f.Projects = c.who.BilledProjects(projects)
 	}
-	f.Projects = []string{}
-	for _, p := range projects {
-		if c.who.Can(p.Name, access.SourcesRead) {
-			f.Projects = append(f.Projects, p.Name)
-		}
-	}
-	return f, nil
+	return f, err
 }
 
 // knowsIntegration refuses an integration that is not there and has never cost anything.
@@ -224,21 +172,6 @@ func spanName(f store.LedgerFilter) string {
 		name += "-to-" + f.To.Format(dayLayout)
 	}
 	return name
-}
-
-// caps are those of the integrations that a filter leaves in and the caller may see.
-func (a *API) caps(c *call, f store.LedgerFilter) ([]wireCap, error) {
-	all, err := a.store.UnitCaps(c.r.Context())
-	if err != nil {
-		return nil, err
-	}
-	list := []wireCap{}
-	for _, u := range all {
-		if c.who.Can(u.Project, access.IntegrationsRead) && u.Project == cmp.Or(f.Project, u.Project) && u.Integration == cmp.Or(f.Integration, u.Integration) {
-			list = append(list, toWireCap(u))
-		}
-	}
-	return list, nil
 }
 
 type wireUsage struct {
@@ -341,27 +274,4 @@ func toWireUnit(u store.Unit) wireUnit {
 		w.BeforeHash = &before
 	}
 	return w
-}
-
-// unitsContinuation is a place in a list of units. It is no secret and no right: what is asked for, and
-// whether the caller may see it, is read with every page.
-type unitsContinuation struct {
-	Before time.Time      `json:"b"`
-	After  *store.UnitKey `json:"a"`
-}
-
-// String writes the token.
-func (u unitsContinuation) String() string {
-	raw, _ := json.Marshal(u) // times read from PostgreSQL always encode
-	return base64.RawURLEncoding.EncodeToString(raw)
-}
-
-func readUnitsContinuation(token string) (unitsContinuation, error) {
-	var u unitsContinuation
-	raw, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || json.Unmarshal(raw, &u) != nil || u.After == nil || !idText.MatchString(u.After.SourceID) ||
-		strings.ContainsRune(u.After.CommentID, 0) || u.After.Revision < 0 || u.After.Revision > 1<<30 || u.Before.Year() > 9999 || u.After.At.Year() > 9999 {
-		return u, fault.New(fault.Invalid, "after is not a continuation of this list: send it as it was received")
-	}
-	return u, nil
 }

@@ -58,6 +58,7 @@ func TestCell(t *testing.T) {
 
 // endless is a ledger of so many units, and counts how many were held at a time.
 type endless struct {
+	Ledger // of what is not listed there is nothing
 	units  int
 	most   int
 	broken int // fails at this one; 0 = never
@@ -65,10 +66,6 @@ type endless struct {
 
 func (e *endless) SettledUnits(context.Context) (time.Time, error) {
 	return time.Unix(1_800_000_000, 0), nil
-}
-
-func (e *endless) UsageDays(context.Context, store.LedgerFilter) ([]store.UsageDay, time.Time, error) {
-	return nil, time.Time{}, nil
 }
 
 func (e *endless) ListUnits(_ context.Context, _ store.LedgerFilter, before time.Time, after *store.UnitKey, limit int) ([]store.Unit, bool, error) {

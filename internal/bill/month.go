@@ -13,6 +13,8 @@ type Ledger interface {
 	UsageDays(ctx context.Context, f store.LedgerFilter) (days []store.UsageDay, now time.Time, err error)
 	ListUnits(ctx context.Context, f store.LedgerFilter, before time.Time, after *store.UnitKey, limit int) (units []store.Unit, more bool, err error)
 	SettledUnits(ctx context.Context) (time.Time, error)
+	Usage(ctx context.Context, f store.LedgerFilter, groups ...string) ([]store.UsageRow, error)
+	UnitCaps(ctx context.Context) ([]store.Cap, error)
 }
 
 // ForecastRule is how a forecast is made, in one sentence for people.
@@ -30,6 +32,8 @@ type Month struct {
 	PerDay   float64
 	Days     int
 	Forecast *int64 // of the whole month
+	// Began is the first day that cost anything; zero = nothing has.
+	Began time.Time
 }
 
 // MonthOf reads the present month of the units that a filter chooses; its days are not looked at.
@@ -56,6 +60,7 @@ func forecast(days []store.UsageDay, now time.Time) Month {
 	if len(days) == 0 {
 		return m
 	}
+	m.Began = days[0].Day
 	// Before the first unit there was nothing to be slow at.
 	m.Days = min(forecastDays, int(today.Sub(days[0].Day).Hours()/24))
 	if m.Days < 1 {

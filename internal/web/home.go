@@ -147,13 +147,7 @@ func authenticatePath(project, integration string) string {
 }
 
 func projectsWith(who *access.Principal, projects []store.Project, permission string) []string {
-	names := []string{}
-	for _, p := range projects {
-		if who.Can(p.Name, permission) {
-			names = append(names, p.Name)
-		}
-	}
-	return names
+	return who.ProjectsWith(projects, permission)
 }
 
 // describeStatus gives a state's words and colour.
