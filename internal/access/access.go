@@ -35,6 +35,11 @@ type Store interface {
 	OfferSession(ctx context.Context, hash, next []byte, t store.SessionTimes) (bool, error)
 	UserByIdentity(ctx context.Context, issuer, subject string, u store.NewUser, create bool) (string, error)
 	DeleteSession(ctx context.Context, hash []byte) error
+	Sessions(ctx context.Context, userID string, here []byte) ([]store.Session, error)
+	EndSessions(ctx context.Context, userID string, except []byte) (int64, error)
+	AddPasswordLink(ctx context.Context, userID string, hash []byte, lifetime time.Duration, may func(store.Account) error) error
+	PasswordLinkUser(ctx context.Context, hash []byte) (string, error)
+	SpendPasswordLink(ctx context.Context, hash []byte, passwordHash string) (string, error)
 }
 
 // New makes a Service on the given store.

@@ -1,7 +1,9 @@
 package access
 
 import (
+	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -103,6 +105,79 @@ func MayTake(who Principal, g store.Grant) error {
 		return fault.New(fault.Forbidden, "this needs the permission %s%s", UsersWrite, place(g.Project))
 	}
 	return nil
+}
+
+// MayChange refuses with fault.Forbidden a change of what a user may do of which one part is not who's to make.
+func MayChange(who Principal, add, remove []store.Grant) error {
+	for _, g := range add {
+		if err := MayGrant(who, g); err != nil {
+			return err
+		}
+	}
+	for _, g := range remove {
+		if err := MayTake(who, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SeesUser reports whether who has the permission where it reaches the user: on a project on which the
+// user has a right, on every project, or as one who runs the installation.
+func SeesUser(who Principal, user store.Account, projects []store.Project, permission string) bool {
+	if who.CanGlobally(TenantAdmin) || who.CanEverywhere(permission) {
+		return true
+	}
+	return slices.ContainsFunc(projects, func(p store.Project) bool {
+		return who.Can(p.Name, permission) && len(PermissionsOf(user, p.Name)) > 0
+	})
+}
+
+// SeesGrant reports whether who may see that somebody has the grant.
+func SeesGrant(who Principal, g store.Grant) bool {
+	if who.CanGlobally(TenantAdmin) {
+		return true
+	}
+	if g.Project == "" {
+		return who.CanEverywhere(UsersRead)
+	}
+	return who.Can(g.Project, UsersRead)
+}
+
+var userID = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
+// UserFor reads the user of an id for somebody who wants to do with it what needs the permission.
+// Errors: fault.NotFound for one whom who may not see, as for one who does not exist;
+// fault.Forbidden for one whom they may see and no more.
+func (s *Service) UserFor(ctx context.Context, who Principal, id, permission string, projects []store.Project) (*store.Account, error) {
+	id = strings.ToLower(id)
+	missing := fault.New(fault.NotFound, "there is no user %.40q", id)
+	if !userID.MatchString(id) {
+		return nil, missing
+	}
+	found, err := s.store.AccountByID(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return nil, missing
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case SeesUser(who, *found, projects, permission):
+		return found, nil
+	case SeesUser(who, *found, projects, UsersRead):
+		return nil, fault.New(fault.Forbidden, "this needs the permission %s on a project of the user", permission)
+	}
+	return nil, missing
+}
+
+// NoteGrants writes grants for the audit log: "viewer on support".
+func NoteGrants(list []store.Grant) []string {
+	out := make([]string, len(list))
+	for i, g := range list {
+		out[i] = grantName(g) + " on " + cmp.Or(g.Project, "every project")
+	}
+	return out
 }
 
 // PermissionsOf lists what an account's grants bring on the project, sorted; on every project, those

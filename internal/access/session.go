@@ -36,29 +36,48 @@ func (s *Service) SignIn(ctx context.Context, email string, password secret.Text
 	if len(email) > 320 || len(password) > maxPasswordBytes || !utf8.ValidString(email) || strings.ContainsRune(email, 0) {
 		return "", wrongSignIn()
 	}
-	if wait := s.guesses.begin(email, address, s.now()); wait > 0 {
-		e := fault.New(fault.RateLimited, "there were too many wrong sign-ins").
-			WithHint("wait %d minutes and try again", int((wait+time.Minute-1)/time.Minute))
-		e.RetryAfter = wait
-		return "", e
-	}
-	var id, phc string
-	switch user, err := s.store.UserByEmail(ctx, email); {
-	case err == nil:
-		id, phc = user.ID, user.PasswordHash
-	case !fault.Is(err, fault.NotFound):
-		return "", err
-	}
-	right, err := s.verifyPassword(ctx, phc, password)
+	var id string
+	right, err := s.checkPresent(ctx, email, password, address, func() (phc string, err error) {
+		user, err := s.store.UserByEmail(ctx, email)
+		if fault.Is(err, fault.NotFound) {
+			return "", nil
+		}
+		if err != nil {
+			return "", err
+		}
+		id = user.ID
+		return user.PasswordHash, nil
+	})
 	if err != nil {
-		s.guesses.unjudged(email, address)
 		return "", err
 	}
 	if !right {
 		return "", wrongSignIn()
 	}
-	s.guesses.succeeded(email, address)
 	return s.begin(ctx, id, before)
+}
+
+// checkPresent reports whether a password is what read gives the hash of, "" = nobody's, in the same time. It
+// counts those that are wrong, and after too many does not look any more: fault.RateLimited.
+func (s *Service) checkPresent(ctx context.Context, email string, password secret.Text, address string, read func() (phc string, err error)) (right bool, err error) {
+	if wait := s.guesses.begin(email, address, s.now()); wait > 0 {
+		e := fault.New(fault.RateLimited, "there were too many wrong sign-ins").
+			WithHint("wait %d minutes and try again", int((wait+time.Minute-1)/time.Minute))
+		e.RetryAfter = wait
+		return false, e
+	}
+	phc, err := read()
+	if err != nil {
+		return false, err
+	}
+	if right, err = s.verifyPassword(ctx, phc, password); err != nil {
+		s.guesses.unjudged(email, address)
+		return false, err
+	}
+	if right {
+		s.guesses.succeeded(email, address)
+	}
+	return right, nil
 }
 
 // begin begins a session of the user with a new secret, and ends the one that the browser had.

@@ -74,6 +74,7 @@ type Access interface {
 	Session(ctx context.Context, session secret.Text) (access.Principal, error)
 	Users(ctx context.Context) ([]store.Account, error)
 	UserByID(ctx context.Context, id string) (*store.Account, error)
+	UserFor(ctx context.Context, who access.Principal, id, permission string, projects []store.Project) (*store.Account, error)
 	NewUser(ctx context.Context, email, username string, grants []store.Grant) (string, error)
 	Change(ctx context.Context, userID string, add, remove []store.Grant) error
 	RemoveUser(ctx context.Context, userID string) error

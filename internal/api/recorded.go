@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"salesforcesync/internal/store"
+)
 
 // recorded is what of a call that went well is written to the audit log.
 type recorded struct {
@@ -19,33 +23,33 @@ var onlyReads = recorded{}
 var recordings = map[string]recorded{
 	"POST /auth/refresh-user-permissions": onlyReads,
 
-	"POST /api/v1/tokens":               each("token.created"),
-	"DELETE /api/v1/tokens/{token}":     each("token.revoked"),
-	"PUT /api/_private/users":           each("user.created"),
-	"POST /api/_private/users/{user}":   each("user.changed"),
-	"DELETE /api/_private/users/{user}": each("user.removed"),
+	"POST /api/v1/tokens":               each(store.EventTokenCreated),
+	"DELETE /api/v1/tokens/{token}":     each(store.EventTokenRevoked),
+	"PUT /api/_private/users":           each(store.EventUserCreated),
+	"POST /api/_private/users/{user}":   each(store.EventUserChanged),
+	"DELETE /api/_private/users/{user}": each(store.EventUserRemoved),
 
-	"GET /api/v1/integrations/{project}/{integration}/records/{object}/{id}/raw": often("records.read_raw"),
-	"GET /api/v1/integrations/{project}/{integration}/units":                     often("usage.exported"),
-	"GET /api/v1/usage/units":         often("usage.exported"),
-	"POST /api/v1/audit_events/query": often("audit.read"),
+	"GET /api/v1/integrations/{project}/{integration}/records/{object}/{id}/raw": often(store.EventRawRead),
+	"GET /api/v1/integrations/{project}/{integration}/units":                     often(store.EventUsageExported),
+	"GET /api/v1/usage/units":         often(store.EventUsageExported),
+	"POST /api/v1/audit_events/query": often(store.EventAuditRead),
 
-	"PUT /api/_private/projects/{project}":               each("project.created"),
-	"POST /api/_private/projects/{project}":              each("project.changed"),
-	"DELETE /api/_private/projects/{project}":            each("project.deleted"),
-	"PUT /api/v1/sources/{name}":                         each("source.created"),
-	"POST /api/v1/sources/{name}":                        each("source.changed"),
-	"DELETE /api/v1/sources/{name}":                      each("source.deleted"),
+	"PUT /api/_private/projects/{project}":               each(store.EventProjectCreated),
+	"POST /api/_private/projects/{project}":              each(store.EventProjectChanged),
+	"DELETE /api/_private/projects/{project}":            each(store.EventProjectDeleted),
+	"PUT /api/v1/sources/{name}":                         each(store.EventSourceCreated),
+	"POST /api/v1/sources/{name}":                        each(store.EventSourceChanged),
+	"DELETE /api/v1/sources/{name}":                      each(store.EventSourceDeleted),
 	"POST /api/v1/sources/{name}/statistics":             onlyReads,
-	"GET /api/_private/sources/{name}/comments":          often("comments.read"),
-	"GET /api/v1/sources/{name}/comments":                often("comments.searched"),
-	"GET /api/v1/sources/{name}/threads":                 often("comments.read"),
-	"GET /api/v1/sources/{name}/threads/{thread}":        often("comments.read"),
-	"GET /api/v1/sources/{name}/comments/{id}/revisions": often("comments.revisions_read"),
-	"GET /api/v1/sources/{name}/changes":                 often("comments.followed"),
-	"PUT /api/_private/sources/{name}/comments":          often("comments.written"),
-	"POST /api/v1/sources/{name}/sync":                   often("comments.written"),
-	"DELETE /api/v1/sources/{name}/comments":             each("comments.deleted"),
+	"GET /api/_private/sources/{name}/comments":          often(store.EventCommentsRead),
+	"GET /api/v1/sources/{name}/comments":                often(store.EventCommentsSearched),
+	"GET /api/v1/sources/{name}/threads":                 often(store.EventCommentsRead),
+	"GET /api/v1/sources/{name}/threads/{thread}":        often(store.EventCommentsRead),
+	"GET /api/v1/sources/{name}/comments/{id}/revisions": often(store.EventCommentRevisionsRead),
+	"GET /api/v1/sources/{name}/changes":                 often(store.EventCommentsFollowed),
+	"PUT /api/_private/sources/{name}/comments":          often(store.EventCommentsWritten),
+	"POST /api/v1/sources/{name}/sync":                   often(store.EventCommentsWritten),
+	"DELETE /api/v1/sources/{name}/comments":             each(store.EventCommentsDeleted),
 }
 
 // recording is what a route leaves in the audit log, and whether anybody thought of it.

@@ -3,12 +3,9 @@ package api
 import (
 	"context"
 	"regexp"
-	"slices"
 	"strings"
 
-	"salesforcesync/internal/access"
 	"salesforcesync/internal/fault"
-	"salesforcesync/internal/store"
 )
 
 // Names and ids as the API's schema has them.
@@ -129,41 +126,13 @@ func (c *call) allow(route route, project string, missing error) error {
 
 // resolveUser reads the user that the path names. Whom the caller may not see is not there.
 func (a *API) resolveUser(ctx context.Context, c *call, route route) error {
-	id := strings.ToLower(c.r.PathValue("user"))
-	missing := fault.New(fault.NotFound, "there is no user %.40q", id)
-	if !idText.MatchString(id) {
-		return missing
-	}
-	found, err := a.access.UserByID(ctx, id)
-	if fault.Is(err, fault.NotFound) {
-		return missing
-	}
-	if err != nil {
-		return err
-	}
 	projects, err := a.store.Projects(ctx)
 	if err != nil {
 		return err
 	}
-	switch {
-	case seesUser(c.who, *found, projects, route.permission):
-		c.user, c.projects = found, projects
-		return nil
-	case seesUser(c.who, *found, projects, access.UsersRead):
-		return fault.New(fault.Forbidden, "this needs the permission %s on a project of the user", route.permission)
-	}
-	return missing
-}
-
-// seesUser reports whether who has the permission where it reaches the user: on a project on which the
-// user has a right, on every project, or as one who runs the installation.
-func seesUser(who access.Principal, user store.Account, projects []store.Project, permission string) bool {
-	if who.CanGlobally(access.TenantAdmin) || who.CanEverywhere(permission) {
-		return true
-	}
-	return slices.ContainsFunc(projects, func(p store.Project) bool {
-		return who.Can(p.Name, permission) && len(access.PermissionsOf(user, p.Name)) > 0
-	})
+	c.projects = projects
+	c.user, err = a.access.UserFor(ctx, c.who, c.r.PathValue("user"), route.permission, projects)
+	return err
 }
 
 func validName(pattern *regexp.Regexp, name string, longest int) bool {

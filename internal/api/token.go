@@ -91,7 +91,7 @@ func (a *API) createToken(c *call) (reply, error) {
 	}
 	c.event.Note("name", body.Token.Name)
 	if wanted.Scope != nil {
-		c.event.Note("scope", noteGrants(wanted.Scope))
+		c.event.Note("scope", access.NoteGrants(wanted.Scope))
 	}
 	made, token, err := a.access.CreateOwnToken(c.r.Context(), c.who, wanted)
 	if err != nil {

@@ -45,12 +45,9 @@ func toWireUser(who access.Principal, a store.Account, projects []store.Project)
 		}
 	}
 	for _, g := range a.Grants {
-		switch {
-		case g.Role == "":
-		case g.Project == "" && (all || who.CanEverywhere(access.UsersRead)):
-			out.Roles[everyProject] = append(out.Roles[everyProject], g.Role)
-		case g.Project != "" && (all || who.Can(g.Project, access.UsersRead)):
-			out.Roles[g.Project] = append(out.Roles[g.Project], g.Role)
+		if g.Role != "" && access.SeesGrant(who, g) {
+			on := cmp.Or(g.Project, everyProject)
+			out.Roles[on] = append(out.Roles[on], g.Role)
 		}
 	}
 	return out
@@ -69,7 +66,7 @@ func (a *API) listUsers(c *call) (reply, error) {
 	}
 	list := []wireUser{}
 	for _, u := range users {
-		if seesUser(c.who, u, projects, access.UsersRead) {
+		if access.SeesUser(c.who, u, projects, access.UsersRead) {
 			list = append(list, toWireUser(c.who, u, projects))
 		}
 	}
@@ -118,25 +115,16 @@ func (a *API) createUser(c *call) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := mayChange(c.who, add, nil); err != nil {
+	if err := access.MayChange(c.who, add, nil); err != nil {
 		return nil, err
 	}
 	c.event.Note("email", body.User.Email)
-	c.event.Note("granted", noteGrants(add))
+	c.event.Note("granted", access.NoteGrants(add))
 	id, err := a.access.NewUser(c.r.Context(), body.User.Email, body.User.Username, add)
 	if err != nil {
 		return nil, err
 	}
 	return a.userAgain(c, id)
-}
-
-// noteGrants writes grants for the audit log: "viewer on support".
-func noteGrants(list []store.Grant) []string {
-	out := make([]string, len(list))
-	for i, g := range list {
-		out[i] = cmp.Or(g.Role, g.Permission) + " on " + cmp.Or(g.Project, "every project")
-	}
-	return out
 }
 
 // updateUser changes what a user may do.
@@ -152,11 +140,11 @@ func (a *API) updateUser(c *call) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := mayChange(c.who, add, remove); err != nil {
+	if err := access.MayChange(c.who, add, remove); err != nil {
 		return nil, err
 	}
-	c.event.Note("granted", noteGrants(add))
-	c.event.Note("revoked", noteGrants(remove))
+	c.event.Note("granted", access.NoteGrants(add))
+	c.event.Note("revoked", access.NoteGrants(remove))
 	if err := a.access.Change(c.r.Context(), c.user.ID, add, remove); err != nil {
 		return nil, err
 	}
@@ -182,20 +170,6 @@ func (a *API) deleteUser(c *call) (reply, error) {
 		return nil, fault.New(fault.NotFound, "there is no user %.40q", id)
 	}
 	return reply{}, a.access.RemoveUser(c.r.Context(), id)
-}
-
-func mayChange(who access.Principal, add, remove []store.Grant) error {
-	for _, g := range add {
-		if err := access.MayGrant(who, g); err != nil {
-			return err
-		}
-	}
-	for _, g := range remove {
-		if err := access.MayTake(who, g); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // changes works out which grants the account gets and loses.

@@ -37,6 +37,32 @@ const (
 	EventRetransformRequested    = "integration.retransform_requested"
 	EventRetransformCancelled    = "integration.retransform_cancelled"
 	EventSignedIn                = "user.signed_in"
+	EventPasswordChosen          = "user.password_chosen" //nolint:gosec // no password
+	EventPasswordLinkCreated     = "user.password_link_created"
+	EventPasswordChanged         = "user.password_changed" //nolint:gosec // no password
+	EventSessionsEnded           = "user.sessions_ended"
+	EventUserCreated             = "user.created"
+	EventUserChanged             = "user.changed"
+	EventUserDisabled            = "user.disabled"
+	EventUserEnabled             = "user.enabled"
+	EventUserRemoved             = "user.removed"
+	EventTokenCreated            = "token.created"
+	EventTokenRevoked            = "token.revoked"
+	EventProjectCreated          = "project.created"
+	EventProjectChanged          = "project.changed"
+	EventProjectDeleted          = "project.deleted"
+	EventSourceCreated           = "source.created"
+	EventSourceChanged           = "source.changed"
+	EventSourceDeleted           = "source.deleted"
+	EventCommentsRead            = "comments.read"
+	EventCommentsSearched        = "comments.searched"
+	EventCommentsFollowed        = "comments.followed"
+	EventCommentRevisionsRead    = "comments.revisions_read"
+	EventCommentsWritten         = "comments.written"
+	EventCommentsDeleted         = "comments.deleted"
+	EventRawRead                 = "records.read_raw"
+	EventUsageExported           = "usage.exported"
+	EventAuditRead               = "audit.read"
 )
 
 // Actor is who does something. Its zero value is the system.
@@ -247,14 +273,14 @@ func auditedIntegration(ctx context.Context, tx pgx.Tx, kind, integrationID stri
 	return audited(ctx, tx, e)
 }
 
-// auditedSignIn is audited for a user who has just shown to be one.
-func auditedSignIn(ctx context.Context, tx pgx.Tx, userID string) error {
+// auditedUser is audited for a user who has just shown to be one.
+func auditedUser(ctx context.Context, tx pgx.Tx, kind, userID string) error {
 	a := actingOf(ctx).actor
 	a.Kind, a.UserID, a.Token = ActorUser, userID, ""
 	if err := tx.QueryRow(ctx, `select email from users where id = $1`, userID).Scan(&a.Name); err != nil {
 		return err
 	}
-	return audited(WithActor(ctx, a), tx, AuditEvent{Type: EventSignedIn, Users: []string{userID}})
+	return audited(WithActor(ctx, a), tx, AuditEvent{Type: kind, Users: []string{userID}})
 }
 
 // spanDetails says which rows of an object are asked for.

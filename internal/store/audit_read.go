@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,9 +17,12 @@ type AuditKey struct {
 }
 
 // AuditQuery asks for a page of the log, newest first. From and To are inclusive, nil is open; After is
-// the last event of the page before.
+// the last event of the page before. Of the others "" is any.
 type AuditQuery struct {
 	From, To *time.Time
+	Actor    string // the name of who acted, whole
+	Type     string // an event, or the part of several before the dot: integration
+	Project  string // by the name it had
 	After    *AuditKey
 	Limit    int
 }
@@ -44,13 +48,26 @@ func (r AuditRecord) EventID() string { return fmt.Sprintf("%016x", r.ID) }
 // AuditEvents lists a page of the log, newest first. more says that there are others.
 func (s *Store) AuditEvents(ctx context.Context, q AuditQuery) (page []AuditRecord, more bool, err error) {
 	const op = "read the audit log"
-	args := pgx.NamedArgs{"from": q.From, "to": q.To, "limit": q.Limit + 1, "at": nil, "id": nil}
+	args := pgx.NamedArgs{"from": q.From, "to": q.To, "actor": q.Actor, "type": q.Type, "project": q.Project, "limit": q.Limit + 1, "at": nil, "id": nil}
 	where := `true`
 	if q.From != nil {
 		where += ` and e.at >= @from`
 	}
 	if q.To != nil {
 		where += ` and e.at <= @to`
+	}
+	if q.Actor != "" {
+		where += ` and e.actor_name in (@actor, lower(@actor))`
+	}
+	switch {
+	case q.Type == "":
+	case strings.Contains(q.Type, "."):
+		where += ` and e.type = @type`
+	default:
+		where += ` and split_part(e.type, '.', 1) = @type`
+	}
+	if q.Project != "" {
+		where += ` and exists (select from unnest(e.project_ids) id where e.names ->> id = @project)`
 	}
 	if q.After != nil {
 		where += ` and (e.at, e.id) < (@at, @id)`

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // SessionTimes say how long browser sessions live.
@@ -47,4 +49,24 @@ func (s *Store) IdentityBySession(ctx context.Context, hash []byte, t SessionTim
 	}
 	identity.RotationDue = due
 	return identity, nil
+}
+
+// Session is a browser that is signed in.
+type Session struct {
+	CreatedAt time.Time
+	ExpiresAt time.Time // unless it is used before
+	Address   string    // that it began from; "" = not known
+	Here      bool      // it is the one that asks
+}
+
+// Sessions lists where a user is signed in, newest first. here is the SHA-256 of the session that asks.
+func (s *Store) Sessions(ctx context.Context, userID string, here []byte) ([]Session, error) {
+	rows, err := s.pool.Query(ctx, `
+		select created_at, expires_at, address, coalesce(`+sessionIs+`, false)
+		  from sessions where user_id = $2 and expires_at > now() order by created_at desc`, here, userID)
+	if err != nil {
+		return nil, translate("list sessions", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Session])
+	return list, translate("list sessions", err)
 }

@@ -14,13 +14,17 @@ const sessionIs = `$1::bytea in (hash, next_hash, previous_hash)`
 // = none), so that no session survives a sign-in. Expired sessions go with it.
 func (s *Store) AddSession(ctx context.Context, userID string, hash, before []byte, lifetime time.Duration) error {
 	return s.inTx(ctx, "begin a session", func(tx pgx.Tx) error {
+		// The user first, as ChangeUser does, or the two could wait for each other.
+		if _, err := tx.Exec(ctx, `update users set signed_in_at = now() where id = $1`, userID); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `delete from sessions where `+sessionIs+` or expires_at < now()`, before); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `insert into sessions (hash, user_id, expires_at) values ($1, $2, now() + $3::interval)`,
-			hash, userID, lifetime)
+		_, err := tx.Exec(ctx, `insert into sessions (hash, user_id, expires_at, address) values ($1, $2, now() + $3::interval, $4)`,
+			hash, userID, lifetime, actingOf(ctx).actor.Address)
 		if err == nil {
-			err = auditedSignIn(ctx, tx, userID)
+			err = auditedUser(ctx, tx, EventSignedIn, userID)
 		}
 		return err
 	})
@@ -40,4 +44,15 @@ func (s *Store) OfferSession(ctx context.Context, hash, next []byte, t SessionTi
 func (s *Store) DeleteSession(ctx context.Context, hash []byte) error {
 	_, err := s.pool.Exec(ctx, `delete from sessions where `+sessionIs, hash)
 	return translate("end a session", err)
+}
+
+// EndSessions ends all sessions of a user, but for the one whose SHA-256 is except (nil = all), and says
+// how many there were.
+func (s *Store) EndSessions(ctx context.Context, userID string, except []byte) (n int64, err error) {
+	err = s.inTx(ctx, "end sessions", func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `delete from sessions where user_id = $2 and not coalesce(`+sessionIs+`, false)`, except, userID)
+		n = tag.RowsAffected()
+		return err
+	})
+	return n, err
 }

@@ -8,7 +8,8 @@ import (
 	"salesforcesync/internal/fault"
 )
 
-// UserChange is what changes of a user, all of it or nothing.
+// UserChange is what changes of a user, all of it or nothing. A link with which the user may choose a
+// password is good no more after it, unless all that happens is that grants go.
 type UserChange struct {
 	Remove []Grant // before Add; one that is not there is fine
 	Add    []Grant // one that is there is fine
@@ -72,6 +73,11 @@ func changeUser(ctx context.Context, tx pgx.Tx, id string, c UserChange) error {
 	}
 	if err := addGrants(ctx, tx, id, c.Add); err != nil {
 		return err
+	}
+	if len(c.Add) > 0 || c.PasswordHash != nil || c.Disabled != nil {
+		if _, err := tx.Exec(ctx, `delete from password_links where user_id = $1`, id); err != nil {
+			return err
+		}
 	}
 	endSessions := false
 	if c.PasswordHash != nil {

@@ -44,6 +44,7 @@ type Identity struct {
 type Account struct {
 	User
 	DisabledAt *time.Time
+	SignedInAt *time.Time // the last time; nil = never, or before this was kept
 	Grants     []Grant
 }
 
@@ -134,18 +135,22 @@ func (s *Store) account(ctx context.Context, where, key string) (*Account, error
 }
 
 func (s *Store) accounts(ctx context.Context, op, where string, args ...any) ([]Account, error) {
-	rows, err := s.pool.Query(ctx, `select u.disabled_at,`+identityColumns+` from users u`+identityJoin+` where `+where, args...)
+	list, err := accounts(ctx, s.pool, where, args...)
+	return list, translate(op, err)
+}
+
+func accounts(ctx context.Context, q rowsQuerier, where string, args ...any) ([]Account, error) {
+	rows, err := q.Query(ctx, `select u.disabled_at, u.signed_in_at,`+identityColumns+` from users u`+identityJoin+` where `+where, args...)
 	if err != nil {
-		return nil, translate(op, err)
+		return nil, err
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Account, error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Account, error) {
 		var a Account
-		identity, err := scanIdentity(row, &a.DisabledAt)
+		identity, err := scanIdentity(row, &a.DisabledAt, &a.SignedInAt)
 		if err != nil {
 			return a, err
 		}
 		a.User, a.Grants = identity.User, identity.Grants
 		return a, nil
 	})
-	return list, translate(op, err)
 }
