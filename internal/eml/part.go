@@ -19,25 +19,35 @@ func (h header) get(name string) string { return h[name] }
 // line of a mailbox, are passed over.
 func readHeader(head []byte) header {
 	h := header{}
-	last := ""
+	last := "" // the field that may go on, and what it says so far
+	var value strings.Builder
+	end := func() {
+		if last != "" {
+			h[last] = value.String()
+		}
+		last = ""
+		value.Reset()
+	}
 	for line := range bytes.Lines(head) {
 		line = bytes.TrimRight(line, "\r\n")
 		if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
 			if last != "" {
-				h[last] += " " + strings.TrimSpace(toUTF8(line))
+				value.WriteString(" " + strings.TrimSpace(toUTF8(line)))
 			}
 			continue
 		}
-		last = ""
-		name, value, ok := bytes.Cut(line, []byte(":"))
+		end()
+		name, text, ok := bytes.Cut(line, []byte(":"))
 		if !ok || len(name) == 0 || bytes.ContainsAny(name, " \t") {
 			continue
 		}
 		key := strings.ToLower(string(name))
 		if _, known := h[key]; !known {
-			h[key], last = strings.TrimSpace(toUTF8(value)), key
+			last = key
+			value.WriteString(strings.TrimSpace(toUTF8(text)))
 		}
 	}
+	end()
 	return h
 }
 

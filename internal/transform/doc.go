@@ -15,5 +15,6 @@
 //	batches.go   whole batches: sealed chunks in, staged rows out
 //	again.go     comments made anew of stored raw copies: what would become of what is stored
 //	retransform.go  whole objects of them, planned or applied; records that were set aside
+//	mail.go      a mail that a client sends, with no record behind it
 //	explain.go   one text, with the rules that made it
 package transform

@@ -8,6 +8,7 @@ import (
 
 	"salesforcesync/internal/clean"
 	"salesforcesync/internal/comment"
+	"salesforcesync/internal/eml"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/salesforce"
 )
@@ -44,23 +45,9 @@ func commentAt(at time.Time, rec salesforce.Record, m Mapping, types Types) (*co
 		c.ThreadID = thread(rec, m.Thread, types)
 	}
 
-	var truncated []string
-	cut := func(what, text string) string {
-		text, shorter := clean.CutText(text, comment.MaxTextChars)
-		if shorter && !slices.Contains(truncated, what) {
-			truncated = append(truncated, what)
-		}
-		return text
-	}
-	var msg comment.Message
-	if subject := cut("subject", line(rec, m.Subject)); subject != "" {
-		msg.Subject = &comment.Text{Text: subject}
-	}
+	var short cutting
 	text, signature := texts(rec, m)
-	msg.Body.Text = cut("body", text)
-	if signature = cut("signature", signature); signature != "" {
-		msg.Signature = &comment.Text{Text: signature}
-	}
+	msg := short.message(line(rec, m.Subject), text, signature)
 	msg.From = sender(rec, m)
 	msg.To, msg.Cc, msg.Bcc = addresses(rec, m.To), addresses(rec, m.Cc), addresses(rec, m.Bcc)
 	if sent, ok := rec.Time(m.SentAt); ok {
@@ -68,7 +55,7 @@ func commentAt(at time.Time, rec salesforce.Record, m Mapping, types Types) (*co
 	}
 	c.Messages = []comment.Message{msg}
 	if m.Chat {
-		chat(c, rec, m, cut)
+		chat(c, rec, m, short.cut)
 	}
 
 	if m.Direction != "" {
@@ -91,14 +78,39 @@ func commentAt(at time.Time, rec salesforce.Record, m Mapping, types Types) (*co
 	if m.URL != "" {
 		m.setOwn(c, PropertyRecordURL, m.URL+rec.ID)
 	}
-	if len(truncated) > 0 {
-		c.Properties.SetString(PropertyTruncated, strings.Join(truncated, ", "))
-	}
+	short.tell(c.Properties)
 	if err := c.Validate(); err != nil {
 		return nil, fault.Wrap(fault.Record, err, "the Comments API refuses it")
 	}
 	return c, nil
 }
+
+// cutting are the texts of a comment that had to be cut.
+type cutting []string
+
+// cut shortens a text to what the Comments API takes.
+func (s *cutting) cut(what, text string) string {
+	text, shorter := clean.CutText(text, comment.MaxTextChars)
+	if shorter && !slices.Contains(*s, what) {
+		*s = append(*s, what)
+	}
+	return text
+}
+
+// message is a message with these texts.
+func (s *cutting) message(subject, body, signature string) (msg comment.Message) {
+	if subject = s.cut("subject", subject); subject != "" {
+		msg.Subject = &comment.Text{Text: subject}
+	}
+	msg.Body.Text = s.cut("body", body)
+	if signature = s.cut("signature", signature); signature != "" {
+		msg.Signature = &comment.Text{Text: signature}
+	}
+	return msg
+}
+
+// tell names the texts in a property.
+func (s cutting) tell(p comment.Properties) { p.SetString(PropertyTruncated, strings.Join(s, ", ")) }
 
 func firstTime(rec salesforce.Record, paths []string) (time.Time, bool) {
 	for _, p := range paths {
@@ -233,10 +245,10 @@ func addresses(rec salesforce.Record, path string) []string {
 	if !ok {
 		return nil
 	}
-	parts := split(text, ';')
+	parts := eml.Split(text, ';')
 	if len(parts) == 1 {
 		whole := parts[0]
-		parts = split(whole, ',')
+		parts = eml.Split(whole, ',')
 		for _, p := range parts {
 			if strings.TrimSpace(p) != "" && !strings.Contains(p, "@") { // "Doe, Jane <jane@example.com>" is one
 				parts = []string{whole}
@@ -252,32 +264,4 @@ func addresses(rec salesforce.Record, path string) []string {
 		}
 	}
 	return out
-}
-
-// split cuts at sep outside double quotes and angle brackets. Blank parts at the
-// end (a trailing separator) are left out.
-func split(s string, sep rune) []string {
-	var parts []string
-	quoted, angled, start := false, false, 0
-	for i, r := range s {
-		switch {
-		case r == '"':
-			quoted = !quoted
-		case quoted:
-		case r == '<':
-			angled = true
-		case r == '>':
-			angled = false
-		case r == sep && !angled:
-			parts = append(parts, s[start:i])
-			start = i + len(string(sep))
-		}
-	}
-	if rest := s[start:]; strings.TrimSpace(rest) != "" || len(parts) == 0 {
-		parts = append(parts, rest)
-	}
-	if quoted || angled { // a quotation mark or bracket that nothing closes holds nothing together
-		return strings.Split(s, string(sep))
-	}
-	return parts
 }
