@@ -59,8 +59,9 @@ type Store interface {
 	CreateSource(ctx context.Context, project, name string, f store.SourceFields) (*store.Source, error)
 	UpdateSource(ctx context.Context, id string, f store.SourceFields) (*store.Source, error)
 	DeleteSource(ctx context.Context, id string) error
-	SyncComments(ctx context.Context, sourceID string, list []store.CommentWrite) (store.Written, error)
-	CreateComments(ctx context.Context, sourceID string, list []store.CommentWrite) (store.Written, error)
+	SyncComments(ctx context.Context, b store.CommentBatch) (store.Written, error)
+	CreateComments(ctx context.Context, b store.CommentBatch) (store.Written, error)
+	CommentsByID(ctx context.Context, sourceID string, ids []string) (map[string]store.StoredComment, error)
 	DeleteComments(ctx context.Context, sourceID string, ids []string) (int64, error)
 	AuditPending(ctx context.Context) error
 	AuditOften(ctx context.Context, e store.AuditEvent, sourceID string, rows int64) error

@@ -19,22 +19,54 @@ const maxComments = 16384
 // decodeComments reads {"comments": [...]} comment by comment, so that no more than what is asked for
 // and one comment's bytes are in memory. It stops at the first mistake, which it names by its place.
 func decodeComments(r io.Reader) ([]store.CommentWrite, error) {
-	list := []store.CommentWrite{}
-	places := map[string]int{}
-	err := decodeList(r, "comments", maxComments, nil, func(raw []byte) error {
-		place := len(list)
-		c, err := decodeComment(raw)
-		if err != nil {
-			return nameComment(place, raw, err)
-		}
-		if before, twice := places[c.ID]; twice {
-			return fault.New(fault.Invalid, "comments[%d] (id %s) has the id of comments[%d]", place, quoted(c.ID), before)
-		}
-		places[c.ID] = place
-		list = append(list, c)
-		return nil
-	})
-	return list, err
+	d := newDecoding("comments", "id", decodeComment)
+	err := decodeList(r, d.name, maxComments, nil, d.add)
+	return d.list, err
+}
+
+// decoding is a list of comments, or of what comments are made of, on its way out of a body.
+type decoding struct {
+	name, id string // the key of the list, and the one of an item that tells it from the others
+	decode   func(raw []byte) (store.CommentWrite, error)
+	list     []store.CommentWrite
+	places   map[string]int // by id
+}
+
+func newDecoding(name, id string, decode func([]byte) (store.CommentWrite, error)) *decoding {
+	return &decoding{name: name, id: id, decode: decode, list: []store.CommentWrite{}, places: map[string]int{}}
+}
+
+// add reads one item, whose id must be its own.
+func (d *decoding) add(raw []byte) error {
+	place := len(d.list)
+	c, err := d.decode(raw)
+	if err != nil {
+		return d.nameItem(place, raw, err)
+	}
+	if before, twice := d.places[c.ID]; twice {
+		return fault.New(fault.Invalid, "%s[%d] (id %s) has the id of %s[%d]", d.name, place, quoted(c.ID), d.name, before)
+	}
+	d.places[c.ID] = place
+	d.list = append(d.list, c)
+	return nil
+}
+
+// nameItem says which item of the list a mistake is in.
+func (d *decoding) nameItem(place int, raw []byte, err error) error {
+	var m *misfit
+	if !errors.As(err, &m) {
+		return err
+	}
+	name := d.name + "[" + strconv.Itoa(place) + "]"
+	var known map[string]json.RawMessage // which takes a key for what it is, unlike a struct
+	var id string
+	if json.Unmarshal(raw, &known) == nil && json.Unmarshal(known[d.id], &id) == nil && id != "" {
+		name += " (" + d.id + " " + quoted(id) + ")"
+	}
+	if m.place != "" {
+		name += ":"
+	}
+	return fault.New(fault.Invalid, "%s %s", name, m.Error())
 }
 
 // decodeList reads an object with one large array in it, item by item, and hands its other keys to other;
@@ -73,24 +105,6 @@ func decodeList(r io.Reader, name string, most int, other func(key string, raw [
 	return nil
 }
 
-// nameComment says which comment of the list a mistake is in.
-func nameComment(place int, raw []byte, err error) error {
-	var m *misfit
-	if !errors.As(err, &m) {
-		return err
-	}
-	name := "comments[" + strconv.Itoa(place) + "]"
-	var known map[string]json.RawMessage // which takes a key for what it is, unlike a struct
-	var id string
-	if json.Unmarshal(raw, &known) == nil && json.Unmarshal(known["id"], &id) == nil && id != "" {
-		name += " (id " + quoted(id) + ")"
-	}
-	if m.place != "" {
-		name += ":"
-	}
-	return fault.New(fault.Invalid, "%s %s", name, m.Error())
-}
-
 var commentKeys = []string{"id", "timestamp", "messages", "thread_id", "user_properties", "text_format", "attachments", "context"}
 
 // decodeComment reads one comment, well-formed JSON, and refuses everything that the API's schema
@@ -101,9 +115,7 @@ func decodeComment(raw []byte) (out store.CommentWrite, err error) {
 	present, err := s.fields(commentKeys, func(i int) (err error) {
 		switch commentKeys[i] {
 		case "id":
-			if out.ID, err = s.text(1024); err == nil && !comment.ValidID(out.ID) {
-				err = wrong("is not 1 to 1,024 letters, digits and ASCII punctuation without a blank or a slash")
-			}
+			out.ID, err = s.commentID()
 		case "timestamp":
 			out.Timestamp, err = s.time()
 		case "messages":
@@ -137,6 +149,15 @@ func decodeComment(raw []byte) (out store.CommentWrite, err error) {
 		return out, err
 	}
 	return out, missing(commentKeys[:3], present)
+}
+
+// commentID reads what a comment can be called.
+func (s *strict) commentID() (string, error) {
+	id, err := s.text(1024)
+	if err == nil && !comment.ValidID(id) {
+		err = wrong("is not 1 to 1,024 letters, digits and ASCII punctuation without a blank or a slash")
+	}
+	return id, err
 }
 
 // missing names the first of these keys, the first of their object's, that was not there.

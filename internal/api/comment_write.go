@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"salesforcesync/internal/access"
 	"salesforcesync/internal/comment"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/store"
@@ -20,12 +21,22 @@ func (a *API) syncComments(c *call) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	written, err := a.store.SyncComments(c.r.Context(), c.source.ID, list)
+	return a.sync(c, list)
+}
+
+// sync writes comments, whatever they were made of.
+func (a *API) sync(c *call, list []store.CommentWrite) (reply, error) {
+	written, err := a.store.SyncComments(c.r.Context(), c.commentBatch(list))
 	if err != nil {
 		return nil, c.nameSource(err)
 	}
 	c.rows = int64(len(list))
 	return syncReply(written), nil
+}
+
+// commentBatch is what the caller writes into the source.
+func (c *call) commentBatch(list []store.CommentWrite) store.CommentBatch {
+	return store.CommentBatch{SourceID: c.source.ID, Comments: list, Veiled: !c.who.Can(c.project, access.SourcesReadSensitive)}
 }
 
 func syncReply(w store.Written) reply {
@@ -42,7 +53,7 @@ func (a *API) createComments(c *call) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := a.store.CreateComments(c.r.Context(), c.source.ID, list); err != nil {
+	if _, err := a.store.CreateComments(c.r.Context(), c.commentBatch(list)); err != nil {
 		return nil, c.nameSource(err)
 	}
 	c.rows = int64(len(list))

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,7 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"salesforcesync/internal/access"
 	"salesforcesync/internal/comment"
+	"salesforcesync/internal/store"
 )
 
 const (
@@ -171,6 +174,10 @@ func TestPutAsksForTheContext(t *testing.T) {
 	put(http.StatusOK, one("0a", "A", context("0a")...))
 	put(http.StatusOK, one("0a", "A", append(context("0a"), "user_properties", `{"number:n":1}`)...))
 	require.Equal(t, 3, b.units(b.written))
+	there := context("0a")
+	put(http.StatusOK, one("0a", "A", append(there, "user_properties", `{"number:n":2}`)...))
+	put(http.StatusOK, one("0a", "A", append(context("0a"), "user_properties", `{"number:n":1}`)...))
+	require.NotEqual(t, there, context("0a"), "it says nothing of what the comment says: who guesses that could try")
 
 	gone := context("0b")
 	require.Equal(t, http.StatusOK, b.do(http.MethodDelete, deletePath+"?id=0b", "writer", "").status)
@@ -220,6 +227,11 @@ func TestBadComments(t *testing.T) {
 		{one("0a", "t", "messages", "{}"), `: messages is not an array`},
 		{one("0a", "t", "messages", list(2049, "{"+body+"}")), `: messages has more than 2,048 items`},
 		{one("0a", "t", "thread_id", quote(long(1025))), `: thread_id has 1,025 characters, at most 1,024`},
+		{one("0a", "t", "thread_id", `7`), `: thread_id is not a string`},
+		{one("0a", "t", "context", quote(long(1025))), `: context has 1,025 characters, at most 1,024`},
+		{one("0a", "t", "context", `{}`), `: context is not a string`},
+		{one("0a", "t", "text_format", `1`), `: text_format is not a string`},
+		{one("0a", "t", "messages", `[7]`), `: messages[0] is not an object`},
 		{one("0a", "t", "text_format", `"html"`), `: text_format is "html", want plain or markdown`},
 		{one("0a", "t", "uid", `"x"`), ` has the unknown key "uid"`},
 		{one("0a", "t", "ID", `"x"`), ` has the unknown key "ID"`},
@@ -244,6 +256,14 @@ func TestBadComments(t *testing.T) {
 		{one("0a", "t", message(body+`,"cc":["a",""]`)...), `: messages[1].cc[1] is empty`},
 		{one("0a", "t", message(body+`,"bcc":["a",`+quote(long(513))+`]`)...), `: messages[1].bcc[1] has 513 characters`},
 		{one("0a", "t", message(body+`,"to":`+list(2049, `"x"`))...), `: messages[1].to has more than 2,048 items`},
+		{one("0a", "t", message(body+`,"cc":`+list(2049, `"x"`))...), `: messages[1].cc has more than 2,048 items`},
+		{one("0a", "t", message(body+`,"bcc":`+list(2049, `"x"`))...), `: messages[1].bcc has more than 2,048 items`},
+		{one("0a", "t", message(body+`,"to":[{"email":"a@b.c"}]`)...), `: messages[1].to[0] is not a string`},
+		{one("0a", "t", message(body+`,"subject":"s"`)...), `: messages[1].subject is not an object`},
+		{one("0a", "t", message(body+`,"subject":{"text":"s","translated_from":`+quote(long(65537))+`}`)...), `: messages[1].subject.translated_from has 65,537 characters, at most 65,536`},
+		{one("0a", "t", message(body+`,"signature":{"text":`+quote(long(65537))+`}`)...), `: messages[1].signature.text has 65,537 characters, at most 65,536`},
+		{one("0a", "t", message(body+`,"sent_at":7`)...), `: messages[1].sent_at is not a string`},
+		{one("0a", "t", message(body+`,"language":7`)...), `: messages[1].language is not a string`},
 		{one("0a", "t", message(body+`,"sent_at":"today"`)...), `: messages[1].sent_at is "today", want RFC 3339`},
 		{one("0a", "t", message(body+`,"language":"classical"`)...), `: messages[1].language has 9 characters, at most 8`},
 		{one("0a", "t", message(body+`,"language":""`)...), `: messages[1].language is empty`},
@@ -265,6 +285,14 @@ func TestBadComments(t *testing.T) {
 		{one("0a", "t", "attachments", "{}"), `: attachments is not an array`},
 		{one("0a", "t", attachment(`"name":"a","size":1`)...), `: attachments[0].content_type is missing`},
 		{one("0a", "t", attachment(`"name":`+quote(long(257))+`,"size":1,"content_type":"x"`)...), `: attachments[0].name has 257 characters, at most 256`},
+		{one("0a", "t", attachment(`"size":1,"content_type":"x"`)...), `: attachments[0].name is missing`},
+		{one("0a", "t", attachment(`"name":"a","content_type":"x"`)...), `: attachments[0].size is missing`},
+		{one("0a", "t", attachment(`"name":"a","size":1,"content_type":`+quote(long(257)))...), `: attachments[0].content_type has 257 characters, at most 256`},
+		{one("0a", "t", attachment(`"name":"a","size":1,"content_type":"x","content_hash":7`)...), `: attachments[0].content_hash is not a string`},
+		{one("0a", "t", attachment(`"name":"a","size":1,"content_type":"x","attachment_reference":`+quote(long(1025)))...), `: attachments[0].attachment_reference has 1,025 characters`},
+		{one("0a", "t", attachment(`"name":7,"size":1,"content_type":"x"`)...), `: attachments[0].name is not a string`},
+		{one("0a", "t", attachment(`"name":"a","size":"1","content_type":"x"`)...), `: attachments[0].size is not a whole number`},
+		{one("0a", "t", "attachments", `["a"]`), `: attachments[0] is not an object`},
 		{one("0a", "t", attachment(`"name":"a","size":-1,"content_type":"x"`)...), `: attachments[0].size is not a whole number of at least 0`},
 		{one("0a", "t", attachment(`"name":"a","size":1.5,"content_type":"x"`)...), `: attachments[0].size is not a whole number`},
 		{one("0a", "t", attachment(`"name":"a","size":1,"content_type":"x","inline":"yes"`)...), `: attachments[0].inline is not true or false`},
@@ -388,6 +416,82 @@ func TestWritesThatAreRefused(t *testing.T) {
 	require.Zero(t, b.units(b.source)+b.units(b.written))
 }
 
+// Who writes without the right to sensitive properties cannot tell a right guess from a wrong one: not by the answer, nor
+// by what can be read of the comment afterwards.
+func TestSensitiveValuesCannotBeGuessedByWriting(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{})
+	b.user("trusted", store.Grant{Project: "sales", Permission: access.SourcesAddComments}, store.Grant{Project: "sales", Permission: access.SourcesReadSensitive})
+	mail := func(id, iban string) string {
+		return `{"raw_email":{"headers":{"parsed":{"Date":"Mon, 1 Jan 2024 12:00:00 +0000"}},"body":{"plain":"text"}},"comment_id":"` + id + `","user_properties":` + iban + `}`
+	}
+	comment := func(id, iban string) string { return one(id, "text", "user_properties", iban) }
+	const hidden, right, wrong, none = `{"string:IBAN":"DE01","string:Team":"north"}`, `{"string:IBAN":"DE01","string:Team":"north"}`, `{"string:IBAN":"DE02","string:Team":"north"}`, `{"string:Team":"north"}`
+	for _, way := range []struct {
+		name, method, path string
+		body               func(id, iban string) string
+	}{
+		{"sync", http.MethodPost, syncPath, func(id, iban string) string { return batchOf(comment(id, iban)) }},
+		{"mails", http.MethodPost, mailsPath, func(id, iban string) string { return `{"documents":[` + mail(id, iban) + `]}` }},
+		{"create", http.MethodPut, putPath, nil},
+	} {
+		b.seed.Exec(`update sources set sensitive_properties = '{IBAN}' where id = $1`, b.written)
+		read := func(id, who string) map[string]any {
+			t.Helper()
+			return b.get("/api/v1/sources/sales/calls/comments/"+id, who)["comment"].(map[string]any)
+		}
+		body := way.body
+		if body == nil {
+			body = func(id, iban string) string {
+				return batchOf(one(id, "text", "user_properties", iban, "context", quote(read(id, "trusted")["context"].(string))))
+			}
+		}
+		send := func(who, id, iban string) answer {
+			t.Helper()
+			a := b.do(way.method, way.path, who, body(id, iban))
+			require.Equal(t, http.StatusOK, a.status, a.raw)
+			return a
+		}
+		var seen []string
+		for id, guess := range map[string]string{"right": right, "wrong": wrong, "none": none} {
+			id = way.name + id
+			first := way
+			if first.body == nil {
+				first.method, first.path, first.body = http.MethodPost, syncPath, func(id, iban string) string { return batchOf(comment(id, iban)) }
+			}
+			require.Equal(t, http.StatusOK, b.do(first.method, first.path, "trusted", first.body(id, hidden)).status)
+			before := read(id, "writer")
+			require.NotContains(t, before["user_properties"], "string:IBAN")
+			units := b.units(b.written)
+			a := send("writer", id, guess)
+			require.Equal(t, units, b.units(b.written), "it costs nothing")
+			after := read(id, "writer")
+			for _, key := range []string{"last_modified", "context"} {
+				require.NotEqual(t, before[key], after[key], "%s of %s", key, id)
+				delete(after, key)
+			}
+			for _, key := range []string{"id", "uid", "created_at"} {
+				delete(after, key)
+			}
+			seen = append(seen, a.raw+fmt.Sprint(after))
+		}
+		require.Equal(t, []string{seen[0], seen[0], seen[0]}, seen, "%s: a right guess looks like a wrong one", way.name)
+
+		// Who may see them is told as it is, and so is everybody where there is nothing to hide.
+		id := way.name + "right"
+		last := read(id, "trusted")["last_modified"]
+		a := send("trusted", id, right)
+		require.Equal(t, last, read(id, "trusted")["last_modified"])
+		b.seed.Exec(`update sources set sensitive_properties = '{}' where id = $1`, b.written)
+		other := send("writer", id, right)
+		require.Equal(t, a.raw, other.raw)
+		require.Equal(t, last, read(id, "trusted")["last_modified"])
+		if way.name != "create" {
+			require.EqualValues(t, 1, a.body["unchanged"])
+		}
+	}
+}
+
 func TestETag(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{})
@@ -418,4 +522,45 @@ func TestETag(t *testing.T) {
 	tag := get("/api/v1/sources/sales/calls/comments/0a", "", "gzip").header.Get("ETag")
 	b.sync(one("0a", "other"))
 	require.Equal(t, http.StatusOK, get("/api/v1/sources/sales/calls/comments/0a", tag, "gzip").status)
+}
+
+// Every answer to a GET has a tag, and none is sent to who has it already.
+func TestEveryReadHasAnETag(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{RequestsPerSecond: 1e6, Burst: 1e6})
+	b.seed.Mail(b.source, madeOfRecord, noon, "s", "b")
+	b.seed.Exec(`update comments set changed = pg_current_xact_id(), thread_id = '5f'`)
+	b.record1("b", "live")
+	spared, tested := 0, 0
+	for _, r := range routes {
+		if r.method != http.MethodGet {
+			continue
+		}
+		for _, path := range paths(b, r) {
+			tested++
+			a := b.do(http.MethodGet, path, "root", "")
+			require.Equal(t, http.StatusOK, a.status, "%s: %s", path, a.raw)
+			require.Regexp(t, `^W/"[A-Za-z0-9_-]{16}"$`, a.header.Get("ETag"), path)
+			require.Equal(t, "no-store", a.header.Get("Cache-Control"), path)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.server.URL+path, nil)
+			require.NoError(t, err)
+			req.Header.Set("Authorization", "Bearer "+b.tokens["root"])
+			req.Header.Set("If-None-Match", a.header.Get("ETag"))
+			res, err := http.DefaultTransport.RoundTrip(req)
+			require.NoError(t, err)
+			raw, err := io.ReadAll(res.Body)
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			<-b.records
+			if res.StatusCode == http.StatusNotModified {
+				spared++
+				require.Empty(t, raw)
+				require.NotEmpty(t, res.Header.Get("X-Request-Id"))
+			} else { // it tells how long ago something was
+				require.NotEqual(t, a.header.Get("ETag"), res.Header.Get("ETag"), path)
+			}
+		}
+	}
+	require.Greater(t, tested, 40)
+	require.Greater(t, spared, tested*3/4)
 }

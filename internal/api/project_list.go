@@ -18,3 +18,9 @@ func (a *API) listProjects(c *call) (reply, error) {
 // listBuckets lists none: mail comes from Salesforce here and not from mailboxes.
 // Clients ask for buckets whenever they list sources.
 func (a *API) listBuckets(*call) (reply, error) { return reply{"buckets": []struct{}{}}, nil }
+
+// listForeignIntegrations lists none: of this route clients take integrations with Exchange and stop at any other.
+// Ours are at /api/v1/integrations.
+func (a *API) listForeignIntegrations(*call) (reply, error) {
+	return reply{"integrations": []struct{}{}}, nil
+}

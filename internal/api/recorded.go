@@ -49,6 +49,7 @@ var recordings = map[string]recorded{
 	"GET /api/v1/sources/{name}/changes":                 often(store.EventCommentsFollowed),
 	"PUT /api/_private/sources/{name}/comments":          often(store.EventCommentsWritten),
 	"POST /api/v1/sources/{name}/sync":                   often(store.EventCommentsWritten),
+	"POST /api/v1/sources/{name}/sync-raw-emails":        often(store.EventCommentsWritten),
 	"DELETE /api/v1/sources/{name}/comments":             each(store.EventCommentsDeleted),
 }
 

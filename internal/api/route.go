@@ -61,6 +61,7 @@ var routes = []route{
 	{http.MethodDelete, []string{"/api/_private/projects/{project}"}, onInstallation, access.TenantAdmin, (*API).deleteProject, small},
 	{http.MethodGet, []string{"/api/_private/projects/{project}/resource_counts"}, onProject, access.SourcesRead, (*API).countResources, small},
 	{http.MethodGet, []string{"/api/_private/buckets"}, onNobody, "", (*API).listBuckets, small},
+	{http.MethodGet, []string{"/api/_private/integrations"}, onNobody, "", (*API).listForeignIntegrations, small},
 
 	{http.MethodGet, []string{"/api/v1/integrations"}, onListed, access.IntegrationsRead, (*API).listIntegrations, small},
 	{http.MethodGet, []string{"/api/v1/integrations/{project}/{integration}"}, onProject, access.IntegrationsRead, (*API).getIntegration, small},
@@ -93,6 +94,8 @@ var routes = []route{
 		onSource, access.SourcesAddComments, (*API).createComments, small},
 	{http.MethodPost, []string{"/api/v1/sources/{name}/sync", "/api/v1/sources/{project}/{source}/sync"},
 		onSource, access.SourcesAddComments, (*API).syncComments, small},
+	{http.MethodPost, []string{"/api/v1/sources/{name}/sync-raw-emails", "/api/v1/sources/{project}/{source}/sync-raw-emails"},
+		onSource, access.SourcesAddComments, (*API).syncMails, small}, // large where it is asked for the comments
 	{http.MethodDelete, []string{"/api/v1/sources/{name}/comments", "/api/v1/sources/{project}/{source}/comments"},
 		onSource, access.SourcesAddComments, (*API).deleteComments, small},
 	{http.MethodGet, []string{"/api/v1/sources/{name}/changes", "/api/v1/sources/{project}/{source}/changes"},

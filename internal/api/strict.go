@@ -318,6 +318,11 @@ func (s *strict) time() (t time.Time, err error) {
 	if t.UnmarshalText([]byte(text)) != nil {
 		return t, wrong("is " + quoted(text) + ", want RFC 3339 such as 2024-01-31T12:00:00Z")
 	}
+	return storable(t)
+}
+
+// storable is a moment as it is stored.
+func storable(t time.Time) (time.Time, error) {
 	if t = t.UTC().Truncate(time.Microsecond); t.Year() < 1 || t.Year() > 9999 {
 		return t, wrong("is not in the years 1 to 9999")
 	}

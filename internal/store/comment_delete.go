@@ -18,9 +18,9 @@ func (s *Store) DeleteComments(ctx context.Context, sourceID string, ids []strin
 	ids = slices.Clone(ids)
 	slices.Sort(ids) // the order of all who lock comments, see writeComments
 	ids = slices.Compact(ids)
-	args := pgx.NamedArgs{"source": sourceID, "ids": ids, "records": recordsOf(ids)}
+	args := pgx.NamedArgs{"source": sourceID, "ids": ids, "records": recordsOf(ids), "inputs": false}
 	err = s.inTx(ctx, "delete comments", func(tx pgx.Tx) error {
-		if err := lockSource(ctx, tx, sourceID); err != nil {
+		if _, err := lockSource(ctx, tx, sourceID); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, lockComments, args); err != nil {

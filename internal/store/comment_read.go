@@ -140,6 +140,30 @@ func (s *Store) Comment(ctx context.Context, sourceID, id string) (*StoredCommen
 	return &c, nil
 }
 
+// CommentsByID reads comments and gives them by id; tombstones are left out like ids of none.
+func (s *Store) CommentsByID(ctx context.Context, sourceID string, ids []string) (map[string]StoredComment, error) {
+	found, err := commentsByID(ctx, s.pool, sourceID, ids)
+	return found, translate("read comments", err)
+}
+
+// rowsReader is what reads: a transaction, or the pool.
+type rowsReader interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func commentsByID(ctx context.Context, q rowsReader, sourceID string, ids []string) (map[string]StoredComment, error) {
+	rows, err := q.Query(ctx, selectComment+` where c.source_id = $1 and c.id = any($2) and`+visible, sourceID, ids)
+	if err != nil {
+		return nil, err
+	}
+	list, err := pgx.CollectRows(rows, scanComment)
+	found := make(map[string]StoredComment, len(list))
+	for _, c := range list {
+		found[c.ID] = c
+	}
+	return found, err
+}
+
 // CommentSummary is a comment as a line in a list.
 type CommentSummary struct {
 	Project   string

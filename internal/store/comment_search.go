@@ -334,16 +334,8 @@ func readComments(ctx context.Context, tx pgx.Tx, sourceID string, keys []Commen
 	for i, k := range keys {
 		ids[i] = k.ID
 	}
-	rows, err := tx.Query(ctx, selectComment+` where c.source_id = $1 and c.id = any($2) and`+visible, sourceID, ids)
-	if err != nil {
-		return nil, err
-	}
-	found := make(map[string]StoredComment, len(ids))
-	list, err := pgx.CollectRows(rows, scanComment)
-	for _, c := range list {
-		found[c.ID] = c
-	}
-	list = list[:0]
+	found, err := commentsByID(ctx, tx, sourceID, ids)
+	list := make([]StoredComment, 0, len(found))
 	for _, k := range keys {
 		if c, ok := found[k.ID]; ok && c.Timestamp.Equal(k.Timestamp) {
 			list = append(list, c)

@@ -20,6 +20,22 @@ import (
 type CommentWrite struct {
 	comment.Comment
 	Context string // the version that it replaces; only CreateComments asks for it
+
+	// Inputs is the digest of what the texts were made of, and CleaningVersion of what made them; nil and
+	// 0 of texts that came as they are. A comment whose text was made of the same is left its text and
+	// costs nothing, whatever the cleaning makes of it today.
+	Inputs          []byte
+	CleaningVersion int
+}
+
+// CommentBatch is what a client writes at once.
+type CommentBatch struct {
+	SourceID string
+	Comments []CommentWrite // no id twice
+	// Veiled is of a writer who may not see sensitive properties. In a source that has some, a comment that
+	// is there as it was sent is written once more and counts as PropertiesOnly: whoever was told that it
+	// is unchanged, or could see that it was not touched, would know that what they guessed is right.
+	Veiled bool
 }
 
 // Written is what became of the comments of a batch. Each counts once.
@@ -33,21 +49,20 @@ type Written struct {
 // Units is what the batch cost.
 func (w Written) Units() int64 { return w.New + w.TextChanged }
 
-// SyncComments makes the comments of a source be as the list says, in one transaction: all of it
-// is written or nothing. No id may be twice in it. A comment that was deleted and comes again is
-// new.
+// SyncComments makes the comments of a source be as the batch says, in one transaction: all of it
+// is written or nothing. A comment that was deleted and comes again is new.
 //
 // It may be repeated, and run beside anything: what is there already is unchanged and costs
 // nothing. fault.Conflict when an integration feeds the source, fault.NotFound when it is gone.
-func (s *Store) SyncComments(ctx context.Context, sourceID string, list []CommentWrite) (Written, error) {
-	return s.writeComments(ctx, sourceID, list, false)
+func (s *Store) SyncComments(ctx context.Context, b CommentBatch) (Written, error) {
+	return s.writeComments(ctx, b, false)
 }
 
 // CreateComments is SyncComments for comments that are not there yet: one that is there is
-// overwritten only if the list has its current Context. fault.Conflict when one has not, or has
+// overwritten only if the batch has its current Context. fault.Conflict when one has not, or has
 // the Context of a version that is no more; nothing is written then.
-func (s *Store) CreateComments(ctx context.Context, sourceID string, list []CommentWrite) (Written, error) {
-	return s.writeComments(ctx, sourceID, list, true)
+func (s *Store) CreateComments(ctx context.Context, b CommentBatch) (Written, error) {
+	return s.writeComments(ctx, b, true)
 }
 
 // outcome is what a comment of a batch becomes.
@@ -63,32 +78,33 @@ const (
 // write is a comment on its way into the store, with what is known of its row once that is locked.
 type write struct {
 	*CommentWrite
-	place       int // in the caller's list
-	textHash    []byte
+	place       int    // in the caller's list
+	ownHash     []byte // of the texts that were sent
 	contentHash []byte
 
 	outcome  outcome
+	textHash []byte // of the texts that the comment has then: its own, or those that are left to it
 	known    bool   // it has a row
 	revision int32  // of the row, and then of what is written
 	before   []byte // the hash of the text before; nil for one that is created
 }
 
-func (s *Store) writeComments(ctx context.Context, sourceID string, list []CommentWrite, guarded bool) (w Written, err error) {
-	writes := make([]write, len(list))
-	for i := range list {
-		c := &list[i]
+func (s *Store) writeComments(ctx context.Context, b CommentBatch, guarded bool) (w Written, err error) {
+	writes := make([]write, len(b.Comments))
+	for i := range b.Comments {
+		c := &b.Comments[i]
 		content, err := c.HashContent()
 		if err != nil {
 			return w, fault.Wrap(fault.Internal, err, "hash a comment")
 		}
-		writes[i] = write{CommentWrite: c, place: i, textHash: comment.HashTexts(c.Texts()), contentHash: content}
+		writes[i] = write{CommentWrite: c, place: i, ownHash: comment.HashTexts(c.Texts()), contentHash: content}
 	}
 	// Whoever locks comments of a source does it in this order, makes new ones in this order too,
 	// and locks none after the first that it made: nobody waits in a circle.
 	slices.SortFunc(writes, func(a, b write) int { return strings.Compare(a.ID, b.ID) })
 	for range upsertTries {
 		err = s.inTx(ctx, "write comments", func(tx pgx.Tx) (err error) {
-			w, err = writeOnce(ctx, tx, sourceID, writes, guarded)
+			w, err = writeOnce(ctx, tx, b, writes, guarded)
 			return err
 		})
 		if !errors.Is(err, errOvertaken) {
@@ -99,7 +115,7 @@ func (s *Store) writeComments(ctx context.Context, sourceID string, list []Comme
 		return Written{}, err
 	}
 	crashpoint.Hit(crashpoint.AfterCommit)
-	if len(list) > manyRows {
+	if len(writes) > manyRows {
 		s.analyzeFirst(ctx)
 	}
 	return w, nil
@@ -108,12 +124,21 @@ func (s *Store) writeComments(ctx context.Context, sourceID string, list []Comme
 // writeOnce is one try of writeComments: the rows that are there are locked, what each comment
 // becomes is decided, and then it is written. A comment that somebody else makes meanwhile
 // is refused by the primary key; then all is tried anew.
-func writeOnce(ctx context.Context, tx pgx.Tx, sourceID string, writes []write, guarded bool) (w Written, err error) {
-	if err := lockSource(ctx, tx, sourceID); err != nil {
+func writeOnce(ctx context.Context, tx pgx.Tx, b CommentBatch, writes []write, guarded bool) (w Written, err error) {
+	sourceID := b.SourceID
+	sensitive, err := lockSource(ctx, tx, sourceID)
+	if err != nil {
 		return w, err
 	}
 	if err := decideWrites(ctx, tx, sourceID, writes, guarded); err != nil {
 		return w, err
+	}
+	if b.Veiled && sensitive {
+		for i := range writes {
+			if one := &writes[i]; one.outcome == unchanged {
+				one.outcome = propertiesChanged
+			}
+		}
 	}
 	var made, again, texts []*write
 	for i := range writes {
@@ -167,57 +192,69 @@ func tellChanged(ctx context.Context, tx pgx.Tx, sourceID string) error {
 
 // lockSource keeps a source from being deleted until the transaction ends, lets clients write to it one after
 // the other (who makes the same comments would else start anew as often as the others are faster), and refuses one whose
-// comments an integration writes: the next poll would not know of what anybody else wrote.
-func lockSource(ctx context.Context, tx pgx.Tx, sourceID string) error {
+// comments an integration writes: the next poll would not know of what anybody else wrote. sensitive says whether
+// it lists properties that not everybody may see.
+func lockSource(ctx context.Context, tx pgx.Tx, sourceID string) (sensitive bool, err error) {
 	var feeder string
-	err := tx.QueryRow(ctx, `
-		select coalesce((select p.name || '/' || i.name from integrations i join projects p on p.id = i.project_id where i.source_id = s.id), '')
-		from sources s where s.id = $1 and s.deleted_at is null for no key update of s`, sourceID).Scan(&feeder)
+	err = tx.QueryRow(ctx, `
+		select coalesce((select p.name || '/' || i.name from integrations i join projects p on p.id = i.project_id where i.source_id = s.id), ''),
+		       s.sensitive_properties <> '{}'
+		from sources s where s.id = $1 and s.deleted_at is null for no key update of s`, sourceID).Scan(&feeder, &sensitive)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return fault.Wrap(fault.NotFound, err, "the source is gone")
+		return false, fault.Wrap(fault.NotFound, err, "the source is gone")
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	if feeder != "" {
-		return fault.New(fault.Conflict, "the integration %s writes the comments of this source", feeder).
+		return false, fault.New(fault.Conflict, "the integration %s writes the comments of this source", feeder).
 			WithHint("write to another source, or delete the integration first: its comments stay")
 	}
-	return nil
+	return sensitive, nil
 }
 
-// version is an opaque token of what a comment is now. It tells nothing of its texts.
-const version = ` encode(substring(sha256(c.text_hash || c.content_hash || int4send(c.revision)) for 12), 'hex') `
+// version is an opaque token of what a comment is now. It is made of when and how often the comment was written,
+// and of nothing that it says: of a digest of that, a reader who may not see all of it could find out the rest by
+// trying.
+const version = ` encode(substring(sha256(xid8send(c.changed) || timestamptz_send(c.last_modified) || int4send(c.revision)) for 12), 'hex') `
 
-// lockComments locks the comments with these ids that have a row, tombstones too.
+// lockComments locks the comments with these ids that have a row, tombstones too. What a text was made of is looked up
+// only for those who ask for it: most comments are made of nothing.
 var lockComments = `
-	select w.n, c.revision, c.text_hash, c.content_hash, c.living, c.version
+	select w.n, c.revision, c.text_hash, c.content_hash, c.living, c.version, c.inputs
 	from unnest(@ids::text[]) with ordinality as w (id, n)
 	cross join lateral (
-		select c.revision, c.text_hash, c.content_hash, c.deleted_at is null and not c.erased as living,` + version + `as version
+		select c.revision, c.text_hash, c.content_hash, c.deleted_at is null and not c.erased as living,` + version + `as version,
+		       case when @inputs::boolean then (
+		       select r.inputs from revisions r where r.source_id = c.source_id and r.comment_id = c.id and r.revision = c.revision) end as inputs
 		from comments c where c.source_id = @source and` + byKey("c.id", "w.id") + `for update) c`
 
 // decideWrites locks what is there of the comments and decides what each becomes.
 func decideWrites(ctx context.Context, tx pgx.Tx, sourceID string, writes []write, guarded bool) error {
 	ids := make([]string, len(writes))
+	made := false
 	for i := range writes {
 		one := &writes[i]
 		ids[i] = one.ID
-		one.outcome, one.known, one.revision, one.before = created, false, 1, nil
+		one.outcome, one.known, one.revision, one.before, one.textHash = created, false, 1, nil, one.ownHash
+		made = made || one.Inputs != nil
 	}
-	rows, err := tx.Query(ctx, lockComments, pgx.NamedArgs{"source": sourceID, "ids": ids})
+	rows, err := tx.Query(ctx, lockComments, pgx.NamedArgs{"source": sourceID, "ids": ids, "inputs": made})
 	if err != nil {
 		return err
 	}
 	current := make([]string, len(writes))
 	var n int64
 	var revision int32
-	var text, content []byte
+	var text, content, inputs []byte
 	var living bool
 	var token string
-	if _, err := pgx.ForEachRow(rows, []any{&n, &revision, &text, &content, &living, &token}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&n, &revision, &text, &content, &living, &token, &inputs}, func() error {
 		one := &writes[n-1]
 		one.known, one.revision = true, revision
+		if living && one.Inputs != nil && bytes.Equal(inputs, one.Inputs) {
+			one.textHash = bytes.Clone(text)
+		}
 		switch {
 		case !living:
 			one.revision++
@@ -286,10 +323,9 @@ func makeComments(ctx context.Context, tx pgx.Tx, sourceID string, list []*write
 
 // writeTexts writes the texts of comments that were created or whose text changed, and the bill.
 func writeTexts(ctx context.Context, tx pgx.Tx, sourceID string, list []*write) error {
-	// Texts of clients come clean: no cleaning version made them.
-	if err := copyWrites(ctx, tx, "revisions", []string{"source_id", "comment_id", "revision", "texts", "text_hash", "cleaning_version"},
+	if err := copyWrites(ctx, tx, "revisions", []string{"source_id", "comment_id", "revision", "texts", "text_hash", "cleaning_version", "inputs"},
 		list, func(w *write) ([]any, error) {
-			return []any{sourceID, w.ID, w.revision, w.AppendTexts(nil), w.textHash, 0}, nil
+			return []any{sourceID, w.ID, w.revision, w.AppendTexts(nil), w.textHash, w.CleaningVersion, w.Inputs}, nil
 		}); err != nil {
 		return err
 	}

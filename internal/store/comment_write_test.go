@@ -54,7 +54,7 @@ func TestWritersOfTheSameComments(t *testing.T) {
 				for _, id := range ids {
 					list = append(list, written(fmt.Sprint("id", id), fmt.Sprint(r.IntN(3)), float64(r.IntN(3))))
 				}
-				w, err := db.SyncComments(t.Context(), source, list)
+				w, err := db.SyncComments(t.Context(), store.CommentBatch{SourceID: source, Comments: list})
 				if err != nil {
 					t.Errorf("sync: %v", err)
 				}
@@ -88,7 +88,7 @@ func TestWritesAndIntegrations(t *testing.T) {
 	source := seed.Source(project, "written")
 	const record = "02s5e00000AbCdEAAV"
 	id := fmt.Sprintf("%x", record)
-	_, err := db.SyncComments(t.Context(), source, []store.CommentWrite{written(id, "text", 1), written("0a", "text", 1)})
+	_, err := db.SyncComments(t.Context(), store.CommentBatch{SourceID: source, Comments: []store.CommentWrite{written(id, "text", 1), written("0a", "text", 1)}})
 	require.NoError(t, err)
 	for _, object := range []string{"Case", "EmailMessage", "Task"} {
 		seed.Exec(`insert into records (source_id, object, record_id, stamp, read_begin, read_end, record_digest, text_digest, state, comment_id)
@@ -100,22 +100,22 @@ func TestWritesAndIntegrations(t *testing.T) {
 	require.Empty(t, seed.Strings(`select object from records where source_id = $1`, source))
 
 	// A tombstone that an integration left is as gone as any.
-	_, err = db.SyncComments(t.Context(), source, []store.CommentWrite{written("0b", "text", 1)})
+	_, err = db.SyncComments(t.Context(), store.CommentBatch{SourceID: source, Comments: []store.CommentWrite{written("0b", "text", 1)}})
 	require.NoError(t, err)
 	seed.Exec(`update comments set deleted_at = now(), changed = pg_current_xact_id() where id = '0b'`)
-	w, err := db.SyncComments(t.Context(), source, []store.CommentWrite{written("0b", "text", 1)})
+	w, err := db.SyncComments(t.Context(), store.CommentBatch{SourceID: source, Comments: []store.CommentWrite{written("0b", "text", 1)}})
 	require.NoError(t, err)
 	require.Equal(t, store.Written{New: 1}, w)
 
 	seed.Integration(project, source, "prod", "idle", "", "")
 	for _, err := range []error{
-		func() error { _, err := db.SyncComments(t.Context(), source, nil); return err }(),
+		func() error { _, err := db.SyncComments(t.Context(), store.CommentBatch{SourceID: source}); return err }(),
 		func() error { _, err := db.DeleteComments(t.Context(), source, []string{"0a"}); return err }(),
 		db.DeleteSource(t.Context(), source), db.DeleteProject(t.Context(), "support", true),
 	} {
 		require.Equal(t, fault.Conflict, fault.KindOf(err), err)
 		require.NotEmpty(t, fault.HintOf(err))
 	}
-	_, err = db.SyncComments(t.Context(), "0000000000000000", nil)
+	_, err = db.SyncComments(t.Context(), store.CommentBatch{SourceID: "0000000000000000"})
 	require.Equal(t, fault.NotFound, fault.KindOf(err))
 }
