@@ -142,9 +142,14 @@ func fill(b *bench, n int) []string {
 // again, from_timestamp and direction are not.
 func walk(b *bench, first, next url.Values, between func()) (all []string, pages []int) {
 	b.t.Helper()
+	return walkAt(b, listPath, first, next, between)
+}
+
+func walkAt(b *bench, path string, first, next url.Values, between func()) (all []string, pages []int) {
+	b.t.Helper()
 	query := first
 	for {
-		body := b.get(listPath+"?"+query.Encode(), "reader")
+		body := b.get(path+"?"+query.Encode(), "reader")
 		page := ids(b.t, body)
 		all, pages = append(all, page...), append(pages, len(page))
 		token, more := body["continuation"].(string)
@@ -205,31 +210,50 @@ func TestPaging(t *testing.T) {
 	require.Equal(t, order[60], ids(t, b.get(listPath+"?limit=1&after="+first+"&from_timestamp=2024-01-01T12:00:12Z", "reader"))[0])
 }
 
-// Comments that come and go while somebody pages neither repeat nor hide the others.
+// Comments that come and go while somebody pages neither repeat nor hide the others, on whatever way they are listed and
+// in whatever direction.
 func TestPagingUnderWrites(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{})
-	order := fill(b, 60)
-	step := 0
-	all, _ := walk(b, url.Values{"limit": {"6"}}, url.Values{"limit": {"6"}}, func() {
-		step++
-		b.seed.Mail(b.source, fmt.Sprintf("before-%d", step), noon.Add(-time.Hour), "s", "b")                            // behind the reader
-		b.seed.Mail(b.source, fmt.Sprintf("after-%d", step), noon.Add(time.Hour+time.Duration(step)), "s", "b")          // ahead
-		b.seed.Exec(`update comments set changed = pg_current_xact_id(), deleted_at = now() where id = $1`, order[step]) // read already, or soon
-	})
-	seen := map[string]bool{}
-	for _, id := range all {
-		require.False(t, seen[id], "%s twice", id)
-		seen[id] = true
-		require.NotContains(t, id, "before-")
-	}
-	for i, id := range order {
-		if i > step {
-			require.True(t, seen[id], "%s is missing", id)
+	fill(b, 100)
+	const inThread = `update comments set changed = pg_current_xact_id(), thread_id = '5f' where thread_id is null`
+	b.seed.Exec(inThread)
+	step, far := 0, 1000*time.Hour
+	for _, path := range []string{listPath, searchPath, "/api/v1/sources/support/emails/threads/5f"} {
+		for _, direction := range []string{"ascending", "descending"} {
+			order := b.seed.Strings(`select id from comments where deleted_at is null order by ts, id`)
+			far += time.Hour // behind what was put there before
+			behind, ahead := noon.Add(-far), noon.Add(time.Hour)
+			if direction == "descending" {
+				slices.Reverse(order)
+				behind, ahead = noon.Add(far), noon.Add(-time.Hour)
+			}
+			began := step
+			gone := map[string]bool{}
+			all, _ := walkAt(b, path, url.Values{"limit": {"9"}, "direction": {direction}}, url.Values{"limit": {"9"}}, func() {
+				step++
+				b.seed.Mail(b.source, fmt.Sprintf("behind-%d", step), behind, "s", "b")
+				b.seed.Mail(b.source, fmt.Sprintf("ahead-%d", step), ahead, "s", "b")
+				b.seed.Exec(inThread)
+				id := order[(step-began)*7] // read already, or soon
+				gone[id] = true
+				b.seed.Exec(`update comments set changed = pg_current_xact_id(), deleted_at = now() where id = $1`, id)
+			})
+			seen := map[string]bool{}
+			for _, id := range all {
+				require.False(t, seen[id], "%s twice", id)
+				seen[id] = true
+			}
+			for _, id := range order {
+				require.True(t, seen[id] || gone[id], "%s is missing", id)
+			}
+			require.Greater(t, step-began, 8)
+			for n := began + 1; n <= step; n++ {
+				require.False(t, seen[fmt.Sprintf("behind-%d", n)], "%s %s: behind-%d", direction, path, n)
+			}
+			require.True(t, seen[fmt.Sprintf("ahead-%d", began+1)])
 		}
 	}
-	require.Greater(t, step, 8)
-	require.True(t, seen["after-1"])
 }
 
 func TestBadListParameters(t *testing.T) {

@@ -127,8 +127,9 @@ type reComment struct {
 	Context    string                     `json:"context,omitempty"`
 }
 
-// comments is `re get comments`.
-func (c *re) comments(full string, from string) []reComment {
+// comments is `re get comments`, with --from-timestamp and --to-timestamp where they are not empty. Of the two only the
+// latter is sent again with each page.
+func (c *re) comments(full, from, to string) []reComment {
 	c.t.Helper()
 	c.begin(false)
 	source := c.source(http.StatusOK, full)
@@ -137,14 +138,23 @@ func (c *re) comments(full string, from string) []reComment {
 			NumComments *int `json:"num_comments"`
 		}
 	}
-	filter := "{}"
+	span := map[string]string{}
 	if from != "" {
-		filter = fmt.Sprintf(`{"minimum":%q}`, from)
+		span["minimum"] = from
 	}
+	if to != "" {
+		span["maximum"] = to
+	}
+	filter, err := json.Marshal(span)
+	require.NoError(c.t, err)
 	c.call(http.StatusOK, http.MethodPost, "/api/v1/sources/"+url.PathEscape(full)+"/statistics",
-		`{"comment_filter":{"timestamp":`+filter+`,"sources":["`+source.ID+`"],"messages":{}}}`, &statistics)
+		`{"comment_filter":{"timestamp":`+string(filter)+`,"sources":["`+source.ID+`"],"messages":{}}}`, &statistics)
 	all := []reComment{}
-	query := "?limit=64&include_markup=true"
+	until := ""
+	if to != "" {
+		until = "&to_timestamp=" + url.QueryEscape(to)
+	}
+	query := "?limit=64&include_markup=true" + until
 	if from != "" {
 		query += "&from_timestamp=" + url.QueryEscape(from)
 	}
@@ -166,7 +176,7 @@ func (c *re) comments(full string, from string) []reComment {
 			require.Equal(c.t, max(1, (len(all)+63)/64), pages)
 			break
 		}
-		query = "?limit=64&include_markup=true&after=" + url.QueryEscape(*page.Continuation)
+		query = "?limit=64&include_markup=true" + until + "&after=" + url.QueryEscape(*page.Continuation)
 	}
 	require.Equal(c.t, *statistics.Statistics.NumComments, len(all))
 	return all
@@ -240,7 +250,16 @@ func TestTheVendorsClientWorks(t *testing.T) {
 	require.Len(t, sources.Sources, 3)
 	c.buckets()
 	c.call(http.StatusOK, http.MethodPost, at+"/statistics", `{"comment_filter":{"timestamp":{},"sources":[],"messages":{}}}`, nil)
-	require.Empty(t, c.comments(full, ""))
+	// re get sources acme-2/re_views, and by the id alone
+	c.begin(false)
+	named := c.source(http.StatusOK, full)
+	c.buckets()
+	c.begin(false)
+	var byID struct{ Source reSource }
+	c.call(http.StatusOK, http.MethodGet, "/api/v1/sources/id:"+named.ID, "", &byID)
+	require.Equal(t, named.ID, byID.Source.ID)
+	require.Equal(t, []string{"acme-2", "re_views"}, []string{byID.Source.Owner, byID.Source.Name})
+	require.Empty(t, c.comments(full, "", ""))
 
 	// re create comments: 130 of them, in two batches; once more they are there already.
 	list := make([]string, 130)
@@ -250,10 +269,11 @@ func TestTheVendorsClientWorks(t *testing.T) {
 	}
 	c.create(http.StatusOK, full, false, list...)
 	c.create(http.StatusConflict, full, false, list[:1]...)
-	all := c.comments(full, "")
+	all := c.comments(full, "", "")
 	require.Len(t, all, 130)
 	require.Equal(t, "2.0", string(all[0].Properties["number:Priority"]))
-	require.Len(t, c.comments(full, "2024-01-01T00:01:05Z"), 65, "two pages, and the bound is inclusive")
+	require.Len(t, c.comments(full, "2024-01-01T00:01:05Z", ""), 65, "two pages, and the bound is inclusive")
+	require.Len(t, c.comments(full, "2024-01-01T00:00:10Z", "2024-01-01T00:01:50Z"), 101, "as is the other one")
 	require.Equal(t, 130, b.units(c.source(http.StatusOK, full).ID))
 
 	// What `re get comments` wrote, `re create comments --overwrite` takes, and nothing changes.
@@ -298,25 +318,58 @@ func TestTheVendorsClientWorks(t *testing.T) {
 		c.call(http.StatusNotFound, http.MethodGet, at+"/comments/"+url.PathEscape(id), "", nil)
 	}
 
-	// re delete bulk: pages of 256, deleted 32 at a time.
-	var page struct {
-		Comments []struct {
-			ID             string
-			HasAnnotations bool `json:"has_annotations"`
+	// re parse msgs: mails in batches of 128, with heads as they are and texts for bodies.
+	c.begin(true)
+	c.source(http.StatusOK, full)
+	const document = `{"raw_email":{"body":{"plain":"Hello world"},"headers":{"raw":"Message-ID:\r\n <%d@acme.example>\r\nFrom: a@b.c\r\nDate: Wed, 25 Oct 2023 17:03:22 +0000\r\n"},` +
+		`"attachments":[{"name":"hello.pdf","size":1000,"content_type":".pdf"}]},"user_properties":{"string:MSG NAME ID":"%d.msg"}}`
+	for range 2 {
+		var made struct {
+			New, Updated, Unchanged *int
+			Comments                []reComment
 		}
-		Continuation *string
+		c.call(http.StatusOK, http.MethodPost, at+"/sync-raw-emails?no_charge=false",
+			`{"documents":[`+fmt.Sprintf(document, 1, 1)+","+fmt.Sprintf(document, 2, 2)+`],"include_comments":false,"transform_tag":"generic.0.CONVKER5"}`, &made)
+		require.Equal(t, 2, *made.New+*made.Unchanged)
+		require.Zero(t, *made.Updated)
+		require.Nil(t, made.Comments)
 	}
-	c.call(http.StatusOK, http.MethodGet, "/api/_private/sources/acme-2%2Fre_views/comments?limit=256&include_markup=false", "", &page)
-	require.Len(t, page.Comments, 132)
-	for begin := 0; begin < len(page.Comments); begin += 32 {
-		query := url.Values{}
-		for _, one := range page.Comments[begin:min(begin+32, len(page.Comments))] {
-			require.False(t, one.HasAnnotations)
-			query.Add("id", one.ID)
+	c.call(http.StatusOK, http.MethodDelete, at+"/comments?id="+fmt.Sprintf("%x&id=%x", "1@acme.example", "2@acme.example"), "", nil)
+
+	// re delete bulk: pages of 256, of which 32 comments at a time are deleted before the next page is read.
+	for i := range list {
+		list[i] = one(fmt.Sprintf("bulk-%03x", i), "text")
+	}
+	c.create(http.StatusOK, full, true, list...)
+	c.begin(false)
+	c.source(http.StatusOK, full)
+	deleted := 0
+	for query := "?limit=256&include_markup=false"; query != ""; {
+		var page struct {
+			Comments []struct {
+				ID             string
+				HasAnnotations bool `json:"has_annotations"`
+			}
+			Continuation *string
 		}
-		c.call(http.StatusOK, http.MethodDelete, at+"/comments?"+query.Encode(), "", nil)
+		c.call(http.StatusOK, http.MethodGet, "/api/_private/sources/acme-2%2Fre_views/comments"+query, "", &page)
+		for begin := 0; begin < len(page.Comments); begin += 32 {
+			ids := url.Values{}
+			for _, one := range page.Comments[begin:min(begin+32, len(page.Comments))] {
+				require.False(t, one.HasAnnotations)
+				ids.Add("id", one.ID)
+			}
+			c.call(http.StatusOK, http.MethodDelete, at+"/comments?"+ids.Encode(), "", nil)
+		}
+		deleted += len(page.Comments)
+		if query = ""; page.Continuation != nil {
+			query = "?limit=256&include_markup=false&after=" + url.QueryEscape(*page.Continuation)
+		}
 	}
-	require.Empty(t, c.comments(full, ""))
+	require.Equal(t, 262, deleted)
+	require.Empty(t, c.comments(full, "", ""))
+
+	c.tenant()
 
 	// re delete source and project
 	c.begin(false)
@@ -325,4 +378,66 @@ func TestTheVendorsClientWorks(t *testing.T) {
 	c.call(http.StatusOK, http.MethodDelete, "/api/_private/projects/acme-2?force=false", "", nil)
 	c.call(http.StatusOK, http.MethodGet, "/api/_private/projects", "", &projects)
 	require.Len(t, projects.Projects, 2)
+}
+
+// tenant is `re get` of what is not in a source: users, quotas, audit events and integrations, of which ours must not be there.
+func (c *re) tenant() {
+	t := c.t
+	t.Helper()
+	c.begin(false)
+	var users struct {
+		Users []struct {
+			ID, Username, Email, Created string
+			GlobalPermissions            []string            `json:"global_permissions"`
+			OrganisationPermissions      map[string][]string `json:"organisation_permissions"`
+			SSO                          []string            `json:"sso_global_permissions"`
+			Verified                     *bool
+		}
+	}
+	c.call(http.StatusOK, http.MethodGet, "/api/_private/users", "", &users)
+	require.Len(t, users.Users, len(c.users))
+	for _, u := range users.Users {
+		require.NotEmpty(t, u.ID)
+		require.NotEmpty(t, u.Email)
+		require.NotEmpty(t, u.Created)
+		require.NotNil(t, u.GlobalPermissions)
+		require.NotNil(t, u.OrganisationPermissions)
+		require.NotNil(t, u.SSO)
+		require.NotNil(t, u.Verified)
+	}
+
+	c.begin(false)
+	var quotas struct {
+		Quotas []struct {
+			Kind  string  `json:"quota_kind"`
+			Limit *uint32 `json:"hard_limit"`
+			Used  *uint32 `json:"current_max_usage"`
+		}
+	}
+	c.call(http.StatusOK, http.MethodGet, "/api/_private/quotas", "", &quotas)
+	require.NotEmpty(t, quotas.Quotas)
+	for _, q := range quotas.Quotas {
+		require.NotEmpty(t, q.Kind)
+		require.NotNil(t, q.Limit, q.Kind)
+		require.NotNil(t, q.Used, q.Kind)
+	}
+
+	c.begin(false)
+	var log map[string]any
+	c.call(http.StatusOK, http.MethodPost, "/api/v1/audit_events/query", `{"filter":{"timestamp":{}}}`, &log)
+	for _, list := range []string{"audit_events", "projects", "datasets", "tenants", "users"} {
+		require.IsType(t, []any{}, log[list], list)
+	}
+	require.NotEmpty(t, log["audit_events"])
+	lookedUp(t, log)
+
+	// There is an integration. The client reads none that is not with Exchange, so this route has none of ours; nor can one be made.
+	c.begin(false)
+	var integrations struct{ Integrations []any }
+	c.call(http.StatusOK, http.MethodGet, "/api/_private/integrations", "", &integrations)
+	require.NotNil(t, integrations.Integrations)
+	require.Empty(t, integrations.Integrations)
+	require.Len(t, c.get("/api/v1/integrations", c.who)["integrations"], 1)
+	c.call(http.StatusNotFound, http.MethodPut, "/api/_private/integrations/acme-2%2Fnew", `{"integration":{"enabled":true,"configuration":{"mailboxes":[]}}}`, nil)
+	c.call(http.StatusNotFound, http.MethodPut, "/api/_private/buckets/acme-2%2Fnew/emails?no_charge=false", `{"emails":[]}`, nil)
 }

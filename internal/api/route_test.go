@@ -103,6 +103,36 @@ func TestAuthorizationHeader(t *testing.T) {
 	require.Equal(t, "unknown", func() string { b.do(http.MethodGet, "/api/x", "", ""); return b.record.Route }())
 }
 
+// A token that is over opens nothing and changes nothing, and is told no more than one that never was.
+func TestTokensThatAreOver(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{})
+	b.sync(one("0a", "text"))
+	never := b.do(http.MethodGet, "/api/v1/sources/sales/calls/comments/0a", "bad", "")
+	require.Equal(t, http.StatusUnauthorized, never.status)
+	before := b.everything()
+	for _, end := range []string{
+		`update api_tokens set expires_at = now() - interval '1 second'`,
+		`update api_tokens set expires_at = null, revoked_at = now()`,
+		`update api_tokens set revoked_at = null; update users set disabled_at = now()`,
+	} {
+		for statement := range strings.SplitSeq(end, ";") {
+			b.seed.Exec(statement)
+		}
+		for _, r := range []struct{ method, path string }{
+			{http.MethodGet, "/api/v1/sources/sales/calls/comments/0a"}, {http.MethodGet, "/api/v1/sources/nowhere/none"},
+			{http.MethodPost, syncPath}, {http.MethodPost, mailsPath}, {http.MethodDelete, deletePath + "?id=0a"},
+		} {
+			a := b.do(r.method, r.path, "writer", batchOf(one("0a", "other")))
+			require.Equal(t, http.StatusUnauthorized, a.status, "%s: %s", end, a.raw)
+			require.Equal(t, never.raw, a.raw)
+			require.Contains(t, a.header.Get("WWW-Authenticate"), `error="invalid_token"`)
+		}
+	}
+	b.seed.Exec(`update users set disabled_at = null`)
+	require.Equal(t, before, b.everything())
+}
+
 func TestSessionIsForReadingOnly(t *testing.T) {
 	t.Parallel()
 	var cookie secret.Text

@@ -1,10 +1,7 @@
 package api
 
 import (
-	"time"
-
 	"salesforcesync/internal/access"
-	"salesforcesync/internal/fault"
 	"salesforcesync/internal/store"
 )
 
@@ -56,40 +53,34 @@ func (a *API) listTokens(c *call) (reply, error) {
 	return reply{"tokens": list}, nil
 }
 
+var (
+	tokenKeys = []string{"name", "expires_at", "scope"}
+	scopeKeys = []string{"permission", "project"}
+)
+
 // createToken makes a token of the caller's own, which may do no more than they do. The answer
 // has the token itself, once.
 func (a *API) createToken(c *call) (reply, error) {
-	var body struct {
-		Token struct {
-			Name      string       `json:"name"`
-			ExpiresAt *time.Time   `json:"expires_at"`
-			Scope     *[]wireScope `json:"scope"`
-		} `json:"token"`
-	}
-	if err := readJSON(c.r, &body); err != nil {
+	var wanted access.NewToken
+	if err := c.wrapped("token", tokenKeys, func(s *strict, key string) (err error) {
+		switch key {
+		case "name":
+			wanted.Name, err = s.text(maxName)
+		case "expires_at":
+			wanted.Expires, err = s.time()
+		case "scope":
+			wanted.Scope = []store.Grant{} // one that opens nothing is not none
+			err = s.items(maxNames, func(int) error {
+				g, err := s.scope()
+				wanted.Scope = append(wanted.Scope, g)
+				return err
+			})
+		}
+		return err
+	}, nil); err != nil {
 		return nil, err
 	}
-	wanted := access.NewToken{Name: body.Token.Name}
-	if body.Token.ExpiresAt != nil {
-		wanted.Expires = *body.Token.ExpiresAt
-	}
-	if body.Token.Scope != nil {
-		wanted.Scope = []store.Grant{}
-		for _, s := range *body.Token.Scope {
-			project := ""
-			if s.Project != nil {
-				if project = *s.Project; !validName(projectName, project, maxProjectName) {
-					return nil, fault.New(fault.Invalid, "token.scope names %.100q, which is no name of a project", project)
-				}
-			}
-			g, err := access.Grant(project, s.Permission)
-			if err != nil {
-				return nil, err
-			}
-			wanted.Scope = append(wanted.Scope, g)
-		}
-	}
-	c.event.Note("name", body.Token.Name)
+	c.event.Note("name", wanted.Name)
 	if wanted.Scope != nil {
 		c.event.Note("scope", access.NoteGrants(wanted.Scope))
 	}
@@ -98,6 +89,28 @@ func (a *API) createToken(c *call) (reply, error) {
 		return nil, err
 	}
 	return reply{"token": toWireToken(made), "secret": token.Reveal()}, nil
+}
+
+// scope reads what a token may do in one place.
+func (s *strict) scope() (g store.Grant, err error) {
+	permission, project := "", ""
+	present, err := s.fields(scopeKeys, func(i int) (err error) {
+		if scopeKeys[i] == "permission" {
+			permission, err = s.text(maxName)
+			return err
+		}
+		if project, err = s.text(maxName); err == nil && !validName(projectName, project, maxProjectName) {
+			err = wrong("is " + quoted(project) + ", which is no name of a project")
+		}
+		return err
+	})
+	if err == nil {
+		err = missing(scopeKeys[:1], present)
+	}
+	if err != nil {
+		return g, err
+	}
+	return access.Grant(project, permission)
 }
 
 // revokeToken ends a token of the caller's own.

@@ -92,35 +92,80 @@ func (a *API) listRoles(*call) (reply, error) {
 	return reply{"roles": list}, nil
 }
 
-// userBody is what a user is made or changed with. Permissions and roles of a place that is not named
+// userFields are what a user is made or changed with. Permissions and roles of a place that is not named
 // stay as they are; those of one that is named become what the list says.
-type userBody struct {
-	User struct {
-		Username           string              `json:"username"`
-		Email              string              `json:"email"`
-		GlobalPermissions  *[]string           `json:"global_permissions"`
-		ProjectPermissions map[string][]string `json:"organisation_permissions"`
-		Roles              map[string][]string `json:"roles"`
-	} `json:"user"`
+type userFields struct {
+	username, email string
+	global          []string // nil = as they are
+	permissions     map[string][]string
+	roles           map[string][]string
+}
+
+var userKeys = []string{"username", "email", "global_permissions", "organisation_permissions", "roles"}
+
+// userFields reads a body {"user": {...}}.
+func (c *call) userFields() (f userFields, err error) {
+	err = c.wrapped("user", userKeys, func(s *strict, key string) (err error) {
+		switch key {
+		case "username":
+			f.username, err = s.text(maxName)
+		case "email":
+			f.email, err = s.text(maxName)
+		case "global_permissions":
+			f.global, err = s.names()
+		case "organisation_permissions":
+			f.permissions, err = s.namesByPlace()
+		case "roles":
+			f.roles, err = s.namesByPlace()
+		}
+		return err
+	}, nil)
+	return f, err
+}
+
+// Limits of what users and tokens are made of. What they may be called is package access's matter.
+const (
+	maxName  = 1024 // characters in anything that has a name
+	maxNames = 1024 // of permissions or roles in one place
+)
+
+// names reads a list of permissions or roles; an empty one is not nil.
+func (s *strict) names() ([]string, error) {
+	list, err := s.texts(maxNames, 1, maxName)
+	return append([]string{}, list...), err
+}
+
+// namesByPlace reads an object of such lists, by project.
+func (s *strict) namesByPlace() (map[string][]string, error) {
+	places := map[string][]string{}
+	err := s.entries(func(place string) error {
+		if _, twice := places[place]; twice {
+			return wrong("has the key " + quoted(place) + " twice")
+		}
+		list, err := s.names()
+		places[place] = list
+		return within("["+quoted(place)+"]", err)
+	})
+	return places, err
 }
 
 // createUser adds a user who has no password: they sign in at the identity provider, or an operator
 // gives them one.
 func (a *API) createUser(c *call) (reply, error) {
-	var body userBody
-	if err := readJSON(c.r, &body); err != nil {
+	fields, err := c.userFields()
+	if err != nil {
 		return nil, err
 	}
-	add, _, err := body.changes(store.Account{})
+	add, _, err := fields.changes(store.Account{})
 	if err != nil {
 		return nil, err
 	}
 	if err := access.MayChange(c.who, add, nil); err != nil {
 		return nil, err
 	}
-	c.event.Note("email", body.User.Email)
+	c.event.Note("email", fields.email)
 	c.event.Note("granted", access.NoteGrants(add))
-	id, err := a.access.NewUser(c.r.Context(), body.User.Email, body.User.Username, add)
+	id, err := a.access.NewUser(c.r.Context(), fields.email, fields.username, add)
 	if err != nil {
 		return nil, err
 	}
@@ -129,14 +174,14 @@ func (a *API) createUser(c *call) (reply, error) {
 
 // updateUser changes what a user may do.
 func (a *API) updateUser(c *call) (reply, error) {
-	var body userBody
-	if err := readJSON(c.r, &body); err != nil {
+	fields, err := c.userFields()
+	if err != nil {
 		return nil, err
 	}
-	if body.User.Email != "" && body.User.Email != c.user.Email || body.User.Username != "" && body.User.Username != c.user.Username {
+	if fields.email != "" && fields.email != c.user.Email || fields.username != "" && fields.username != c.user.Username {
 		return nil, fault.New(fault.Invalid, "user.email and user.username cannot be changed")
 	}
-	add, remove, err := body.changes(*c.user)
+	add, remove, err := fields.changes(*c.user)
 	if err != nil {
 		return nil, err
 	}
@@ -173,15 +218,15 @@ func (a *API) deleteUser(c *call) (reply, error) {
 }
 
 // changes works out which grants the account gets and loses.
-func (b userBody) changes(a store.Account) (add, remove []store.Grant, err error) {
+func (f userFields) changes(a store.Account) (add, remove []store.Grant, err error) {
 	has := func(g store.Grant) bool { return slices.Contains(a.Grants, g) }
-	for _, name := range slices.Sorted(maps.Keys(b.User.Roles)) {
+	for _, name := range slices.Sorted(maps.Keys(f.roles)) {
 		project, err := projectKey("user.roles", name)
 		if err != nil {
 			return nil, nil, err
 		}
 		var wanted []store.Grant
-		for _, role := range b.User.Roles[name] {
+		for _, role := range f.roles[name] {
 			g, err := access.Grant(project, role)
 			if err != nil {
 				return nil, nil, err
@@ -204,21 +249,21 @@ func (b userBody) changes(a store.Account) (add, remove []store.Grant, err error
 	after := store.Account{Grants: slices.DeleteFunc(slices.Concat(a.Grants, add), func(g store.Grant) bool {
 		return slices.Contains(remove, g)
 	})}
-	for _, name := range slices.Sorted(maps.Keys(b.User.ProjectPermissions)) {
+	for _, name := range slices.Sorted(maps.Keys(f.permissions)) {
 		project, err := projectKey("user.organisation_permissions", name)
 		if err != nil {
 			return nil, nil, err
 		}
 		on := permissionPlace{project: project, has: func(a store.Account) []string { return access.PermissionsOf(a, project) }}
-		more, less, err := on.changes(after, b.User.ProjectPermissions[name])
+		more, less, err := on.changes(after, f.permissions[name])
 		if err != nil {
 			return nil, nil, err
 		}
 		add, remove = append(add, more...), append(remove, less...)
 	}
-	if b.User.GlobalPermissions != nil {
+	if f.global != nil {
 		on := permissionPlace{global: true, has: access.GlobalPermissionsOf}
-		more, less, err := on.changes(after, *b.User.GlobalPermissions)
+		more, less, err := on.changes(after, f.global)
 		if err != nil {
 			return nil, nil, err
 		}
