@@ -17,7 +17,12 @@ import (
 	"salesforcesync/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(performerDatabase) != "" {
+		os.Exit(performerMain())
+	}
+	os.Exit(storetest.Main(m))
+}
 
 // play runs a script to its end and says what it did, and what was wrong.
 func play(ctx context.Context, d *database, s script, b *bend) (did tally, err error) {
