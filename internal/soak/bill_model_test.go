@@ -34,6 +34,7 @@ type entry struct {
 	text    string
 	inputs  string // those of its text; "" when a client wrote it
 	seen    sheet  // the newest version of its record that was applied
+	raw     bool   // there is a copy of that, of which the text can be made anew
 }
 
 // due is what units are summed up by.
@@ -84,13 +85,15 @@ func (c *clerk) apply(source string, seen map[string]sheet, at time.Time) {
 	for id, s := range seen {
 		e := comments[hexOf(id)]
 		if e.seen.version >= s.version {
+			e.raw = e.raw || e.seen.version == s.version
+			comments[hexOf(id)] = e
 			continue
 		}
 		metadata := e.there && e.seen.version > 0 && s.inputs() == e.inputs
-		e.seen = s
+		e.seen, e.raw = s, true
 		switch {
 		case s.deleted && e.there && c.policy[s.object] == "erase":
-			e = entry{seen: s}
+			e = entry{seen: s, raw: true}
 		case s.deleted:
 			e.deleted = true
 		case s.unusable:
@@ -114,10 +117,18 @@ func (c *clerk) forgets(source, id, text string) {
 	c.of(source)[id] = e
 }
 
-// remake makes the texts of an object's comments anew. What was deleted is left alone.
+// leave is an integration that is deleted: its copies of records go with it.
+func (c *clerk) leave(source string) {
+	for id, e := range c.of(source) {
+		e.raw = false
+		c.of(source)[id] = e
+	}
+}
+
+// remake makes the texts of an object's comments anew, where there are copies. What was deleted is left alone.
 func (c *clerk) remake(source, object string, at time.Time) {
 	for id, e := range c.of(source) {
-		if e.there && !e.deleted && e.seen.object == object && !e.seen.unusable && e.text != e.seen.text() {
+		if e.there && !e.deleted && e.raw && e.seen.object == object && !e.seen.unusable && e.text != e.seen.text() {
 			c.charge(source, id, at)
 			e.text, e.inputs = e.seen.text(), e.seen.inputs()
 			c.of(source)[id] = e
