@@ -96,11 +96,7 @@ func run(ctx context.Context) error {
 		Org: drafts{auth: connections, poll: &poll.Service{Store: db, Orgs: orgs{connections}, Listener: listener}},
 	}
 	buttons := operate.Buttons{Hand: hand}
-	checks, err := operate.Checks(cfg.ExtraHosts, cfg.DeliveryHosts)
-	if err != nil {
-		return err
-	}
-	options := web.Options{PublicURL: cfg.PublicURL, Operator: buttons, Setup: buttons, Checks: checks}
+	options := web.Options{PublicURL: cfg.PublicURL, Operator: buttons}
 	if cfg.OIDC.Issuer != "" {
 		options.OpenID = openid.New(db, openid.Options{
 			Issuer: cfg.OIDC.Issuer, ClientID: cfg.OIDC.ClientID, ClientSecret: cfg.OIDC.ClientSecret, Domains: cfg.OIDC.Domains, PublicURL: cfg.PublicURL,
