@@ -18,6 +18,47 @@ func transferred(encoding string, content []byte) []byte {
 	return content
 }
 
+// shortestEncoded is how long a line without a blank must be before it is taken for base64 and not for a word.
+const shortestEncoded = 40
+
+// encoded reports whether a text still has the encoding that its head tells of: nothing in it speaks against that, and
+// something that nobody writes speaks for it.
+func encoded(encoding, text string) bool {
+	encoding, _, _ = strings.Cut(encoding, ";")
+	switch strings.ToLower(strings.TrimSpace(encoding)) {
+	case "base64":
+		n := 0
+		for line := range strings.Lines(strings.TrimSpace(text)) {
+			for _, c := range []byte(strings.TrimRight(line, "\r\n")) {
+				if n++; !strings.ContainsRune(base64Letters, rune(c)) {
+					return false
+				}
+			}
+		}
+		return n >= shortestEncoded && n%4 == 0
+	case "quoted-printable":
+		seen := false // a line that goes on, an equals sign, or a byte that is not ASCII
+		for rest := text; ; {
+			at := strings.IndexByte(rest, '=')
+			if at < 0 {
+				return seen
+			}
+			rest = rest[at+1:]
+			if strings.HasPrefix(rest, "\n") || strings.HasPrefix(rest, "\r\n") {
+				seen = true
+				continue
+			}
+			if len(rest) < 2 || hex(rest[0]) < 0 || hex(rest[1]) < 0 {
+				return false
+			}
+			seen = seen || hex(rest[0]) >= 8 || rest[:2] == "3D"
+		}
+	}
+	return false
+}
+
+const base64Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+
 func quotedPrintable(content []byte) []byte {
 	out := make([]byte, 0, len(content))
 	for line := range bytes.Lines(content) {

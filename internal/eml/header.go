@@ -154,14 +154,18 @@ func bracketed(field string) (all []string) {
 	}
 }
 
-// Bodies are what a body says: text and HTML. One that is in parts, as the head says, is taken apart. Any other is text:
-// whoever sends a head and a body apart has decoded the body, whatever encoding the head tells of.
+// Bodies are what a body says: text and HTML. One that is in parts or encoded, as the head says and as it can be seen of it, is
+// read as such. Any other is text: whoever sends a head and a body apart has mostly decoded the body, and left the head as it was.
 func (h Header) Bodies(content string) (text, html string) {
 	media, parameters := contentType(h.Field("content-type"), "text/plain")
 	boundary := parameters["boundary"]
 	if strings.HasPrefix(media, "multipart/") && boundary != "" {
 		for range parts([]byte(content), boundary) {
 			b := readParts(media, boundary, []byte(content), 0)
+			return b.text, b.html
+		}
+	} else if encoded(h.Field("content-transfer-encoding"), content) {
+		if b := readPart(h.fields, []byte(content), 0); b != (body{}) {
 			return b.text, b.html
 		}
 	}

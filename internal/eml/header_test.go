@@ -80,7 +80,16 @@ func TestBodies(t *testing.T) {
 	const parts = "--b\nContent-Type: text/plain\nContent-Transfer-Encoding: quoted-printable\n\nH=C3=A9\n--b\nContent-Type: text/html\n\n<p>Hé\n--b--\n"
 	for name, c := range map[string]struct{ head, content, text, html string }{
 		"text":                        {"Subject: x", "a=3D", "a=3D", ""},
-		"text, decoded before":        {"Content-Type: text/plain; charset=latin1\nContent-Transfer-Encoding: quoted-printable", "é=3D", "é=3D", ""},
+		"text, decoded before":        {"Content-Type: text/plain; charset=latin1\nContent-Transfer-Encoding: quoted-printable", "é=4", "é=4", ""},
+		"quoted-printable still":      {"Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: Quoted-Printable", "Caf=E9, and a line =\r\nthat goes on", "Café, and a line that goes on", ""},
+		"a soft line end is enough":   {"Content-Transfer-Encoding: quoted-printable", "a =\nb", "a b", ""},
+		"an equals sign is enough":    {"Content-Transfer-Encoding: quoted-printable", "a=3D10", "a=10", ""},
+		"what people write":           {"Content-Transfer-Encoding: quoted-printable", "x=10, y=20, z=a and a=3D, é", "x=10, y=20, z=a and a=3D, é", ""},
+		"figures alone are no sign":   {"Content-Transfer-Encoding: quoted-printable", "x=10, y=20", "x=10, y=20", ""},
+		"base64 still":                {"Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: base64", "PHA+SGVsbG8gd29ybGQsIGhlcmUgaXMgYSB0ZXh0\r\nIHRoYXQgaXMgbG9uZyBlbm91Z2guPC9wPg==\r\n", "", "<p>Hello world, here is a text that is long enough.</p>"},
+		"a word in place of base64":   {"Content-Transfer-Encoding: base64", "Okay", "Okay", ""},
+		"words in place of base64":    {"Content-Transfer-Encoding: base64", "Thanks, all of it has arrived here in time now", "Thanks, all of it has arrived here in time now", ""},
+		"nobody says that it is":      {"Subject: x", "a =\nb=3D", "a =\nb=3D", ""},
 		"the text of HTML":            {"Content-Type: text/html", "a < b", "a < b", ""},
 		"parts":                       {"Content-Type: multipart/alternative; boundary=b", parts, "Hé\n", "<p>Hé\n"},
 		"the text of what had parts":  {"Content-Type: multipart/alternative; boundary=b", "Hé\n-- \nAnn", "Hé\n-- \nAnn", ""},

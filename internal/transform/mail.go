@@ -13,7 +13,7 @@ import (
 // Mail is a mail that a client sends as it is, with no record behind it.
 type Mail struct {
 	Head  eml.Header
-	Plain string // the body as text, or in parts, if the head says so
+	Plain string // the body as text, or as it stood below the head
 	HTML  string // the body as HTML; either may be ""
 }
 
@@ -50,7 +50,7 @@ func (m Mail) Inputs() []byte {
 	line := strings.NewReplacer("\r\n", "\n", "\r", "\n")
 	return comment.HashTexts([]comment.Texts{
 		{Subject: m.Head.Field("subject"), Body: line.Replace(m.Plain), Signature: line.Replace(m.HTML)},
-		{Subject: m.Head.Field("from"), Body: m.Head.Field("content-type")},
+		{Subject: m.Head.Field("from"), Body: m.Head.Field("content-type"), Signature: m.Head.Field("content-transfer-encoding")},
 	})
 }
 
