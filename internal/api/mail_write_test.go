@@ -8,10 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
 	"salesforcesync/internal/access"
 	"salesforcesync/internal/clean"
+	"salesforcesync/internal/comment"
 	"salesforcesync/internal/store"
 )
 
@@ -41,6 +43,11 @@ func documents(list ...string) string { return `{"documents":[` + strings.Join(l
 // mail sends a batch of mails, which must be taken, and gives what it counts in the order of sync.
 func (b *bench) mail(body string) (counts [5]int, comments []any) {
 	b.t.Helper()
+	schema, err := compiled("paths", "/api/v1/sources/{project}/{source}/sync-raw-emails", "post", "requestBody", "content", "application/json", "schema")
+	require.NoError(b.t, err)
+	sent, err := jsonschema.UnmarshalJSON(strings.NewReader(body))
+	require.NoError(b.t, err)
+	require.NoError(b.t, schema.Validate(sent), "what is taken is described")
 	a := b.do(http.MethodPost, mailsPath, "writer", body)
 	require.Equal(b.t, http.StatusOK, a.status, a.raw)
 	for i, key := range []string{"new", "updated", "unchanged", "updated_properties_only", "updated_text_changed"} {
@@ -264,4 +271,26 @@ func TestBadMails(t *testing.T) {
 	require.Empty(t, b.seed.Strings(`select id from comments where source_id = $1`, b.written), "nothing was applied")
 	require.Zero(t, b.units(b.written))
 	require.Equal(t, http.StatusOK, b.do(http.MethodPost, mailsPath, "uploader", documents(one)).status)
+}
+
+// The limits themselves are taken.
+func TestMailsAtTheirLimits(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{})
+	head := "Date: Wed, 31 Jan 2024 12:00:00 +0000\nX: "
+	largest := document(rawHead(head+strings.Repeat("é", maxHead-len(head))), `{"plain":`+quote(strings.Repeat("é", maxPlain))+`,"html":"`+strings.Repeat("<p>word</p> ", maxHTML/12)+strings.Repeat(" ", maxHTML%12)+`"}`,
+		"comment_id", quote(strings.Repeat("x", 1024)))
+	list := make([]string, maxMails)
+	for i := range list {
+		list[i] = document(fmt.Sprintf(`{"parsed":{"Date":"1 Jan 2024 12:00","Message-ID":"<%s%d>"}}`, strings.Repeat("m", 508), 1000+i), plainBody("text"))
+	}
+	counts, comments := b.mail(`{"include_comments":true,"documents":[` + largest + "," + list[0] + "]}")
+	require.Equal(t, [5]int{2, 0, 0, 0, 0}, counts)
+	first := comments[0].(map[string]any)
+	require.Equal(t, map[string]any{"string:Truncated": "body"}, first["user_properties"])
+	require.InDelta(t, comment.MaxTextChars, len(first["messages"].([]any)[0].(map[string]any)["body"].(map[string]any)["text"].(string)), 10)
+	require.Len(t, comments[1].(map[string]any)["id"], 1024)
+	counts, _ = b.mail(documents(list...))
+	require.Equal(t, [5]int{maxMails - 1, 0, 1, 0, 0}, counts)
+	require.Equal(t, maxMails+1, b.units(b.written))
 }
