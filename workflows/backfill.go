@@ -17,17 +17,15 @@ import (
 // wanted; cancelling it is as good as the signal cancel.
 func Backfill(ctx workflow.Context, p flow.BackfillParams) error {
 	if p.Project == "" || p.Integration == "" || p.Object == "" {
-		return temporal.NewNonRetryableApplicationError(
-			`the input must name project, integration and object: {"project":"support","integration":"salesforce-prod","object":"EmailMessage"}`, "Invalid", nil)
+		return unnamed("project, integration and object", `{"project":"support","integration":"salesforce-prod","object":"EmailMessage"}`)
 	}
 	b := newBackfill(ctx, p)
-	if err := workflow.SetQueryHandler(ctx, flow.QueryStatus, func() (flow.BackfillStatus, error) { return b.answer(ctx), nil }); err != nil {
-		return fmt.Errorf("answer queries: %w", err)
+	if err := answerStatus(ctx, func() flow.BackfillStatus { return b.answer(ctx) }); err != nil {
+		return err
 	}
 	if p.State == nil {
-		if err := workflow.UpsertTypedSearchAttributes(ctx, keyProject.ValueSet(p.Project),
-			keyIntegration.ValueSet(p.Integration), keyStatus.ValueSet(b.state.Status)); err != nil {
-			return fmt.Errorf("set search attributes: %w", err)
+		if err := beFound(ctx, p.Project, p.Integration, b.state.Status); err != nil {
+			return err
 		}
 	}
 	err := b.run(ctx)

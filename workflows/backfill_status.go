@@ -65,7 +65,7 @@ func (b *backfill) enter(ctx workflow.Context, state, reason, hint string, until
 	}
 	b.describe(ctx)
 	if moved {
-		_ = workflow.UpsertTypedSearchAttributes(ctx, keyStatus.ValueSet(state)) // fails only for an empty update
+		showState(ctx, state)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"salesforcesync/internal/flow"
@@ -16,18 +15,16 @@ import (
 // for is in PostgreSQL; this workflow runs one Deliver after another, each for minutes. It ends when the
 // integration has no destination any more, is disconnected, or is deleted.
 func Delivery(ctx workflow.Context, p flow.DeliveryParams) error {
-	if p.Project == "" || p.Integration == "" {
-		return temporal.NewNonRetryableApplicationError(
-			`the input must name project and integration: {"project":"support","integration":"salesforce-prod"}`, "Invalid", nil)
+	if err := named(p.Project, p.Integration); err != nil {
+		return err
 	}
 	d := newDelivery(ctx, p)
-	if err := workflow.SetQueryHandler(ctx, flow.QueryStatus, func() (flow.DeliveryStatus, error) { return d.answer(), nil }); err != nil {
-		return fmt.Errorf("answer queries: %w", err)
+	if err := answerStatus(ctx, d.answer); err != nil {
+		return err
 	}
 	if p.State == nil {
-		if err := workflow.UpsertTypedSearchAttributes(ctx, keyProject.ValueSet(p.Project),
-			keyIntegration.ValueSet(p.Integration), keyStatus.ValueSet(d.state.Status)); err != nil {
-			return fmt.Errorf("set search attributes: %w", err)
+		if err := beFound(ctx, p.Project, p.Integration, d.state.Status); err != nil {
+			return err
 		}
 	}
 	return d.run(ctx)
@@ -150,7 +147,7 @@ func (d *delivery) why() (reason, hint string, until time.Time) {
 func (d *delivery) show(ctx workflow.Context, state string) {
 	if state != d.state.Status {
 		d.state.Status, d.state.Since = state, workflow.Now(ctx)
-		_ = workflow.UpsertTypedSearchAttributes(ctx, keyStatus.ValueSet(state)) // fails only for an empty update
+		showState(ctx, state)
 	}
 	var s strings.Builder
 	reason, hint, until := d.why()

@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"errors"
-	"fmt"
 	"hash/fnv"
 	"time"
 
@@ -17,19 +16,17 @@ import (
 // {"project": …, "integration": …}; the integration must have been applied before,
 // else the workflow fails and says so.
 func Integration(ctx workflow.Context, p flow.IntegrationParams) error {
-	if p.Project == "" || p.Integration == "" {
-		return temporal.NewNonRetryableApplicationError(
-			`the input must name project and integration: {"project":"support","integration":"salesforce-prod"}`, "Invalid", nil)
+	if err := named(p.Project, p.Integration); err != nil {
+		return err
 	}
 	l := newLoop(ctx, p)
-	if err := workflow.SetQueryHandler(ctx, flow.QueryStatus, func() (flow.Status, error) { return l.answer(), nil }); err != nil {
-		return fmt.Errorf("answer queries: %w", err)
+	if err := answerStatus(ctx, l.answer); err != nil {
+		return err
 	}
 	if p.State == nil {
 		// 1. Be found by name, and do not start all at once.
-		if err := workflow.UpsertTypedSearchAttributes(ctx, keyProject.ValueSet(p.Project),
-			keyIntegration.ValueSet(p.Integration), keyStatus.ValueSet(l.state.Status)); err != nil {
-			return fmt.Errorf("set search attributes: %w", err)
+		if err := beFound(ctx, p.Project, p.Integration, l.state.Status); err != nil {
+			return err
 		}
 		if err := workflow.Sleep(ctx, jitter(ctx)); err != nil {
 			return err

@@ -255,7 +255,7 @@ func (l *loop) enter(ctx workflow.Context, state, reason, hint string, until tim
 	l.reason, l.hint, l.until = reason, hint, until
 	l.describe(ctx)
 	if moved {
-		_ = workflow.UpsertTypedSearchAttributes(ctx, keyStatus.ValueSet(state)) // fails only for an empty update
+		showState(ctx, state)
 	}
 	return true
 }

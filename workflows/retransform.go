@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"salesforcesync/internal/flow"
@@ -16,17 +15,15 @@ import (
 // far it came is in PostgreSQL; this workflow runs one step after another until nothing is
 // open. Cancelling it is as good as the signal cancel: what is made anew stays.
 func Retransform(ctx workflow.Context, p flow.RetransformParams) error {
-	if p.Project == "" || p.Integration == "" {
-		return temporal.NewNonRetryableApplicationError(
-			`the input must name project and integration: {"project":"support","integration":"salesforce-prod"}`, "Invalid", nil)
+	if err := named(p.Project, p.Integration); err != nil {
+		return err
 	}
 	r := &retransform{params: p, state: flow.StateSyncing, since: workflow.Now(ctx), inbox: newInbox(ctx, retransformSignals)}
-	if err := workflow.SetQueryHandler(ctx, flow.QueryStatus, func() (flow.RetransformStatus, error) { return r.answer(), nil }); err != nil {
-		return fmt.Errorf("answer queries: %w", err)
+	if err := answerStatus(ctx, r.answer); err != nil {
+		return err
 	}
-	if err := workflow.UpsertTypedSearchAttributes(ctx, keyProject.ValueSet(p.Project),
-		keyIntegration.ValueSet(p.Integration), keyStatus.ValueSet(r.state)); err != nil {
-		return fmt.Errorf("set search attributes: %w", err)
+	if err := beFound(ctx, p.Project, p.Integration, r.state); err != nil {
+		return err
 	}
 	err := r.run(ctx)
 	if err != nil && ctx.Err() != nil {
@@ -112,7 +109,7 @@ func (r *retransform) answer() flow.RetransformStatus {
 func (r *retransform) enter(ctx workflow.Context, state string) {
 	if state != r.state {
 		r.state, r.since = state, workflow.Now(ctx)
-		_ = workflow.UpsertTypedSearchAttributes(ctx, keyStatus.ValueSet(state)) // fails only for an empty update
+		showState(ctx, state)
 	}
 	var s strings.Builder
 	headline(&s, r.state, r.since, r.trouble.Message, r.trouble.Hint, r.trouble.until)
