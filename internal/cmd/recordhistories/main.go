@@ -8,7 +8,8 @@
 //	make record-replay RELEASE=v0.1.0
 //
 // Histories of a release that exists are never recorded again: they stand for
-// workflows that run somewhere.
+// workflows that run somewhere. Before a release, what is new may be recorded as a pre-release,
+// v0.2.0-pre.1: the build holds to it at once, and it goes when the release itself is recorded.
 package main
 
 import (
@@ -36,7 +37,7 @@ const usage = "usage: recordhistories RELEASE    (for example v0.1.0; the folder
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if len(os.Args) != 2 || !regexp.MustCompile(`^v\d+\.\d+\.\d+$`).MatchString(os.Args[1]) {
+	if len(os.Args) != 2 || !regexp.MustCompile(`^v\d+\.\d+\.\d+(-pre\.\d+)?$`).MatchString(os.Args[1]) {
 		fmt.Fprintln(os.Stderr, usage)
 		os.Exit(2)
 	}
@@ -94,12 +95,7 @@ func record(ctx context.Context, s scenario, path string) error {
 		}
 		defer w.Stop()
 	}
-	id, kind := flow.WorkflowID("support", "salesforce-prod"), flow.WorkflowIntegration
-	var params any = flow.IntegrationParams{Project: "support", Integration: "salesforce-prod"}
-	if s.watch == nil {
-		id, kind = flow.BackfillID("support", "salesforce-prod", "EmailMessage"), flow.WorkflowBackfill
-		params = flow.BackfillParams{Project: "support", Integration: "salesforce-prod", Object: "EmailMessage"}
-	}
+	id, kind, params := s.workflow()
 	started, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: flow.QueueIntegrations}, kind, params)
 	if err != nil {
 		return err

@@ -14,18 +14,34 @@ import (
 	"salesforcesync/internal/flow"
 )
 
-// scenario is a story that integrations live through, or backfills: those have no watch.
-// watch answers the nth Watch, step the nth BackfillStep.
+// scenario is a story that a workflow lives through; which workflow it is says the one of the first four that
+// is there. watch answers the nth Watch, step the nth BackfillStep, and so on.
 type scenario struct {
 	name     string
 	watch    func(n int) (flow.WatchResult, error)
 	step     func(n int) (flow.BackfillStepResult, error)
+	deliver  func(n int) (flow.DeliverResult, error)
+	remake   func(n int, in flow.RetransformParams) (flow.RetransformResult, error)
 	check    func(n int) flow.CheckResult
 	poll     func(n int) (flow.PollResult, error)
 	upsert   func(n int, ref flow.BatchRef) (flow.UpsertResult, error)
 	signals  []cue
 	settings []string // of the server
 	fails    bool     // the workflow ends in failure
+}
+
+// workflow is what the scenario is about: the workflow's id, its type, and its input.
+func (s scenario) workflow() (id, kind string, params any) {
+	const project, integration, object = "support", "salesforce-prod", "EmailMessage"
+	switch {
+	case s.step != nil && s.watch == nil:
+		return flow.BackfillID(project, integration, object), flow.WorkflowBackfill, flow.BackfillParams{Project: project, Integration: integration, Object: object}
+	case s.deliver != nil:
+		return flow.DeliveryID(project, integration), flow.WorkflowDelivery, flow.DeliveryParams{Project: project, Integration: integration}
+	case s.remake != nil:
+		return flow.RetransformID(project, integration), flow.WorkflowRetransform, flow.RetransformParams{Project: project, Integration: integration}
+	}
+	return flow.WorkflowID(project, integration), flow.WorkflowIntegration, flow.IntegrationParams{Project: project, Integration: integration}
 }
 
 // cue sends a signal when an activity was called so often; without one it cancels the
@@ -219,6 +235,66 @@ var scenarios = []scenario{
 		settings: []string{"limit.historyCount.suggestContinueAsNew=80"},
 	},
 	{
+		name:    "delivery",
+		deliver: deliveries(flow.StateSyncing, flow.StateIdle, flow.StateBackingOff, flow.StateIdle, flow.StateCancelled),
+	},
+	{
+		name:    "delivery-paused-and-resumed",
+		deliver: deliveries(flow.StateIdle, flow.StatePaused, flow.StateIdle, flow.StateDisconnected),
+		signals: []cue{{"Deliver 1", flow.SignalPause}, {"Deliver 2", flow.SignalResume}, {"Deliver 3", flow.SignalSyncNow}},
+	},
+	{
+		name: "delivery-fails",
+		deliver: func(n int) (flow.DeliverResult, error) {
+			if n == 1 || n == 3 {
+				return flow.DeliverResult{}, failure("Transient", true, 0)
+			}
+			return deliveries("", flow.StateIdle, "", flow.StateCancelled)(n)
+		},
+		signals: []cue{{"Deliver 3", flow.SignalConfigChanged}},
+	},
+	{
+		name:     "delivery-continue-as-new",
+		deliver:  deliveries(flow.StateSyncing, flow.StateIdle, flow.StateSyncing, flow.StateIdle, flow.StateSyncing, flow.StateIdle, flow.StateSyncing, flow.StateIdle, flow.StateCancelled),
+		settings: []string{"limit.historyCount.suggestContinueAsNew=40"},
+	},
+	{
+		name:   "retransform",
+		remake: remakes(3),
+	},
+	{
+		name: "retransform-fails",
+		remake: func(n int, in flow.RetransformParams) (flow.RetransformResult, error) {
+			if n <= 2 {
+				return flow.RetransformResult{}, failure("Quota", true, time.Second)
+			}
+			return remakes(4)(n, in)
+		},
+		signals: []cue{{"RetransformStep 1", flow.SignalResume}},
+	},
+	{
+		name: "retransform-of-what-is-gone",
+		remake: func(int, flow.RetransformParams) (flow.RetransformResult, error) {
+			return flow.RetransformResult{}, failure("NotFound", true, 0)
+		},
+	},
+	{
+		name:    "retransform-cancelled-by-signal",
+		remake:  remakes(10),
+		signals: []cue{{"RetransformStep 2", flow.SignalCancel}},
+	},
+	{
+		name:    "retransform-cancelled",
+		remake:  remakes(10),
+		signals: []cue{{"RetransformStep 2", ""}},
+		fails:   true,
+	},
+	{
+		name:     "retransform-continue-as-new",
+		remake:   remakes(8),
+		settings: []string{"limit.historyCount.suggestContinueAsNew=30"},
+	},
+	{
 		name: "never-applied",
 		watch: func(int) (flow.WatchResult, error) {
 			return flow.WatchResult{Outcome: flow.OutcomeDeleted, Reason: "there is no integration support/salesforce-prod"}, nil
@@ -242,6 +318,28 @@ func steps(answers ...string) func(int) (flow.BackfillStepResult, error) {
 		}
 		time.Sleep(interval) // as the real one waits for something to be ready
 		return r, nil
+	}
+}
+
+// deliveries answers with each state in turn. What was sent meanwhile grows.
+func deliveries(states ...string) func(int) (flow.DeliverResult, error) {
+	return func(n int) (flow.DeliverResult, error) {
+		r := flow.DeliverResult{State: states[min(n, len(states))-1], Counts: flow.DeliveryCounts{Sent: int64(n), New: int64(n)}}
+		if r.State == flow.StateBackingOff {
+			r.Reason, r.Hint, r.Until = "the tenant is away", "wait", time.Now().Add(time.Second).UTC()
+		}
+		time.Sleep(interval) // as the real one waits for something to deliver
+		return r, nil
+	}
+}
+
+// remakes has something left to do before its last step, unless it is cancelled.
+func remakes(last int) func(int, flow.RetransformParams) (flow.RetransformResult, error) {
+	return func(n int, in flow.RetransformParams) (flow.RetransformResult, error) {
+		done := flow.RetransformCounts{Records: 500 * int64(n), Unchanged: 499 * int64(n), TextChanged: int64(n), Units: int64(n)}
+		time.Sleep(interval) // as the real one works for a while
+		return flow.RetransformResult{Open: n < last && !in.Cancel, Objects: []flow.RetransformProgress{
+			{Object: "EmailMessage", State: "open", Total: 500 * int64(last), Counts: done}}}, nil
 	}
 }
 
@@ -305,6 +403,12 @@ func (p *play) register(w worker.Worker) {
 	})
 	flow.BackfillStep.Bind(w, func(context.Context, flow.BackfillStepParams) (flow.BackfillStepResult, error) {
 		return p.script.step(p.called("BackfillStep"))
+	})
+	flow.Deliver.Bind(w, func(context.Context, flow.DeliverParams) (flow.DeliverResult, error) {
+		return p.script.deliver(p.called("Deliver"))
+	})
+	flow.RetransformStep.Bind(w, func(_ context.Context, in flow.RetransformParams) (flow.RetransformResult, error) {
+		return p.script.remake(p.called("RetransformStep"), in)
 	})
 	flow.Check.Bind(w, func(context.Context, flow.CheckParams) (flow.CheckResult, error) {
 		n := p.called("Check")
