@@ -115,6 +115,7 @@ func run(ctx context.Context) error {
 	seen := newObserver(log, process.Metrics)
 	process.Monitor(cfg.MetricsAddr)
 	process.Serve("door", "LISTEN_ADDR", cfg.ListenAddr, newDoor(comments, pages, process.Health, seen.observe, cfg.Proxies))
+	process.Add(app.Step{Name: "checks of drafts", Stop: func(context.Context) error { hand.Stop(); return nil }})
 	process.Add(app.Step{Name: "pages that move", Stop: func(context.Context) error { pages.Stop(); return nil }}) // before the door waits for them
 	return process.Run(ctx)
 }

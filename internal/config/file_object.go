@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// reservedProperties are names the comments API or the web page gives a meaning of their own.
-var reservedProperties = []string{"conversation", "title", "Source"}
+// ReservedProperties are names the comments API or the web page gives a meaning of their own.
+var ReservedProperties = []string{"conversation", "title", "Source"}
 
 // maxPropertyName bounds a property's name, in characters.
 const maxPropertyName = 256
@@ -182,7 +182,7 @@ func (r *fileReader) propertyName(n *yaml.Node) (string, bool) {
 		r.problem(n, "properties: the name %q has %d characters, more than %d", clip(name), utf8.RuneCountInString(name), maxPropertyName)
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
 		r.problem(n, "properties: the name %q holds a control character", clip(name))
-	case slices.Contains(reservedProperties, name):
+	case slices.Contains(ReservedProperties, name):
 		r.problem(n, "properties: the name %s is reserved: choose another", name)
 	default:
 		return name, true

@@ -132,6 +132,17 @@ func (h *Hand) openBackfills(ctx context.Context, i store.Integration) ([]string
 	return names, nil
 }
 
+// bytesPerRecord is what a record with a mail takes, about; of an org that was never read nobody knows better.
+const bytesPerRecord = 8 << 10
+
+// FirstLoad estimates what loading so many records for the first time takes.
+func FirstLoad(object string, rows int64) LoadEstimate {
+	if rows < restBelow {
+		return LoadEstimate{Object: object, Rows: rows, Calls: (rows + restPage - 1) / restPage}
+	}
+	return estimate(object, store.LoadSize{Rows: rows, Bytes: rows * bytesPerRecord})
+}
+
 // LoadEstimate is how much an object's backfill will probably read. Zeros are not known.
 type LoadEstimate struct {
 	Object string `json:"object"`
@@ -146,7 +157,9 @@ const (
 	partsAimed   = 16
 	fewestRows   = 5_000 // of a part, and most
 	mostRows     = 250_000
-	callsPerPart = 6 // to count, to ask for a job, look at it and remove it
+	callsPerPart = 6      // to count, to ask for a job, look at it and remove it
+	restBelow    = 10_000 // rows of a first load that are read over REST
+	restPage     = 2_000
 )
 
 func estimate(object string, size store.LoadSize) LoadEstimate {

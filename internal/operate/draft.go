@@ -78,9 +78,69 @@ func (h *Hand) Describe(ctx context.Context, integrationID, object string) (sale
 	return o, err
 }
 
-// Examine checks what a draft's file names and stores the report, as its workflow will before its first look.
-func (h *Hand) Examine(ctx context.Context, project, integration string) error {
-	return h.Org.Examine(ctx, flow.CheckParams{Project: project, Integration: integration})
+// examineFor bounds one examination: counting the records of a large object takes Salesforce minutes.
+const examineFor = 3 * time.Minute
+
+// Examination is how far the check of a draft is.
+type Examination struct {
+	Running bool
+	Err     error // why the last one ended without a report
+}
+
+// examining are the checks of drafts that this process makes.
+type examining struct {
+	mu   sync.Mutex
+	runs map[string]*run
+	all  sync.WaitGroup
+}
+
+type run struct {
+	Examination
+	cancel context.CancelFunc
+}
+
+// Examine begins to check what a draft's file names, unless that is under way. It goes on when whoever asked
+// has gone; what is found is stored as by any other check.
+func (h *Hand) Examine(project, integration string) {
+	e, name := &h.examining, project+"/"+integration
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if now := e.runs[name]; now != nil && now.Running {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), examineFor)
+	this := &run{Examination{Running: true}, cancel}
+	if e.runs == nil {
+		e.runs = map[string]*run{}
+	}
+	e.runs[name] = this
+	e.all.Go(func() {
+		defer cancel()
+		err := h.Org.Examine(ctx, flow.CheckParams{Project: project, Integration: integration})
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		this.Examination = Examination{Err: err}
+	})
+}
+
+// Examination is how the last check of a draft by this process went.
+func (h *Hand) Examination(project, integration string) Examination {
+	h.examining.mu.Lock()
+	defer h.examining.mu.Unlock()
+	if r := h.examining.runs[project+"/"+integration]; r != nil {
+		return r.Examination
+	}
+	return Examination{}
+}
+
+// Stop ends the checks that are under way.
+func (h *Hand) Stop() {
+	h.examining.mu.Lock()
+	for _, r := range h.examining.runs {
+		r.cancel()
+	}
+	h.examining.mu.Unlock()
+	h.examining.all.Wait()
 }
 
 // Forget drops what Salesforce said: another user may be connected now.

@@ -48,7 +48,8 @@ type Hand struct {
 	EndWait   time.Duration // how long Delete waits for a workflow to end itself; 0 = 15 s
 	CheckWait time.Duration // how long Check waits for a fresh report; 0 = a minute
 
-	kept kept
+	kept      kept
+	examining examining
 }
 
 // What became of the workflow.

@@ -155,3 +155,8 @@ func CallsPerLook(spec config.Integration) float64 {
 	}
 	return math.Ceil(float64(max(questions, 1)) / salesforce.MaxSubqueries)
 }
+
+// Forecast is how often the org's quota lets an integration of this file look for good.
+func (h *Hand) Forecast(ctx context.Context, spec config.Integration, integrationID string) (QuotaView, error) {
+	return Forecast(ctx, h.Store, spec, integrationID)
+}

@@ -343,6 +343,9 @@ func (a *applying) finish(ctx context.Context) error {
 		where id = $1`, id, a.sourceID, spec, a.result.SpecVersion, a.result.Epoch, a.result.Changed); err != nil {
 		return err
 	}
+	if err := a.keepFile(ctx, spec); err != nil {
+		return err
+	}
 	if err := a.audit(ctx, spec); err != nil {
 		return err
 	}

@@ -94,6 +94,7 @@ func (web *Web) authenticate(v *visit) error {
 		browser, hash = access.NewOneTime()
 	}
 	web.setCookie(v.w, browserCookie, browser, browserLife)
+	web.rememberNext(v, project, name)
 	begin.BrowserHash = hash
 	to, err := web.oauth.Begin(ctx, begin)
 	if err != nil {
@@ -101,6 +102,34 @@ func (web *Web) authenticate(v *visit) error {
 	}
 	http.Redirect(v.w, v.r, to, http.StatusFound)
 	return nil
+}
+
+// nextCookie has where a browser goes on after a grant: a page of the integration that it came from.
+const nextCookie = "salesforcesync_next"
+
+// rememberNext keeps where to go on after the grant, when it is a page of the same integration.
+func (web *Web) rememberNext(v *visit, project, name string) {
+	next := safeNext(v.r.URL.Query().Get("next"))
+	switch {
+	case isPageOf(next, project, name):
+		web.setCookie(v.w, nextCookie, secret.Text(next), browserLife)
+	case web.cookie(v.r, nextCookie) != "": // of another authorization
+		web.setCookie(v.w, nextCookie, "", 0)
+	}
+}
+
+// nextOf is where the browser wanted to go on after a grant for the integration; "" = nowhere in particular.
+func (web *Web) nextOf(v *visit, project, name string) string {
+	next := safeNext(web.cookie(v.r, nextCookie).Reveal())
+	if !isPageOf(next, project, name) {
+		return ""
+	}
+	return next
+}
+
+func isPageOf(path, project, name string) bool {
+	page := integrationPath(project, name)
+	return path == page || strings.HasPrefix(path, page+"/") && !strings.HasPrefix(path, page+"/oauth2/")
 }
 
 // principal is who asks: the browser's session, else the bearer token.

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"salesforcesync/internal/access"
@@ -38,13 +39,21 @@ func (web *Web) callback(v *visit) error {
 	return web.connected(v, outcome)
 }
 
-// connected takes the browser to the first page with the good news.
+// connected takes the browser to the first page with the good news, or to the page that it came from.
 func (web *Web) connected(v *visit, outcome oauth.Outcome) error {
 	if err := web.notify(v.r.Context(), v.w, "success", "The integration "+outcome.Project+"/"+outcome.Integration+
 		" was configured successfully: it is connected to Salesforce as "+outcome.Username+"."); err != nil {
 		return err
 	}
-	http.Redirect(v.w, v.r, "/", http.StatusFound)
+	to := "/"
+	if next := web.nextOf(v, outcome.Project, outcome.Integration); next != "" && v.who != nil && v.who.Can(outcome.Project, access.IntegrationsWrite) {
+		to = next
+		web.setCookie(v.w, nextCookie, "", 0)
+	}
+	if web.setup != nil {
+		web.setup.Forget() // another user may see other objects
+	}
+	http.Redirect(v.w, v.r, to, http.StatusFound)
 	return nil
 }
 
@@ -80,6 +89,9 @@ func (web *Web) refuseGrant(v *visit, outcome oauth.Outcome, err error) {
 	p := Problem{Status: http.StatusBadGateway, Title: "Salesforce could not be connected", What: sentence(err), Do: hintSentence(err)}
 	if outcome.Project != "" && outcome.UserID != "" {
 		p.Retry = authenticatePath(outcome.Project, outcome.Integration)
+		if next := web.nextOf(v, outcome.Project, outcome.Integration); next != "" {
+			p.Retry += "?next=" + url.QueryEscape(next)
+		}
 	}
 	var provider *oauth.ProviderError
 	var otherOrg *oauth.OtherOrgError

@@ -28,6 +28,9 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"dict":   dict,
 
 	"seriesClass": seriesClass,
+
+	"viewAll":    viewAllWords,
+	"fieldState": fieldState,
 }).ParseFS(templateFiles, "templates/*.html"))
 
 // dict is what a template is called with when it needs more than one value: names and values by turns.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"salesforcesync/internal/access"
+	"salesforcesync/internal/config"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/request"
 	"salesforcesync/internal/secret"
@@ -30,7 +31,9 @@ type Store interface {
 	Units(ctx context.Context, sourceID string) (int64, error)
 	AddNotice(ctx context.Context, hash []byte, n store.Notice, lifetime time.Duration) error
 	TakeNotice(ctx context.Context, hash []byte) (*store.Notice, error)
+	FileVersions(ctx context.Context, integrationID string, limit int) ([]store.FileVersion, error)
 	ConnectionStore
+	SetupStore
 }
 
 // Access signs people in; *access.Service is one.
@@ -53,6 +56,9 @@ type Options struct {
 	OpenID OpenID
 	// Operator does what the buttons of an integration ask for.
 	Operator Operator
+	// Setup makes and changes integrations, and Checks are the rules that their files are held to.
+	Setup  Setup
+	Checks config.Checks
 }
 
 // Web answers with pages. It is an http.Handler.
@@ -62,7 +68,10 @@ type Web struct {
 	oauth  OAuth
 	openid OpenID // nil = none
 	hand   Operator
-	secure bool // the outside speaks https
+	setup  Setup
+	checks config.Checks
+	public string // the outside base URL, without a slash at the end
+	secure bool   // the outside speaks https
 	counts *counts
 	mux    *http.ServeMux
 	front  http.Handler
@@ -77,7 +86,8 @@ func New(s Store, a Access, c OAuth, o Options) (*Web, error) {
 	if err != nil || public.Host == "" {
 		return nil, fault.New(fault.Invalid, "PUBLIC_URL %q is not a URL", o.PublicURL).WithHint("write it as https://sync.acme.example")
 	}
-	web := &Web{store: s, access: a, oauth: c, openid: o.OpenID, hand: o.Operator, secure: public.Scheme == "https", counts: newCounts(s), mux: http.NewServeMux(),
+	web := &Web{store: s, access: a, oauth: c, openid: o.OpenID, hand: o.Operator, setup: o.Setup, checks: o.Checks,
+		public: strings.TrimSuffix(o.PublicURL, "/"), secure: public.Scheme == "https", counts: newCounts(s), mux: http.NewServeMux(),
 		live: semaphore.NewWeighted(mostLive), stopping: make(chan struct{})}
 	for _, route := range routes {
 		web.mux.HandleFunc(route.pattern, func(w http.ResponseWriter, r *http.Request) { web.serve(w, r, route) })
@@ -133,6 +143,8 @@ func (web *Web) serve(w http.ResponseWriter, r *http.Request, route route) {
 		switch {
 		case err == nil:
 			v.who, record.Who = &who, who.Credential
+			v.r = r.WithContext(store.WithActor(r.Context(), store.Actor{Kind: store.ActorUser, UserID: who.UserID, Name: who.Email,
+				Address: request.Address(r), RequestID: request.Of(r.Context()).ID}))
 			if renewed != "" {
 				web.setCookie(w, sessionCookie, renewed, access.SessionLongest)
 			}

@@ -83,3 +83,26 @@ if (live) {
   }, 1000);
   document.addEventListener("visibilitychange", () => (document.visibilityState === "visible" ? connect() : disconnect()));
 }
+
+// What can be copied has a button for it.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const from = document.getElementById(button.dataset.copy);
+  if (!navigator.clipboard) continue; // only where the page is trusted to be what was sent
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(from.value ?? from.textContent);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+}
+
+// A long list can be narrowed by what its lines say. What is ticked stays.
+for (const filter of document.querySelectorAll("[data-filters]")) {
+  const lines = Array.from(document.getElementById(filter.dataset.filters).children);
+  filter.hidden = false;
+  filter.querySelector("input").addEventListener("input", (event) => {
+    const wanted = event.target.value.trim().toLowerCase();
+    for (const line of lines) line.hidden = !line.textContent.toLowerCase().includes(wanted);
+  });
+  filter.querySelector("input").addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+}
