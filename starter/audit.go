@@ -92,7 +92,8 @@ func (a *app) audit(ctx context.Context, since string) error {
 			}
 			return nil
 		}
-		q.After = &store.AuditKey{At: page[len(page)-1].At, ID: page[len(page)-1].ID}
+		last := page[len(page)-1].Key()
+		q.After = &last
 	}
 }
 

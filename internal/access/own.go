@@ -8,12 +8,6 @@ import (
 	"salesforcesync/internal/store"
 )
 
-// HasPassword reports whether whoever asks has a password; others sign in at the identity provider.
-func (s *Service) HasPassword(ctx context.Context, who Principal) (bool, error) {
-	a, err := s.store.AccountByID(ctx, who.UserID)
-	return err == nil && a.PasswordHash != "", err
-}
-
 // ChangePassword gives whoever asks another password in place of the present one. All sessions end; the
 // new one that is returned is for the browser that asked.
 // Errors: fault.Unauthenticated when the present one is wrong, fault.RateLimited after too many of these,

@@ -89,7 +89,9 @@ func (s *Service) withLink(link secret.Text, address string, do func(sum []byte)
 		err = do(sum)
 	}
 	if !ok || fault.Is(err, fault.NotFound) {
-		s.WrongGuess(address)
+		if link != "" {
+			s.WrongGuess(address)
+		}
 		return fault.New(fault.Unauthenticated, "this link was used already, was replaced by a newer one, or has run out").
 			WithHint("ask an administrator for a new one")
 	}

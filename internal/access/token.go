@@ -93,10 +93,20 @@ func (s *Service) RevokeOwnToken(ctx context.Context, who Principal, id string) 
 	if who.Scope != nil && !strings.EqualFold(id, who.TokenID) {
 		return fault.New(fault.Forbidden, "a scoped token revokes itself alone")
 	}
+	return s.RevokeTokenOf(ctx, who.UserID, id)
+}
+
+// TokensOf lists the API tokens of a user, newest first, without the tokens.
+func (s *Service) TokensOf(ctx context.Context, userID string) ([]store.Token, error) {
+	return s.store.Tokens(ctx, userID)
+}
+
+// RevokeTokenOf ends a token of a user. Errors: fault.NotFound for an id that is none of theirs.
+func (s *Service) RevokeTokenOf(ctx context.Context, userID, id string) error {
 	if uuid.Validate(id) != nil {
 		return fault.New(fault.NotFound, "there is no API token %.40q", id)
 	}
-	return s.store.RevokeToken(ctx, who.UserID, id)
+	return s.store.RevokeToken(ctx, userID, id)
 }
 
 // checkToken refuses what cannot be, and writes roles of the scope as the permissions they are today.

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -116,9 +115,7 @@ func (a *API) queryAudit(c *call) (reply, error) {
 		"sources":  sorted(found.sources, func(s wireNamed) string { return s.ID }),
 	}
 	if more {
-		last := events[len(events)-1]
-		raw, _ := json.Marshal(store.AuditKey{At: last.At, ID: last.ID}) // times read from PostgreSQL always encode
-		out["continuation"] = base64.RawURLEncoding.EncodeToString(raw)
+		out["continuation"] = events[len(events)-1].Key().String()
 	}
 	return out, nil
 }
@@ -157,14 +154,9 @@ func readAuditQuery(r *http.Request) (store.AuditQuery, error) {
 		}
 	}
 	if body.Continuation != nil && *body.Continuation != "" {
-		var key store.AuditKey
-		raw, err := base64.RawURLEncoding.DecodeString(*body.Continuation)
-		if err != nil || json.Unmarshal(raw, &key) != nil || key.ID < 1 || key.At.Year() > 9999 {
-			return q, fault.New(fault.Invalid, "continuation is not one of this log: send it as it was received")
-		}
-		q.After = &key
+		q.After, err = store.ReadAuditKey(*body.Continuation)
 	}
-	return q, nil
+	return q, err
 }
 
 // wireEvent is an event in the vendor's shape, and below it what is ours.

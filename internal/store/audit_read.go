@@ -2,18 +2,37 @@ package store
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"salesforcesync/internal/fault"
 )
 
 // AuditKey is an event's place in the log.
 type AuditKey struct {
 	At time.Time
 	ID int64
+}
+
+// String writes the place as one word, for an address or a client that comes back.
+func (k AuditKey) String() string {
+	raw, _ := json.Marshal(k) // times read from PostgreSQL always encode
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// ReadAuditKey reads what String wrote; fault.Invalid for anything else.
+func ReadAuditKey(text string) (*AuditKey, error) {
+	var key AuditKey
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || json.Unmarshal(raw, &key) != nil || key.ID < 1 || key.At.Year() > 9999 {
+		return nil, fault.New(fault.Invalid, "continuation is not one of this log: send it as it was received")
+	}
+	return &key, nil
 }
 
 // AuditQuery asks for a page of the log, newest first. From and To are inclusive, nil is open; After is
@@ -41,6 +60,9 @@ type AuditRecord struct {
 	// Requests and Rows are of an event that stands for many; else nil.
 	Requests, Rows *int64
 }
+
+// Key is the event's place in the log.
+func (r AuditRecord) Key() AuditKey { return AuditKey{At: r.At, ID: r.ID} }
 
 // EventID is the event's id as the API shows it.
 func (r AuditRecord) EventID() string { return fmt.Sprintf("%016x", r.ID) }

@@ -176,9 +176,12 @@ func TestEveryRouteAsksForASession(t *testing.T) {
 			br.signIn(adminEmail, "/")
 			return send(br)
 		}()
-		if r.needs == signedIn {
+		if r.needs >= signedIn {
 			require.Contains(t, []int{http.StatusSeeOther, http.StatusUnauthorized}, stranger.StatusCode, r.pattern)
-			require.Equal(t, http.StatusOK, known.StatusCode, r.pattern)
+			require.Empty(t, stranger.Header.Get("Set-Cookie"), r.pattern)
+			if method == http.MethodGet && !strings.Contains(path, "{") {
+				require.Equal(t, http.StatusOK, known.StatusCode, r.pattern)
+			}
 		}
 		require.Less(t, stranger.StatusCode, 500, r.pattern)
 		require.Less(t, known.StatusCode, 500, r.pattern)

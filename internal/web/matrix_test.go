@@ -39,10 +39,13 @@ func TestEveryPageForEveryRole(t *testing.T) {
 			v.client.Jar.SetCookies(server, []*http.Cookie{{Name: sessionCookie, Value: session.Reveal(), Path: "/"}})
 		}
 	}
+	reader, err := b.access.CreateUser(t.Context(), "reader@example.com", "", []store.Grant{{Project: "support", Permission: access.SourcesRead}})
+	require.NoError(t, err)
 	rules := Rules()
 	for i, r := range routes {
 		rule := rules[i]
-		path := strings.NewReplacer("{$}", "", "{project}", "support", "{integration}", "prod", "{version}/{name}", "x/app.css").Replace(rule.Path)
+		path := strings.NewReplacer("{$}", "", "{project}", "support", "{integration}", "prod", "{version}/{name}", "x/app.css",
+			"{user}", reader, "{token}", "00000000-0000-4000-8000-000000000000").Replace(rule.Path)
 		require.NotContains(t, path, "{", "say how to fill it")
 		if rule.Path == "/sign-out" {
 			continue // it is anybody's, and ends the session that the rest needs
@@ -54,7 +57,7 @@ func TestEveryPageForEveryRole(t *testing.T) {
 			}
 			got := at(path)
 			what := []any{"%s %s as %s: %s", rule.Method, path, name, got.html}
-			if v.grants == nil && (r.needs == signedIn || rule.Reach == access.ReachProject) {
+			if v.grants == nil && (r.needs >= signedIn || rule.Reach == access.ReachProject) {
 				require.True(t, got.StatusCode == http.StatusUnauthorized || strings.HasPrefix(got.Header.Get("Location"), "/sign-in"), what...)
 				require.NotContains(t, got.html, "inbox-7c1", what...)
 				continue
@@ -67,6 +70,12 @@ func TestEveryPageForEveryRole(t *testing.T) {
 				require.Contains(t, got.html, rule.Permission, what...)
 			case access.Hidden:
 				require.Equal(t, http.StatusNotFound, got.StatusCode, what...)
+				if rule.Reach == access.ReachUser {
+					other := at(strings.ReplaceAll(path, reader, "0123456789abcdef"))
+					require.Contains(t, other.html, "There is no user &#34;0123456789abcdef&#34;.")
+					require.Contains(t, got.html, "There is no user &#34;"+reader+"&#34;.")
+					break
+				}
 				other := at(strings.ReplaceAll(path, "support", "nowhere"))
 				require.Equal(t, http.StatusNotFound, other.StatusCode)
 				require.Contains(t, other.html, "There is no integration nowhere/prod.")

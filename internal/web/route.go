@@ -17,13 +17,18 @@ const (
 	nothing  needs = iota // not even the session is looked at: the answer is kept by browsers
 	anybody               // the answer may depend on who it is
 	signedIn              // others are sent to sign in and then taken on
+	// Signed in, too:
+	onListed       // the page leaves out projects without the permission
+	onUsers        // onListed of users; who runs the installation sees all
+	onUser         // the permission reaches the user whom the path names; handlers find visit.user
+	onInstallation // the permission is on the whole installation
 )
 
 // route is one page. This table is the only place that says who may have it.
 type route struct {
 	pattern    string
 	needs      needs
-	permission string // asked on the project that the path names; "" = none
+	permission string // asked on the project that the path names, if needs does not say otherwise; "" = none
 	handle     func(*Web, *visit) error
 	live       part // what moves of the page; nil = nothing
 }
@@ -59,9 +64,33 @@ var routes = []route{
 	{http.MethodPost + " /integrations/{project}/{integration}/settings", signedIn, access.IntegrationsWrite, (*Web).changeSettings, nil},
 	{http.MethodPost + " /integrations/{project}/{integration}/settings/disconnect", signedIn, access.IntegrationsWrite, (*Web).disconnectIntegration, nil},
 	{http.MethodPost + " /integrations/{project}/{integration}/settings/delete", signedIn, access.IntegrationsWrite, (*Web).deleteIntegration, nil},
+	{http.MethodGet + " /usage", onListed, access.SourcesRead, (*Web).usage, nil},
+	{http.MethodGet + " /usage/units", onListed, access.SourcesRead, (*Web).units, nil},
+	{http.MethodGet + " /access", onUsers, access.UsersRead, (*Web).users, nil},
+	{http.MethodPost + " /access/users", onInstallation, access.TenantAdmin, (*Web).createUser, nil},
+	{http.MethodGet + " /access/users/{user}", onUser, access.UsersRead, (*Web).user, nil},
+	{http.MethodPost + " /access/users/{user}/grants", onUser, access.UsersWrite, (*Web).changeGrants, nil},
+	{http.MethodPost + " /access/users/{user}/link", onInstallation, access.TenantAdmin, (*Web).linkUser, nil},
+	{http.MethodPost + " /access/users/{user}/disabled", onInstallation, access.TenantAdmin, (*Web).disableUser, nil},
+	{http.MethodPost + " /access/users/{user}/remove", onInstallation, access.TenantAdmin, (*Web).removeUser, nil},
+	{http.MethodPost + " /access/users/{user}/tokens/{token}/revoke", onInstallation, access.TenantAdmin, (*Web).revokeTokenOf, nil},
+	{http.MethodGet + " /access/roles", signedIn, "", (*Web).roles, nil},
+	{http.MethodGet + " /access/tokens", signedIn, "", (*Web).tokens, nil},
+	{http.MethodPost + " /access/tokens", signedIn, "", (*Web).createToken, nil},
+	{http.MethodPost + " /access/tokens/{token}/revoke", signedIn, "", (*Web).revokeToken, nil},
+	{http.MethodGet + " /access/audit", onInstallation, access.AuditRead, (*Web).audit, nil},
+	{http.MethodGet + " /access/audit/export", onInstallation, access.AuditRead, (*Web).exportAudit, nil},
+	{http.MethodGet + " /access/account", signedIn, "", (*Web).account, nil},
+	{http.MethodPost + " /access/account/password", signedIn, "", (*Web).changePassword, nil},
+	{http.MethodPost + " /access/account/sessions", signedIn, "", (*Web).endSessions, nil},
+	{http.MethodGet + " " + passwordPath, anybody, "", (*Web).passwordForm, nil}, // a one-time link stands for who it is
+	{http.MethodPost + " " + passwordPath, anybody, "", (*Web).choosePassword, nil},
 	{http.MethodGet + " /docs/api", anybody, "", (*Web).apiPage, nil},
 	{http.MethodGet + " /assets/{version}/{name}", nothing, "", (*Web).asset, nil},
 }
+
+// reaches are those that needs say by themselves.
+var reaches = map[needs]access.Reach{onListed: access.ReachListed, onUsers: access.ReachUsers, onUser: access.ReachUser, onInstallation: access.ReachInstallation}
 
 // Rules gives who may have which page, in the order of the table.
 func Rules() []access.Rule {
@@ -69,10 +98,13 @@ func Rules() []access.Rule {
 	for _, r := range routes {
 		method, path, _ := strings.Cut(r.pattern, " ")
 		rule := access.Rule{Method: method, Path: path, Reach: access.ReachAnybody, Permission: r.permission}
+		reach, says := reaches[r.needs]
 		switch {
+		case says:
+			rule.Reach = reach
 		case r.permission != "":
 			rule.Reach = access.ReachProject
-		case r.needs == signedIn:
+		case r.needs >= signedIn:
 			rule.Reach = access.ReachSignedIn
 		}
 		rules = append(rules, rule)

@@ -13,6 +13,7 @@ import (
 
 	"salesforcesync/internal/access"
 	"salesforcesync/internal/config"
+	"salesforcesync/internal/bill"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/request"
 	"salesforcesync/internal/secret"
@@ -34,6 +35,8 @@ type Store interface {
 	FileVersions(ctx context.Context, integrationID string, limit int) ([]store.FileVersion, error)
 	ConnectionStore
 	SetupStore
+	bill.Ledger
+	AuditStore
 }
 
 // Access signs people in; *access.Service is one.
@@ -46,6 +49,8 @@ type Access interface {
 	Authenticate(ctx context.Context, token secret.Text) (access.Principal, error)
 	CheckGuess(address string) error
 	WrongGuess(address string)
+	People
+	Own
 }
 
 // Options tune a Web.
@@ -132,6 +137,10 @@ type visit struct {
 	w   http.ResponseWriter
 	r   *http.Request
 	who *access.Principal // nil = not signed in
+
+	// With onUser: whom the path names, and every project.
+	user     *store.Account
+	projects []store.Project
 }
 
 func (web *Web) serve(w http.ResponseWriter, r *http.Request, route route) {
@@ -145,6 +154,7 @@ func (web *Web) serve(w http.ResponseWriter, r *http.Request, route route) {
 			v.who, record.Who = &who, who.Credential
 			v.r = r.WithContext(store.WithActor(r.Context(), store.Actor{Kind: store.ActorUser, UserID: who.UserID, Name: who.Email,
 				Address: request.Address(r), RequestID: request.Of(r.Context()).ID}))
+			v.r = r.WithContext(store.WithActor(r.Context(), who.Actor(request.Address(r), request.Of(r.Context()).ID)))
 			if renewed != "" {
 				web.setCookie(w, sessionCookie, renewed, access.SessionLongest)
 			}
@@ -153,8 +163,12 @@ func (web *Web) serve(w http.ResponseWriter, r *http.Request, route route) {
 			return
 		}
 	}
-	if route.needs == signedIn && v.who == nil {
+	if route.needs >= signedIn && v.who == nil {
 		web.sendToSignIn(v)
+		return
+	}
+	if err := web.resolve(v, route); err != nil {
+		web.fail(v, err)
 		return
 	}
 	handle := route.handle
@@ -169,6 +183,22 @@ func (web *Web) serve(w http.ResponseWriter, r *http.Request, route route) {
 	if err := handle(web, v); err != nil && !errors.Is(err, errAnswered) {
 		web.fail(v, err)
 	}
+}
+
+// resolve checks what is not a right on the project that the path names, and reads the user whom it names.
+func (web *Web) resolve(v *visit, route route) (err error) {
+	switch route.needs {
+	case onInstallation:
+		if !v.who.CanGlobally(route.permission) {
+			return fault.New(fault.Forbidden, "this needs the permission %s", route.permission)
+		}
+	case onUser:
+		if v.projects, err = web.store.Projects(v.r.Context()); err != nil {
+			return err
+		}
+		v.user, err = web.access.UserFor(v.r.Context(), *v.who, v.r.PathValue("user"), route.permission, v.projects)
+	}
+	return err
 }
 
 const unknown = "/"
