@@ -27,11 +27,11 @@ func TestAnyBytesInPages(t *testing.T) {
 	reader, err := c.access.CreateUser(t.Context(), "reader@example.com", "", nil)
 	require.NoError(t, err)
 	tested := 0
-	for _, r := range routes {
+	for k, r := range routes {
 		method, pattern, _ := strings.Cut(r.pattern, " ")
 		path := strings.NewReplacer("{$}", "", "{project}", "support", "{integration}", "salesforce-prod", "{user}", reader,
 			"{token}", "00000000-0000-4000-8000-000000000000").Replace(pattern)
-		for _, text := range bad {
+		for j, text := range bad {
 			segments := strings.Split(path, "/")
 			for i := 1; i < len(segments); i++ {
 				changed := slices.Clone(segments)
@@ -39,7 +39,10 @@ func TestAnyBytesInPages(t *testing.T) {
 				fine(br.do(method, strings.Join(changed, "/"), nil), r.pattern+" "+text)
 				tested++
 			}
-			for _, name := range names {
+			for i, name := range names {
+				if (i+j+k)%3 != 0 { // each name has two of the six, others on the next page
+					continue
+				}
 				value, err := url.QueryUnescape(text)
 				require.NoError(t, err)
 				if path == "/sign-out" { // once is enough
