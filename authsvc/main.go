@@ -17,6 +17,7 @@ It takes no arguments. The environment says where things are:
   LISTEN_ADDR             where to listen, default 127.0.0.1:8080
   TRUSTED_PROXIES         proxies in front, whose X-Forwarded-For is believed
   TEMPORAL_ADDRESS …      Temporal, by its standard variables
+  TEMPORAL_UI_URL         Temporal's own web page, which integrations link to
   SALESFORCE_EXTRA_HOSTS  host:port allowed besides Salesforce's own hosts
   DELIVERY_EXTRA_HOSTS    host:port that comments may be delivered to although it is no https name
   ADMIN_EMAIL             first administrator, created when there is no user,

@@ -96,7 +96,11 @@ func run(ctx context.Context) error {
 		Org: drafts{auth: connections, poll: &poll.Service{Store: db, Orgs: orgs{connections}, Listener: listener}},
 	}
 	buttons := operate.Buttons{Hand: hand}
-	options := web.Options{PublicURL: cfg.PublicURL, Operator: buttons}
+	checks, err := operate.Checks(cfg.ExtraHosts, cfg.DeliveryHosts)
+	if err != nil {
+		return err
+	}
+	options := web.Options{PublicURL: cfg.PublicURL, TemporalUI: cfg.TemporalUI, TemporalNamespace: temporalOptions.Namespace, Operator: buttons, Setup: buttons, Checks: checks}
 	if cfg.OIDC.Issuer != "" {
 		options.OpenID = openid.New(db, openid.Options{
 			Issuer: cfg.OIDC.Issuer, ClientID: cfg.OIDC.ClientID, ClientSecret: cfg.OIDC.ClientSecret, Domains: cfg.OIDC.Domains, PublicURL: cfg.PublicURL,

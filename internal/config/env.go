@@ -29,6 +29,7 @@ const (
 type Config struct {
 	DatabaseURL   secret.Text
 	PublicURL     string          // scheme and host, without a slash at the end
+	TemporalUI    string          // address of Temporal's web page, without a slash at the end; "" = none
 	ListenAddr    string          // host:port
 	Keys          *secret.KeyRing // nil when not set
 	ExtraHosts    []string        // host:port, lower case
@@ -69,6 +70,7 @@ func LoadFrom(lookup func(string) string, program Program, needs ...string) (*Co
 	c := &Config{
 		DatabaseURL:   secret.Text(r.read("DATABASE_URL")),
 		PublicURL:     r.read("PUBLIC_URL"),
+		TemporalUI:    r.read("TEMPORAL_UI_URL"),
 		ListenAddr:    r.read("LISTEN_ADDR"),
 		MetricsAddr:   r.read("METRICS_ADDR"),
 		AdminEmail:    r.read("ADMIN_EMAIL"),
@@ -78,6 +80,7 @@ func LoadFrom(lookup func(string) string, program Program, needs ...string) (*Co
 	}
 	r.checkDatabaseURL(c.DatabaseURL)
 	c.PublicURL = r.checkPublicURL(c.PublicURL)
+	c.TemporalUI = r.checkTemporalUI(c.TemporalUI)
 	r.checkAddress("LISTEN_ADDR", c.ListenAddr)
 	r.checkAddress("METRICS_ADDR", c.MetricsAddr)
 	if keys := r.read("ENCRYPTION_KEYS"); keys != "" {
@@ -206,6 +209,23 @@ func (r *envReader) checkPublicURL(value string) string {
 		r.problem("PUBLIC_URL", "port %s is not 1 to 65535", u.Port())
 	default:
 		return u.Scheme + "://" + strings.ToLower(u.Host)
+	}
+	return ""
+}
+
+// checkTemporalUI reads an address that may have a path, behind a proxy.
+func (r *envReader) checkTemporalUI(value string) string {
+	if value == "" {
+		return ""
+	}
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "":
+		r.problem("TEMPORAL_UI_URL", "%q is not an address: write it as https://temporal.acme.example", value)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		r.problem("TEMPORAL_UI_URL", "write scheme, host and path only, as in https://temporal.acme.example")
+	default:
+		return strings.TrimRight(u.String(), "/")
 	}
 	return ""
 }

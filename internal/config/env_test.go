@@ -73,6 +73,24 @@ func TestLoadReportsEveryProblemByName(t *testing.T) {
 	require.NotContains(t, err.Error(), "AAAA")
 }
 
+func TestWhereTemporalsPagesAre(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"": "", "https://temporal.acme.example": "https://temporal.acme.example", "http://localhost:8233/": "http://localhost:8233",
+		"https://tools.acme.example/temporal/": "https://tools.acme.example/temporal",
+	} {
+		c, err := config.LoadFrom(lookup(map[string]string{
+			"DATABASE_URL": "postgres://h/db", "ENCRYPTION_KEYS": testKey, "PUBLIC_URL": "https://a.example", "TEMPORAL_UI_URL": value,
+		}), config.Authsvc)
+		require.NoError(t, err, value)
+		require.Equal(t, want, c.TemporalUI)
+	}
+	for _, value := range []string{"temporal.acme.example:8233", "javascript:alert(1)", "https://u:p@temporal.acme.example", "https://temporal.acme.example?a=b", "https://"} {
+		_, err := config.LoadFrom(lookup(map[string]string{"TEMPORAL_UI_URL": value}), config.Authsvc)
+		require.ErrorContains(t, err, "TEMPORAL_UI_URL: ", value)
+	}
+}
+
 func TestLoadProblems(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {

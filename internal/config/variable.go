@@ -58,6 +58,8 @@ var variables = []Variable{
 		Meaning: "Temporal API key; turns TLS on"},
 	{Name: "TEMPORAL_TLS*", Programs: everywhere,
 		Meaning: "the other standard Temporal client variables, and `TEMPORAL_CONFIG_FILE` with `TEMPORAL_PROFILE`"},
+	{Name: "TEMPORAL_UI_URL", Programs: []Program{Authsvc},
+		Meaning: "Temporal's own web page as browsers reach it, such as `https://temporal.acme.example`; pages of integrations link to their workflows there. Not set = no links"},
 }
 
 // Variables lists every environment variable of the programs.

@@ -65,7 +65,19 @@ func (b *Backfill) Left() (time.Duration, bool) {
 
 // Backfills reads the last backfill of each of an integration's objects, open or ended.
 func (s *Store) Backfills(ctx context.Context, integrationID string) ([]Backfill, error) {
-	rows, err := s.pool.Query(ctx, `
+	return s.readBackfills(ctx, selectBackfills+`
+		  and f.id = (select max(id) from backfills x where x.integration_id = f.integration_id and x.object = f.object)
+		order by f.object`, integrationID)
+}
+
+// LatestBackfills reads an integration's latest backfills, of whatever objects, newest first.
+func (s *Store) LatestBackfills(ctx context.Context, integrationID string, limit int) ([]Backfill, error) {
+	return s.readBackfills(ctx, selectBackfills+`
+		  and f.id in (select id from backfills x where x.integration_id = $1 order by id desc limit $2)
+		order by f.id desc`, integrationID, limit)
+}
+
+const selectBackfills = `
 		select f.id, f.object, f.first, f.reason, coalesce(f.from_stamp, '0001-01-01Z'), coalesce(f.until_stamp, '0001-01-01Z'),
 		       f.desired, f.state, coalesce(f.rows_expected, 0), coalesce(b.rows, 0), coalesce(b.created, 0), coalesce(b.changed, 0), coalesce(b.units, 0),
 		       f.planned and p.splitting = 0, p.parts, p.done, p.jobs, p.rest, p.why_rest,
@@ -84,9 +96,10 @@ func (s *Store) Backfills(ctx context.Context, integrationID string) ([]Backfill
 			       sum(b.rows) filter (where b.applied_at > now() - interval '1 minute') as lately
 			from backfill_parts p join batches b on b.stream_id = p.stream_id and b.state = 'applied'
 			where p.backfill_id = f.id) b on true
-		where f.integration_id = $1
-		  and f.id = (select max(id) from backfills x where x.integration_id = f.integration_id and x.object = f.object)
-		order by f.object`, integrationID)
+		where f.integration_id = $1`
+
+func (s *Store) readBackfills(ctx context.Context, query string, args ...any) ([]Backfill, error) {
+	rows, err := s.pool.Query(ctx, query, args...)
 	if err != nil {
 		return nil, translate("read the backfills", err)
 	}

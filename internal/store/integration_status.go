@@ -35,7 +35,7 @@ type ObjectStatus struct {
 	FaultSince     *time.Time
 	RetryAt        *time.Time
 	Comments       int64      // records that are a comment now
-	Units          int64      // AI units of its batches
+	Units          int64      // AI units that it has cost
 	RowsApplied    int64      // rows read and applied since the object was added
 	HiStamp        *time.Time // newest row applied
 	HiID           string
@@ -83,11 +83,11 @@ type LastBatch struct {
 	Counts    flow.Counts
 }
 
-// selectObjectStatus leaves the counts of records to countRecords.
+// selectObjectStatus leaves the counts of records to countRecords and countApart.
 const selectObjectStatus = `
 	select o.name, o.state, o.problem, o.hint, o.fault_kind, o.fault_message, o.fault_hint, o.fault_since, o.retry_at,
-	       (select coalesce(sum(b.units), 0)::bigint from batches b join streams t on t.id = b.stream_id
-	         where t.integration_id = i.id and t.object = o.name and b.state = 'applied'),
+	       (select coalesce(sum(d.units), 0)::bigint from ledger_days d
+	         where d.source_id = i.source_id and d.integration = i.name and d.object = o.name),
 	       coalesce(st.rows_applied, 0), nullif(st.hi_stamp, 'epoch'), coalesce(st.hi_id, ''), ` + verifiedTo + `,
 	       st.salesforce_rows, st.stored_rows, st.counted_to, st.counted_at, st.swept_at, coalesce(st.repaired, 0),
 	       (select count(*) from set_aside a where a.source_id = i.source_id and a.object = o.name),
@@ -113,6 +113,16 @@ const selectObjectStatus = `
 // under way, counts of many rows may be some seconds older. fault.NotFound,
 // with the nearest names as a hint, when there is no such integration.
 func (s *Store) IntegrationStatus(ctx context.Context, project, name string) (IntegrationStatus, error) {
+	return s.integrationStatus(ctx, project, name, true)
+}
+
+// IntegrationGlance is IntegrationStatus without the number of each object's comments, which is
+// counted and takes its time with millions: for who looks every few seconds.
+func (s *Store) IntegrationGlance(ctx context.Context, project, name string) (IntegrationStatus, error) {
+	return s.integrationStatus(ctx, project, name, false)
+}
+
+func (s *Store) integrationStatus(ctx context.Context, project, name string, counted bool) (IntegrationStatus, error) {
 	status := IntegrationStatus{}
 	// By name without the counts, which take their time with millions of comments.
 	err := s.pool.QueryRow(ctx, `
@@ -153,6 +163,12 @@ func (s *Store) IntegrationStatus(ctx context.Context, project, name string) (In
 			return err
 		}
 		for i := range status.ObjectList {
+			if err := countApart(ctx, tx, status.SourceID, &status.ObjectList[i]); err != nil {
+				return err
+			}
+			if !counted {
+				continue
+			}
 			if err := s.countRecords(ctx, tx, status.SourceID, open[status.SourceID], &status.ObjectList[i]); err != nil {
 				return err
 			}

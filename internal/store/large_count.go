@@ -24,12 +24,12 @@ type largeCounts struct {
 }
 
 type keptCount struct {
-	numbers [3]int64
-	until   time.Time
+	number int64
+	until  time.Time
 }
 
-// find returns the numbers that are kept under a key.
-func (c *largeCounts) find(key string) (numbers [3]int64, ok bool) {
+// find returns the number that is kept under a key.
+func (c *largeCounts) find(key string) (number int64, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k, ok := c.kept[key]
@@ -37,12 +37,12 @@ func (c *largeCounts) find(key string) (numbers [3]int64, ok bool) {
 		delete(c.kept, key)
 		ok = false
 	}
-	return k.numbers, ok
+	return k.number, ok
 }
 
-// keep keeps numbers if they are large; took is how long it took to count them.
-func (c *largeCounts) keep(key string, numbers [3]int64, took time.Duration) {
-	if max(numbers[0], numbers[1], numbers[2]) < largeCount {
+// keep keeps a number if it is large; took is how long it took to count.
+func (c *largeCounts) keep(key string, number int64, took time.Duration) {
+	if number < largeCount {
 		return
 	}
 	c.mu.Lock()
@@ -50,7 +50,7 @@ func (c *largeCounts) keep(key string, numbers [3]int64, took time.Duration) {
 	if c.kept == nil {
 		c.kept = map[string]keptCount{}
 	}
-	c.kept[key] = keptCount{numbers, time.Now().Add(min(largeCountShare*took, largeCountKept))}
+	c.kept[key] = keptCount{number, time.Now().Add(min(largeCountShare*took, largeCountKept))}
 }
 
 // loading are the sources into which a load is under way.
@@ -69,20 +69,25 @@ func loading(ctx context.Context, q rowsQuerier) (map[string]bool, error) {
 	return out, err
 }
 
-// countRecords fills in how many records of an object are comments, filtered, and invisible. open says
-// that a load into the source is under way.
+// countRecords fills in how many records of an object are comments. open says that a load into the
+// source is under way.
 func (s *Store) countRecords(ctx context.Context, q querier, sourceID string, open bool, o *ObjectStatus) error {
 	key := "records " + sourceID + "/" + o.Name
 	n, ok := s.counts.find(key)
 	if !ok || !open {
 		begun := time.Now()
-		if err := q.QueryRow(ctx, `
-			select count(*) filter (where state = 'live'), count(*) filter (where state = 'filtered'), count(*) filter (where state = 'invisible')
-			  from records where source_id = $1 and object = $2`, sourceID, o.Name).Scan(&n[0], &n[1], &n[2]); err != nil {
+		if err := q.QueryRow(ctx, `select count(*) from records where source_id = $1 and object = $2 and state = 'live'`, sourceID, o.Name).Scan(&n); err != nil {
 			return err
 		}
 		s.counts.keep(key, n, time.Since(begun))
 	}
-	o.Comments, o.Filtered, o.Invisible = n[0], n[1], n[2]
+	o.Comments = n
 	return nil
+}
+
+// countApart fills in how many records of an object are filtered and invisible, which are few.
+func countApart(ctx context.Context, q querier, sourceID string, o *ObjectStatus) error {
+	return q.QueryRow(ctx, `
+		select count(*) filter (where state = 'filtered'), count(*) filter (where state = 'invisible')
+		  from records where source_id = $1 and object = $2 and state in ('filtered', 'invisible')`, sourceID, o.Name).Scan(&o.Filtered, &o.Invisible)
 }

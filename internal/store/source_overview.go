@@ -26,6 +26,8 @@ type Overview struct {
 	Objects       []OverviewObject
 	Loading       bool // a backfill is open
 	Remaking      bool // texts are being made anew
+	Comments      int64
+	Units         int64 // AI units so far
 
 	// How often it looks for news, when the quota makes it less often than its file wants;
 	// nil otherwise.
@@ -51,6 +53,7 @@ func (s *Store) Overviews(ctx context.Context, projects []string) ([]Overview, e
 		       i.status_since, i.status_until, i.watched_at, v.verified_to, coalesce(o.objects, '[]'),
 		       exists (select from backfills f where f.integration_id = i.id and f.state = 'open'),
 		       exists (select from retransforms t where t.integration_id = i.id and t.state = 'open'),
+		       `+countKept+`i.source_id), (select coalesce(sum(d.units), 0)::bigint from ledger_days d where d.source_id = i.source_id),
 		       q.wanted, q.paced, q.reason
 		  from integrations i
 		  join projects p on p.id = i.project_id

@@ -34,7 +34,7 @@ type tokensPage struct {
 	Tokens      []tokenLine
 	Form        *typed
 	Lives       []int
-	Life        int // that is chosen; 0 = for ever
+	Life        int      // that is chosen; 0 = for ever
 	On          []string // places of a scope
 	Permissions []string
 	Made        string // the name of a new token

@@ -17,7 +17,7 @@ func TestAnyBytesInPages(t *testing.T) {
 	br := c.browser()
 	br.signIn(adminEmail, "/")
 	bad := []string{"%00", "%ff", "a%00", "%c3%28", "%0a", "%f0%9f%98%80"}
-	names := []string{"next", "link", "state", "code", "error", "error_description", "confirm", "decision", "email", "password", "unknown",
+	names := []string{"next", "link", "state", "code", "error", "error_description", "confirm", "decision", "email", "password", "unknown", "object", "skipped",
 		"month", "from", "to", "project", "source", "integration", "reason", "after", "q", "who", "what", "role", "do", "name", "days", "may", "permission", "present", "again"}
 	fine := func(got view, what string) {
 		t.Helper()

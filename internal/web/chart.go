@@ -1,6 +1,9 @@
 package web
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Size of a chart in its own units; it is as wide as there is room.
 const (
@@ -24,6 +27,7 @@ type column struct {
 // too, for those who cannot see it.
 type chart struct {
 	Title   string   // what is counted, such as "Comments per hour"
+	ID      string   // of its parts in a page, made of the title
 	Series  []string // names, in the order of Values; one has no legend
 	Columns []column
 	Total   int64
@@ -43,7 +47,7 @@ type bar struct {
 
 // newChart lays columns out. They are as high as their sum; series after the sixth share its colour.
 func newChart(title string, series []string, columns []column) chart {
-	c := chart{Title: title, Series: series, Columns: columns, Width: chartWidth, Height: chartHeight, Base: chartHeight - chartFoot}
+	c := chart{Title: title, ID: strings.ToLower(strings.ReplaceAll(title, " ", "-")), Series: series, Columns: columns, Width: chartWidth, Height: chartHeight, Base: chartHeight - chartFoot}
 	for _, col := range columns {
 		var sum int64
 		for _, v := range col.Values {

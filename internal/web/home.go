@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -28,6 +27,7 @@ type homePage struct {
 type overview struct {
 	MaySeeIntegrations bool
 	MaySeeComments     bool
+	MayAdd             bool // an integration
 	Integrations       []integrationLine
 	Comments           []commentLine
 }
@@ -36,8 +36,9 @@ type integrationLine struct {
 	store.Overview
 	Label        string // the status in words
 	Tone         string // ok, busy, warn, bad or off
-	Comments     int64
-	Units        int64
+	Path         string // of its page
+	Hint         string
+	Lately       *int64 // comments of the last day; nil = not counted yet
 	MaySeeCounts bool
 	Authorize    string // path of the authorize button; "" = none
 	Problems     []store.OverviewObject
@@ -86,18 +87,24 @@ func (web *Web) overview(v *visit) (*overview, error) {
 		return nil, err
 	}
 	integrations, sources := projectsWith(v.who, projects, access.IntegrationsRead), projectsWith(v.who, projects, access.SourcesRead)
-	o := &overview{MaySeeIntegrations: len(integrations) > 0 || len(projects) == 0, MaySeeComments: len(sources) > 0 || len(projects) == 0}
+	o := &overview{MaySeeIntegrations: len(integrations) > 0 || len(projects) == 0, MaySeeComments: len(sources) > 0 || len(projects) == 0,
+		MayAdd: v.who.CanEverywhere(access.IntegrationsWrite) || len(projectsWith(v.who, projects, access.IntegrationsWrite)) > 0}
 
 	list, err := web.store.Overviews(ctx, integrations)
 	if err != nil {
 		return nil, err
 	}
 	for _, item := range list {
-		line := integrationLine{Overview: item, MaySeeCounts: v.who.Can(item.Project, access.SourcesRead)}
+		line := integrationLine{Overview: item, Path: integrationPath(item.Project, item.Name), Hint: pageHint(item.Hint),
+			MaySeeCounts: v.who.Can(item.Project, access.SourcesRead)}
 		line.Label, line.Tone = describeStatus(item.Status)
 		if line.MaySeeCounts {
-			if line.Comments, line.Units, err = web.counts.of(ctx, item.SourceID); err != nil {
+			hours, known, err := web.lastHours(ctx, item.SourceID, 0) // with many of them, nobody waits for each
+			if err != nil {
 				return nil, err
+			}
+			if sum := hours.sum(); known {
+				line.Lately = &sum
 			}
 		}
 		if item.Status == flow.StateAwaitingAuthorization && v.who.Can(item.Project, access.IntegrationsWrite) {
@@ -105,16 +112,18 @@ func (web *Web) overview(v *visit) (*overview, error) {
 		}
 		for _, object := range item.Objects {
 			if object.Problem != "" {
+				object.Hint = pageHint(object.Hint)
 				line.Problems = append(line.Problems, object)
 			}
 		}
 		if item.Loading {
-			if line.Loads, err = web.loads(ctx, item); err != nil {
+			if line.Loads, err = web.loads(ctx, loadOf{ID: item.IntegrationID, Name: item.Project + "/" + item.Name, Desired: item.Desired,
+				Connected: item.Status != flow.StateAwaitingAuthorization}); err != nil {
 				return nil, err
 			}
 		}
 		if item.Remaking {
-			if line.Anew, err = web.anew(ctx, item); err != nil {
+			if line.Anew, err = web.anew(ctx, item.IntegrationID); err != nil {
 				return nil, err
 			}
 		}
@@ -187,27 +196,11 @@ func oneLine(text string, limit int) string {
 	return cut + "…"
 }
 
-// Ago is for templates: how long ago Salesforce was asked, in words.
-func (l integrationLine) Ago() string {
-	if l.WatchedAt == nil {
-		return ""
-	}
-	d := time.Since(*l.WatchedAt).Round(time.Second)
-	switch {
-	case d < time.Second:
-		return "just now"
-	case d < time.Minute:
-		return d.String() + " ago"
-	default:
-		return d.Round(time.Minute).String() + " ago"
-	}
-}
-
 // Pace is for templates: how often Salesforce is asked, when that is less often than the
 // integration's file wants.
 func (l integrationLine) Pace() string {
 	if l.Paced == nil || l.Status != flow.StateIdle && l.Status != flow.StateSyncing {
 		return ""
 	}
-	return "Asks every " + l.Paced.Round(time.Second).String() + " instead of " + l.Wanted.String() + ": quota, " + *l.PaceReason
+	return "Asks every " + interval(*l.Paced) + " instead of " + interval(*l.Wanted) + ": quota, " + *l.PaceReason
 }

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"salesforcesync/internal/flow"
 	"salesforcesync/internal/store"
 )
 
@@ -19,9 +18,16 @@ type loadLine struct {
 	Wait    *store.Wait
 }
 
+// loadOf is the integration whose loads are meant.
+type loadOf struct {
+	ID, Name  string // the name with its project's
+	Desired   string
+	Connected bool
+}
+
 // loads reads the backfills of an integration that are under way.
-func (web *Web) loads(ctx context.Context, of store.Overview) ([]loadLine, error) {
-	list, err := web.store.Backfills(ctx, of.IntegrationID)
+func (web *Web) loads(ctx context.Context, of loadOf) ([]loadLine, error) {
+	list, err := web.store.Backfills(ctx, of.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +36,10 @@ func (web *Web) loads(ctx context.Context, of store.Overview) ([]loadLine, error
 		if b.State != store.BackfillOpen {
 			continue
 		}
-		line := loadLine{Backfill: b, Wait: b.WaitsFor(of.Project+"/"+of.Name, of.Desired, of.Status != flow.StateAwaitingAuthorization)}
+		line := loadLine{Backfill: b, Wait: b.WaitsFor(of.Name, of.Desired, of.Connected)}
+		if line.Wait != nil {
+			line.Wait.Hint = pageHint(line.Wait.Hint)
+		}
 		share, known := b.Share()
 		line.Percent, line.Known = int(share*100), known
 		if line.Wait == nil {
@@ -55,8 +64,8 @@ type anewLine struct {
 }
 
 // anew reads what is being made anew of an integration.
-func (web *Web) anew(ctx context.Context, of store.Overview) ([]anewLine, error) {
-	list, err := web.store.Retransforms(ctx, of.IntegrationID)
+func (web *Web) anew(ctx context.Context, integrationID string) ([]anewLine, error) {
+	list, err := web.store.Retransforms(ctx, integrationID)
 	if err != nil {
 		return nil, err
 	}

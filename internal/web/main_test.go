@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -46,9 +47,14 @@ func setup(t *testing.T) *bench {
 	b := &bench{t: t, db: db, seed: seed, access: access.New(db)}
 	_, err := b.access.EnsureAdministrator(t.Context(), adminEmail, password)
 	require.NoError(t, err)
-	b.web, err = New(db, b.access, noOAuth{}, Options{PublicURL: "http://sync.example.com"})
+	b.web, err = New(db, b.access, noOAuth{}, Options{PublicURL: "http://sync.example.com", Operator: noOperator{}})
 	require.NoError(t, err)
-	b.server = httptest.NewServer(request.Handler(b.web, func(request.Record) {}))
+	b.web.counts.patience = time.Minute
+	b.server = httptest.NewServer(request.Handler(b.web, func(r request.Record) {
+		if r.Err != nil {
+			t.Log(r.Route, r.Err)
+		}
+	}))
 	t.Cleanup(b.server.Close)
 	return b
 }
@@ -58,6 +64,16 @@ func (b *bench) user(email string, grants ...store.Grant) {
 	_, err := b.access.CreateUser(b.t.Context(), email, password, grants)
 	require.NoError(b.t, err)
 }
+
+// noOperator does nothing.
+type noOperator struct{}
+
+func (noOperator) Pause(context.Context, string, string) error            { return nil }
+func (noOperator) Resume(context.Context, string, string) error           { return nil }
+func (noOperator) SyncNow(context.Context, string, string) error          { return nil }
+func (noOperator) Backfill(context.Context, string, string, string) error { return nil }
+func (noOperator) Disconnect(context.Context, string, string) error       { return nil }
+func (noOperator) Delete(context.Context, string, string, bool) error     { return nil }
 
 // noOAuth refuses every authorization, as one does that nobody began.
 type noOAuth struct{}

@@ -56,7 +56,7 @@ func connecting(t *testing.T) *connector {
 	hosts, err := salesforce.NewHostPolicy([]string{strings.TrimPrefix(behind.URL, "http://")})
 	require.NoError(t, err)
 
-	c.web, err = New(c.db, c.access, &oauth.Service{Store: c.db, Hosts: hosts, PublicURL: public, Transport: c.wire, Roles: access.RolesWith(access.IntegrationsWrite)}, Options{PublicURL: public})
+	c.web, err = New(c.db, c.access, &oauth.Service{Store: c.db, Hosts: hosts, PublicURL: public, Transport: c.wire, Roles: access.RolesWith(access.IntegrationsWrite)}, Options{PublicURL: public, Operator: noOperator{}})
 	require.NoError(t, err)
 	front.Config.Handler = request.Handler(c.web, func(r request.Record) {
 		c.mu.Lock()

@@ -27,6 +27,16 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"spans":  spans,
 	"dict":   dict,
 
+	"add":      func(a, b int64) int64 { return a + b },
+	"list":     func(items ...any) []any { return items },
+	"month":    func(t time.Time) string { return t.UTC().Format("January 2006") },
+	"clock":    func(t time.Time) string { return t.UTC().Format("15:04:05 UTC") },
+	"interval": interval,
+	"lane":     laneWords,
+	"deed":     deedWords,
+	"actor":    actorWords,
+	"comment":  commentPath,
+
 	"seriesClass": seriesClass,
 
 	"viewAll":    viewAllWords,

@@ -85,6 +85,11 @@ var routes = []route{
 	{http.MethodPost + " /access/account/sessions", signedIn, "", (*Web).endSessions, nil},
 	{http.MethodGet + " " + passwordPath, anybody, "", (*Web).passwordForm, nil}, // a one-time link stands for who it is
 	{http.MethodPost + " " + passwordPath, anybody, "", (*Web).choosePassword, nil},
+	{http.MethodGet + " /integrations/{project}/{integration}", signedIn, access.IntegrationsRead, (*Web).integration, (*Web).integrationLive},
+	{http.MethodPost + " /integrations/{project}/{integration}/pause", signedIn, access.IntegrationsWrite, does(pause), nil},
+	{http.MethodPost + " /integrations/{project}/{integration}/resume", signedIn, access.IntegrationsWrite, does(resume), nil},
+	{http.MethodPost + " /integrations/{project}/{integration}/sync-now", signedIn, access.IntegrationsWrite, does(syncNow), nil},
+	{http.MethodPost + " /integrations/{project}/{integration}/backfill", signedIn, access.IntegrationsWrite, does(backfill), nil},
 	{http.MethodGet + " /docs/api", anybody, "", (*Web).apiPage, nil},
 	{http.MethodGet + " /assets/{version}/{name}", nothing, "", (*Web).asset, nil},
 }

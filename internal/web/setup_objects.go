@@ -46,7 +46,7 @@ type objectsPage struct {
 	Chosen  []objectChoice // without a preset
 	Query   string
 	Found   []salesforce.ObjectSummary
-	Hits    int // of which Found are the first
+	Hits    int   // of which Found are the first
 	All     int64 // objects that the user sees
 	Fields  map[string]string
 	Version int64

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"salesforcesync/internal/access"
-	"salesforcesync/internal/config"
 	"salesforcesync/internal/bill"
+	"salesforcesync/internal/config"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/request"
 	"salesforcesync/internal/secret"
@@ -28,8 +28,8 @@ type Store interface {
 	Backfills(ctx context.Context, integrationID string) ([]store.Backfill, error)
 	Retransforms(ctx context.Context, integrationID string) ([]store.Retransform, error)
 	NewestComments(ctx context.Context, sourceIDs []string, limit int) ([]store.CommentSummary, error)
-	CountComments(ctx context.Context, sourceID string, from, to *time.Time) (int64, error)
-	Units(ctx context.Context, sourceID string) (int64, error)
+	CommentsOver(ctx context.Context, sourceID string, from time.Time, stretch time.Duration, stretches int) ([]int64, error)
+	IntegrationStore
 	AddNotice(ctx context.Context, hash []byte, n store.Notice, lifetime time.Duration) error
 	TakeNotice(ctx context.Context, hash []byte) (*store.Notice, error)
 	FileVersions(ctx context.Context, integrationID string, limit int) ([]store.FileVersion, error)
@@ -64,6 +64,9 @@ type Options struct {
 	// Setup makes and changes integrations, and Checks are the rules that their files are held to.
 	Setup  Setup
 	Checks config.Checks
+	// TemporalUI is where Temporal's own pages are, without a slash at the end, and TemporalNamespace the
+	// namespace that workflows are in; "" = no page links there.
+	TemporalUI, TemporalNamespace string
 }
 
 // Web answers with pages. It is an http.Handler.
@@ -78,8 +81,11 @@ type Web struct {
 	public string // the outside base URL, without a slash at the end
 	secure bool   // the outside speaks https
 	counts *counts
-	mux    *http.ServeMux
-	front  http.Handler
+	// temporalUI and namespace say where Temporal shows workflows.
+	temporalUI, namespace string
+
+	mux   *http.ServeMux
+	front http.Handler
 
 	live     *semaphore.Weighted // of pages that move
 	stopping chan struct{}
@@ -92,7 +98,8 @@ func New(s Store, a Access, c OAuth, o Options) (*Web, error) {
 		return nil, fault.New(fault.Invalid, "PUBLIC_URL %q is not a URL", o.PublicURL).WithHint("write it as https://sync.acme.example")
 	}
 	web := &Web{store: s, access: a, oauth: c, openid: o.OpenID, hand: o.Operator, setup: o.Setup, checks: o.Checks,
-		public: strings.TrimSuffix(o.PublicURL, "/"), secure: public.Scheme == "https", counts: newCounts(s), mux: http.NewServeMux(),
+		public: strings.TrimSuffix(o.PublicURL, "/"), secure: public.Scheme == "https", counts: newCounts(), mux: http.NewServeMux(),
+		temporalUI: o.TemporalUI, namespace: o.TemporalNamespace,
 		live: semaphore.NewWeighted(mostLive), stopping: make(chan struct{})}
 	for _, route := range routes {
 		web.mux.HandleFunc(route.pattern, func(w http.ResponseWriter, r *http.Request) { web.serve(w, r, route) })
@@ -152,8 +159,6 @@ func (web *Web) serve(w http.ResponseWriter, r *http.Request, route route) {
 		switch {
 		case err == nil:
 			v.who, record.Who = &who, who.Credential
-			v.r = r.WithContext(store.WithActor(r.Context(), store.Actor{Kind: store.ActorUser, UserID: who.UserID, Name: who.Email,
-				Address: request.Address(r), RequestID: request.Of(r.Context()).ID}))
 			v.r = r.WithContext(store.WithActor(r.Context(), who.Actor(request.Address(r), request.Of(r.Context()).ID)))
 			if renewed != "" {
 				web.setCookie(w, sessionCookie, renewed, access.SessionLongest)

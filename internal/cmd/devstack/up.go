@@ -224,6 +224,7 @@ func (d *demo) temporal(ctx context.Context, env environ) error {
 	d.add("temporal", server.Process(), log)
 	d.env["TEMPORAL_ADDRESS"] = server.Address()
 	d.temporalUI = server.UIURL()
+	d.env["TEMPORAL_UI_URL"] = d.temporalUI
 	d.say.line("Temporal is up at %s, its UI at %s", server.Address(), server.UIURL())
 	return nil
 }

@@ -40,7 +40,9 @@ function show(html) {
   writeTimes(parsed);
   const active = live.contains(document.activeElement) ? document.activeElement : null;
   const again = active && (active.id ? `#${CSS.escape(active.id)}` : active.hasAttribute("href") ? `a[href="${CSS.escape(active.getAttribute("href"))}"]` : "");
+  const scrolled = Array.from(live.querySelectorAll(".scroll[id]"), (e) => [e.id, e.scrollLeft]);
   live.replaceChildren(...parsed.body.childNodes);
+  for (const [id, left] of scrolled) document.getElementById(id)?.scrollTo({ left });
   if (again) live.querySelector(again)?.focus();
 }
 

@@ -1,0 +1,136 @@
+package web
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"salesforcesync/internal/config"
+	"salesforcesync/internal/store"
+)
+
+// commands are what hints tell operators at a terminal to run, and what does the same on a page.
+var commands = []struct {
+	form  *regexp.Regexp
+	words string
+}{
+	{regexp.MustCompile("(?:run )?`starter connect [^`]+`(?: and open the link to connect again| and send the link to the Salesforce administrator)?"),
+		"authorize it in Salesforce with the button on its page"},
+	{regexp.MustCompile("(?:run |resume it with )?`starter resume [^`]+`"), "resume it with the button on its page"},
+	{regexp.MustCompile("(?:run )?`starter sync-now`"), "press Sync now"},
+}
+
+// pageHint is a next step for who sits at the page: what a button does needs no command.
+func pageHint(hint string) string {
+	for _, c := range commands {
+		hint = c.form.ReplaceAllLiteralString(hint, c.words)
+	}
+	return hint
+}
+
+// interval writes how long something takes as people do: 29s, 1m34s.
+func interval(d time.Duration) string {
+	if d >= 10*time.Second {
+		d = d.Round(time.Second)
+	} else {
+		d = d.Round(100 * time.Millisecond)
+	}
+	return config.Duration(d).String()
+}
+
+// laneWords says why records were read.
+func laneWords(lane string) string {
+	switch lane {
+	case "live":
+		return "news"
+	case "resync":
+		return "read again"
+	case "retransform":
+		return "texts made anew"
+	case "sweep":
+		return "compared"
+	}
+	return lane
+}
+
+// deedWords says what was done to an integration.
+func deedWords(d store.Deed) string {
+	on := ""
+	if d.Details.Object != "" {
+		on = " of " + d.Details.Object
+	}
+	switch d.Type {
+	case store.EventIntegrationApplied:
+		if d.Details.Created {
+			return "created it"
+		}
+		return "changed the configuration"
+	case store.EventIntegrationDesired:
+		switch d.Details.Desired {
+		case store.DesiredPaused:
+			return "paused it"
+		case store.DesiredRunning:
+			return "let it go on"
+		case store.DesiredDisconnected:
+			return "disconnected it"
+		case store.DesiredDeleted:
+			return "asked for its deletion"
+		}
+	case store.EventIntegrationDeleted:
+		if d.Details.Erased {
+			return "deleted one of this name, and erased its comments"
+		}
+		return "deleted one of this name"
+	case store.EventIntegrationConnected:
+		return "connected it to Salesforce"
+	case store.EventIntegrationDisconnected:
+		return "gave the access to Salesforce back"
+	case store.EventIntegrationSignalled:
+		return "sent its workflow the signal " + d.Details.Signal
+	case store.EventLinkCreated:
+		return "made a link for a Salesforce administrator"
+	case store.EventResyncRequested:
+		return "asked for records" + on + " to be read again and compared"
+	case store.EventBackfillRequested:
+		return "asked for all records" + on + " to be read again"
+	case store.EventBackfillSteered:
+		switch d.Details.Signal {
+		case "pause":
+			return "paused the load" + on
+		case "resume":
+			return "let the load" + on + " go on"
+		case "cancel":
+			return "cancelled the load" + on
+		}
+	case store.EventRetransformRequested:
+		return "asked for the texts" + on + " to be made anew"
+	case store.EventRetransformCancelled:
+		return "stopped making the texts of " + strings.Join(d.Details.Objects, ", ") + " anew"
+	}
+	return strings.NewReplacer("integration.", "", "_", " ").Replace(d.Type)
+}
+
+// actorWords says who did something; names are for who may see them.
+func actorWords(d store.Deed, named bool) string {
+	who := map[string]string{
+		store.ActorUser: "A user", store.ActorToken: "A program", store.ActorStarter: "An operator at the command line",
+		store.ActorSalesforce: "A Salesforce administrator", store.ActorSystem: "The program itself",
+	}[d.Actor]
+	if who == "" {
+		who = "Somebody"
+	}
+	if !named || d.Name == "" || d.Actor == store.ActorSystem {
+		return who
+	}
+	switch d.Actor {
+	case store.ActorUser:
+		return d.Name
+	case store.ActorToken:
+		return "A token of " + d.Name
+	case store.ActorStarter:
+		return d.Name + " at the command line"
+	case store.ActorSalesforce:
+		return d.Name + " in Salesforce"
+	}
+	return d.Name
+}
