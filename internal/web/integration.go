@@ -17,10 +17,10 @@ import (
 
 // How much of a list the page shows.
 const (
-	shownRuns    = 20
+	shownRuns    = 12
 	shownLoads   = 5
-	shownSkipped = 20
-	shownDeeds   = 20
+	shownSkipped = 10
+	shownDeeds   = 12
 	shownRefused = 5
 )
 
@@ -43,12 +43,13 @@ type integrationPart struct {
 	Authorize      string
 	NeverConnected bool
 
-	Problems []objectTrouble
-	Objects  []objectLine
-	Hours    *chart // nil = may not be seen
-	Days     *chart
-	Lately   *int64 // comments of the last day
-	Latency  store.Latency
+	Problems   []objectTrouble
+	Objects    []objectLine
+	Incomplete string // objects that keep the whole from being complete; "" = none
+	Hours      *chart // nil = may not be seen
+	Days       *chart
+	Lately     *int64 // comments of the last day
+	Latency    store.Latency
 
 	Quota   *quotaLine
 	Month   monthLine
@@ -199,6 +200,7 @@ func (web *Web) fillObjects(ctx context.Context, _ *visit, p *integrationPart) e
 	if err != nil {
 		return err
 	}
+	var incomplete []string
 	for _, o := range p.ObjectList {
 		line := objectLine{ObjectStatus: o, TemporalUI: web.workflowAt(flow.BackfillID(p.Project, p.Name, o.Name))}
 		for i := range loads {
@@ -220,7 +222,11 @@ func (web *Web) fillObjects(ctx context.Context, _ *visit, p *integrationPart) e
 			}
 		}
 		p.Objects = append(p.Objects, line)
+		if o.VerifiedTo == nil {
+			incomplete = append(incomplete, o.Name)
+		}
 	}
+	p.Incomplete = strings.Join(incomplete, ", ")
 	return nil
 }
 

@@ -14,6 +14,7 @@ var commands = []struct {
 	form  *regexp.Regexp
 	words string
 }{
+	{regexp.MustCompile("connect again once with `starter connect [^`]+`"), "connect again once with the button on its page"},
 	{regexp.MustCompile("(?:run )?`starter connect [^`]+`(?: and open the link to connect again| and send the link to the Salesforce administrator)?"),
 		"authorize it in Salesforce with the button on its page"},
 	{regexp.MustCompile("(?:run |resume it with )?`starter resume [^`]+`"), "resume it with the button on its page"},
