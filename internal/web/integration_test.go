@@ -128,7 +128,7 @@ func TestThePageOfAnIntegration(t *testing.T) {
 	b.seed.Exec(`update connections set state = 'granted', access_token = 'sealed'`)
 	live = br.live(prod)
 	contains(t, live, "First load of EmailMessage</strong>", `max="100" value="54"></progress>`, "2,700 a second · about 51 seconds left", "Loading</span>",
-		"not before the first load is done", "not before EmailMessage is", `workflows/backfill%2Fsupport%2Fprod%2FEmailMessage"`)
+		"not before the first load is done", "not known before EmailMessage is complete", `workflows/backfill%2Fsupport%2Fprod%2FEmailMessage"`)
 	require.NotContains(t, live, `action="/integrations/support/prod/backfill"`, "one at a time")
 	require.NoError(t, b.db.EndBackfill(t.Context(), load, store.BackfillDone))
 	contains(t, br.live(prod), "First load of EmailMessage</strong> is done", "162,000 rows in ", "162,000 new comments")
