@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/find"
 	"salesforcesync/internal/store"
 )
 
@@ -43,7 +44,7 @@ func (a *API) listChanges(c *call) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	hidden := c.hiddenProperties()
+	hidden := c.hidden()
 	list := make([]any, len(page.List))
 	for i, change := range page.List {
 		if change.DeletedAt != nil {
@@ -92,7 +93,7 @@ func (a *API) awaitChanges(ctx context.Context, q store.ChangeQuery, wait time.D
 
 func readChangeQuery(values url.Values, sourceID string) (q store.ChangeQuery, wait time.Duration, err error) {
 	q = store.ChangeQuery{SourceID: sourceID}
-	if q.Limit, err = readLimit(values, defaultLimit, maxLimit); err != nil {
+	if q.Limit, err = find.Limit(values, find.UsualLimit, find.MaxLimit); err != nil {
 		return q, 0, err
 	}
 	if text := values.Get("wait"); text != "" {

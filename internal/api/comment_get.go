@@ -19,5 +19,5 @@ func (a *API) getComment(c *call) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return reply{"comment": toWireComment(*stored, c.hiddenProperties())}, nil
+	return reply{"comment": toWireComment(*stored, c.hidden())}, nil
 }

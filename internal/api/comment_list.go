@@ -1,28 +1,14 @@
 package api
 
 import (
-	"encoding/base64"
-	"encoding/json"
-	"net/url"
-	"strconv"
-	"time"
-
-	"salesforcesync/internal/access"
-	"salesforcesync/internal/comment"
-	"salesforcesync/internal/fault"
+	"salesforcesync/internal/find"
 	"salesforcesync/internal/store"
-)
-
-// The vendor's client asks for 64 comments a page; 256 is the API's most.
-const (
-	defaultLimit = 64
-	maxLimit     = 256
 )
 
 // listComments gives one page of a source's comments in the order of (timestamp,
 // id). The last page has no continuation.
 func (a *API) listComments(c *call) (reply, error) {
-	q, err := readCommentQuery(c.r.URL.Query(), c.source.ID)
+	q, err := find.Query(c.r.URL.Query(), c.source.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -30,16 +16,7 @@ func (a *API) listComments(c *call) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.pageOf(q, page, behindLast(page, more)), nil
-}
-
-// behindLast is where the page after this one begins.
-func behindLast(page []store.StoredComment, more bool) *store.CommentKey {
-	if !more {
-		return nil
-	}
-	last := page[len(page)-1]
-	return &store.CommentKey{Timestamp: last.Timestamp, ID: last.ID}
+	return c.pageOf(q, page, find.BehindLast(page, more)), nil
 }
 
 // pageOf is a page of comments as it goes out; next is where the one after it begins, nil for the last one.
@@ -47,14 +24,14 @@ func (c *call) pageOf(q store.CommentQuery, page []store.StoredComment, next *st
 	out := reply{"comments": c.wireComments(page)}
 	if next != nil {
 		q.After = next
-		out["continuation"] = writeContinuation(q)
+		out["continuation"] = find.Continuation(q)
 	}
 	return out
 }
 
 func (c *call) wireComments(list []store.StoredComment) []wireComment {
 	c.rows += int64(len(list))
-	hidden := c.hiddenProperties()
+	hidden := c.hidden()
 	out := make([]wireComment, len(list))
 	for i, stored := range list {
 		out[i] = toWireComment(stored, hidden)
@@ -62,102 +39,5 @@ func (c *call) wireComments(list []store.StoredComment) []wireComment {
 	return out
 }
 
-// hiddenProperties are the source's sensitive properties, unless the caller may see them.
-func (c *call) hiddenProperties() []string {
-	if c.who.Can(c.project, access.SourcesReadSensitive) {
-		return nil
-	}
-	return c.source.SensitiveProperties
-}
-
-func readCommentQuery(values url.Values, sourceID string) (store.CommentQuery, error) {
-	q := store.CommentQuery{SourceID: sourceID, Limit: defaultLimit}
-	fail := func(err error) (store.CommentQuery, error) { return store.CommentQuery{}, err }
-	// What a continuation carries holds for parameters that are not sent again.
-	if token := values.Get("after"); token != "" {
-		var err error
-		if q, err = readContinuation(token, sourceID); err != nil {
-			return fail(err)
-		}
-	}
-	var err error
-	if q.Limit, err = readLimit(values, defaultLimit, maxLimit); err != nil {
-		return fail(err)
-	}
-	for name, into := range map[string]**time.Time{"from_timestamp": &q.From, "to_timestamp": &q.To} {
-		text := values.Get(name)
-		if text == "" {
-			continue
-		}
-		t, err := time.Parse(time.RFC3339Nano, text)
-		if err != nil {
-			return fail(fault.New(fault.Invalid, "%s is %.40q, want RFC 3339 such as 2024-01-31T12:00:00Z (a + is written %%2B in a URL)", name, text))
-		}
-		*into = &t
-	}
-	switch direction := values.Get("direction"); {
-	case direction == "":
-	case direction != "ascending" && direction != "descending":
-		return fail(fault.New(fault.Invalid, "direction is %.20q, want ascending or descending", direction))
-	case q.After != nil && q.Descending != (direction == "descending"):
-		return fail(fault.New(fault.Invalid, "after continues a list in the other direction"))
-	default:
-		q.Descending = direction == "descending"
-	}
-	// Neither is kept here; clients ask for them anyway.
-	for _, name := range []string{"include_markup", "include_thread_properties"} {
-		if text := values.Get(name); text != "" {
-			if _, err := strconv.ParseBool(text); err != nil {
-				return fail(fault.New(fault.Invalid, "%s is %.20q, want true or false", name, text))
-			}
-		}
-	}
-	return q, nil
-}
-
-// readLimit reads how long a page may be.
-func readLimit(values url.Values, usual, most int) (int, error) {
-	text := values.Get("limit")
-	if text == "" {
-		return usual, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > most {
-		return 0, fault.New(fault.Invalid, "limit is %.20q, want 1 to %d", text, most)
-	}
-	return n, nil
-}
-
-// continuation is a place in a list. It is no secret and no right: the caller's
-// right on the source is checked with every page.
-type continuation struct {
-	Source     string     `json:"s"`
-	Timestamp  time.Time  `json:"t"`
-	ID         string     `json:"i"`
-	Descending bool       `json:"d,omitempty"`
-	From       *time.Time `json:"from,omitempty"`
-	To         *time.Time `json:"to,omitempty"`
-}
-
-func writeContinuation(q store.CommentQuery) string {
-	raw, _ := json.Marshal(continuation{ // times read from PostgreSQL always encode
-		Source: q.SourceID, Timestamp: q.After.Timestamp.UTC(), ID: q.After.ID, Descending: q.Descending, From: q.From, To: q.To,
-	})
-	return base64.RawURLEncoding.EncodeToString(raw)
-}
-
-func readContinuation(token, sourceID string) (store.CommentQuery, error) {
-	bad := fault.New(fault.Invalid, "after is not a continuation of this list: send it as it was received")
-	raw, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil {
-		return store.CommentQuery{}, bad
-	}
-	var c continuation
-	if json.Unmarshal(raw, &c) != nil || c.Source != sourceID || c.ID != "" && !comment.ValidID(c.ID) {
-		return store.CommentQuery{}, bad
-	}
-	return store.CommentQuery{
-		SourceID: sourceID, Limit: defaultLimit, From: c.From, To: c.To, Descending: c.Descending,
-		After: &store.CommentKey{Timestamp: c.Timestamp, ID: c.ID},
-	}, nil
-}
+// hidden are the source's sensitive properties, unless the caller may see them.
+func (c *call) hidden() find.Hidden { return find.HiddenFrom(c.who, *c.source) }

@@ -60,23 +60,11 @@ func (a *API) getCleaning(c *call) (reply, error) {
 		}
 		return nil, err
 	}
-	recordID := transform.RecordOf(id)
-	if recordID == "" {
-		return nil, fault.New(fault.NotFound, "comment %.100q was made of no record", id)
-	}
-	object, record, err := a.store.StoredRecordOf(ctx, c.source.ID, recordID)
+	e, record, err := transform.ExplainComment(ctx, a.store, c.source.ID, id)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := a.store.ObjectPlan(ctx, c.source.ID, object)
-	if err != nil {
-		return nil, err
-	}
-	e, err := transform.Explain(plan, a.store.RawReader(ctx, c.source.ID, object), record)
-	if err != nil {
-		return nil, err
-	}
-	out := wireCleaning{CommentID: id, Object: object, RecordID: recordID, Version: e.Version, InForce: e.InForce, Same: e.Same, Mail: e.Mail,
+	out := wireCleaning{CommentID: id, Object: e.Object, RecordID: record.ID, Version: e.Version, InForce: e.InForce, Same: e.Same, Mail: e.Mail,
 		Text: e.Text, Reply: e.Reply, Signature: e.Signature, Spans: []wireSpan{}}
 	for i, s := range e.Characters() {
 		out.Spans = append(out.Spans, wireSpan{s, e.Text[e.Spans[i].Start:e.Spans[i].End]})

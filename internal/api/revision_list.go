@@ -5,6 +5,7 @@ import (
 
 	"salesforcesync/internal/comment"
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/find"
 )
 
 // wireRevision is a text that a comment has or had. The vendor's API has no such thing.
@@ -27,7 +28,7 @@ func (a *API) listRevisions(c *call) (reply, error) {
 	if !comment.ValidID(id) {
 		return nil, missing
 	}
-	limit, err := readLimit(values, defaultLimit, maxLimit)
+	limit, err := find.Limit(values, find.UsualLimit, find.MaxLimit)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/find"
 	"salesforcesync/internal/store"
 )
 
@@ -91,7 +92,7 @@ func readSkippedQuery(values url.Values, t *store.Target) (skippedQuery, error) 
 		q.Object = object
 	}
 	var err error
-	q.limit, err = readLimit(values, defaultLimit, maxLimit)
+	q.limit, err = find.Limit(values, find.UsualLimit, find.MaxLimit)
 	return q, err
 }
 

@@ -22,7 +22,7 @@ func (a *API) getStatistics(c *call) (reply, error) {
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(filter.Properties)) {
-		if err := c.allowProperty(name); err != nil {
+		if err := c.hidden().Allow(name, c.project); err != nil {
 			return nil, err
 		}
 	}

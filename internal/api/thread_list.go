@@ -2,6 +2,7 @@ package api
 
 import (
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/find"
 	"salesforcesync/internal/store"
 )
 
@@ -24,14 +25,14 @@ func (a *API) listThreads(c *call) (reply, error) {
 	q := store.CommentQuery{SourceID: c.source.ID, Descending: true}
 	if token := values.Get("after"); token != "" {
 		var err error
-		if q, err = readContinuation(token, c.source.ID); err != nil {
+		if q, err = find.ReadContinuation(token, c.source.ID); err != nil {
 			return nil, err
 		}
 		if !q.Descending || q.From != nil || q.To != nil {
 			return nil, fault.New(fault.Invalid, "after is not a continuation of this list: send it as it was received")
 		}
 	}
-	limit, err := readLimit(values, defaultThreads, maxThreads)
+	limit, err := find.Limit(values, defaultThreads, maxThreads)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func (a *API) listThreads(c *call) (reply, error) {
 	out := reply{"threads": list}
 	if next != nil {
 		q.After = next
-		out["continuation"] = writeContinuation(q)
+		out["continuation"] = find.Continuation(q)
 	}
 	return out, nil
 }
@@ -55,10 +56,10 @@ func (a *API) listThreads(c *call) (reply, error) {
 func (a *API) getThread(c *call) (reply, error) {
 	id := c.r.PathValue("thread")
 	missing := fault.New(fault.NotFound, "source %s/%s has no thread %.100q", c.project, c.source.Name, id)
-	if id == "" || !validThread(id) {
+	if id == "" || !find.ValidThread(id) {
 		return nil, missing
 	}
-	q, err := readCommentQuery(c.r.URL.Query(), c.source.ID)
+	q, err := find.Query(c.r.URL.Query(), c.source.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -78,5 +79,5 @@ func (a *API) threadPage(c *call, threadID string, q store.CommentQuery) (reply,
 	if err != nil {
 		return nil, err
 	}
-	return c.pageOf(q, page, behindLast(page, more)), nil
+	return c.pageOf(q, page, find.BehindLast(page, more)), nil
 }

@@ -2,11 +2,10 @@ package api
 
 import (
 	"cmp"
-	"slices"
-	"strings"
 	"time"
 
 	"salesforcesync/internal/comment"
+	"salesforcesync/internal/find"
 	"salesforcesync/internal/store"
 )
 
@@ -105,7 +104,7 @@ func toWireMessages(list []comment.Message) []wireMessage {
 }
 
 // toWireComment leaves out the properties that hidden names.
-func toWireComment(c store.StoredComment, hidden []string) wireComment {
+func toWireComment(c store.StoredComment, hidden find.Hidden) wireComment {
 	out := wireComment{
 		ID: c.ID, UID: c.SourceID + "." + c.ID, Timestamp: timestamp(c.Timestamp), ThreadID: c.ThreadID,
 		Messages: toWireMessages(c.Messages), UserProperties: make(map[string]any, len(c.Properties)),
@@ -113,8 +112,7 @@ func toWireComment(c store.StoredComment, hidden []string) wireComment {
 		CreatedAt: timestamp(c.CreatedAt), LastModified: timestamp(c.LastModified), Context: c.Context,
 	}
 	for key, value := range c.Properties {
-		_, name, _ := strings.Cut(key, ":")
-		if slices.Contains(hidden, name) || slices.Contains(hidden, key) {
+		if hidden.Has(key) {
 			continue
 		}
 		if f, ok := value.(float64); ok {

@@ -27,12 +27,12 @@ var layers = [][]string{
 	{"internal/app"},
 	{"internal/api", "internal/web"},
 	{"internal/operate"},
-	{"internal/poll", "internal/deliver", "internal/request"},
+	{"internal/poll", "internal/deliver", "internal/request", "internal/find"},
 	{"internal/transform", "internal/oauth", "internal/openid", "internal/quota", "internal/access", "internal/bill", "internal/store/simtime"},
 	{"internal/store", "internal/salesforce", "internal/tenant"},
 	{"internal/config", "internal/soql", "internal/words"},
 	{"internal/clean", "internal/comment", "internal/eml", "internal/gate"},
-	{"internal/flow", "internal/secret", "internal/fault", "internal/crashpoint", "internal/csv", "internal/openapi"},
+	{"internal/flow", "internal/secret", "internal/fault", "internal/crashpoint", "internal/csv", "internal/openapi", "internal/diff"},
 	{"internal/simforce"},
 }
 

@@ -2,6 +2,7 @@ package transform
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -55,8 +56,40 @@ func RecordOf(commentID string) string {
 	return string(id)
 }
 
-// Explain explains the text that a record's raw copy gives. fault.NotFound when it has none any more.
-func Explain(plan json.RawMessage, raw *store.RawReader, record store.StoredRecord) (Explanation, error) {
+// Records is where the record of a comment and its raw copy are kept; *store.Store is one.
+type Records interface {
+	StoredRecordOf(ctx context.Context, sourceID, recordID string) (object string, record store.StoredRecord, err error)
+	ObjectPlan(ctx context.Context, sourceID, object string) ([]byte, error)
+	RawReader(ctx context.Context, sourceID, object string) *store.RawReader
+}
+
+// ExplainComment explains the text of a comment that is there. fault.NotFound when it was made of no record,
+// or there is no raw copy any more.
+func ExplainComment(ctx context.Context, s Records, sourceID, commentID string) (Explanation, store.StoredRecord, error) {
+	object, record, err := OriginOf(ctx, s, sourceID, commentID)
+	if err != nil {
+		return Explanation{}, record, err
+	}
+	plan, err := s.ObjectPlan(ctx, sourceID, object)
+	if err != nil {
+		return Explanation{}, record, err
+	}
+	e, err := explain(plan, s.RawReader(ctx, sourceID, object), record)
+	e.Object = object
+	return e, record, err
+}
+
+// OriginOf is the record that a comment was made of, and its object. fault.NotFound when it was made of none.
+func OriginOf(ctx context.Context, s Records, sourceID, commentID string) (object string, record store.StoredRecord, err error) {
+	recordID := RecordOf(commentID)
+	if recordID == "" {
+		return "", record, fault.New(fault.NotFound, "comment %.100q was made of no record", commentID)
+	}
+	return s.StoredRecordOf(ctx, sourceID, recordID)
+}
+
+// explain explains the text that a record's raw copy gives. fault.NotFound when it has none any more.
+func explain(plan json.RawMessage, raw *store.RawReader, record store.StoredRecord) (Explanation, error) {
 	out := Explanation{RecordID: record.ID, Version: clean.Version, InForce: record.Version}
 	recipe, err := RecipeOf(plan)
 	if err != nil {
