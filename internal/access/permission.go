@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"salesforcesync/internal/fault"
 	"salesforcesync/internal/store"
 )
 
@@ -204,4 +205,17 @@ func (p Principal) GlobalPermissions() []string {
 func (p Principal) Covers(g store.Grant) bool {
 	may := expand(g)
 	return len(may) > 0 && !slices.ContainsFunc(may, func(permission string) bool { return !p.has(g.Project, permission) })
+}
+
+// Permit checks a permission on a project as every door does: who has no right at all there is told
+// missing, which is what is told of a project that does not exist; who has one, but not this one, is
+// told which it takes.
+func (p Principal) Permit(project, permission string, missing error) error {
+	switch {
+	case !p.Knows(project):
+		return missing
+	case permission != "" && !p.Can(project, permission):
+		return fault.New(fault.Forbidden, "this needs the permission %s on project %s", permission, project)
+	}
+	return nil
 }

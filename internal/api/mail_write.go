@@ -41,7 +41,7 @@ func (a *API) syncMails(c *call) (reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	hidden, list := c.hiddenProperties(), make([]wireComment, 0, len(ids))
+	hidden, list := c.hidden(), make([]wireComment, 0, len(ids))
 	for _, id := range ids {
 		if stored, ok := found[id]; ok { // else somebody has deleted it since
 			list = append(list, toWireComment(stored, hidden))

@@ -115,13 +115,7 @@ func (a *API) resolveProject(ctx context.Context, c *call, route route, name str
 
 // allow checks the caller's right on a project; missing is what is told of one that is not there.
 func (c *call) allow(route route, project string, missing error) error {
-	switch {
-	case !c.who.Knows(project):
-		return missing
-	case route.permission != "" && !c.who.Can(project, route.permission):
-		return fault.New(fault.Forbidden, "this needs the permission %s on project %s", route.permission, project)
-	}
-	return nil
+	return c.who.Permit(project, route.permission, missing)
 }
 
 // resolveUser reads the user that the path names. Whom the caller may not see is not there.

@@ -66,7 +66,7 @@ type Records interface {
 // ExplainComment explains the text of a comment that is there. fault.NotFound when it was made of no record,
 // or there is no raw copy any more.
 func ExplainComment(ctx context.Context, s Records, sourceID, commentID string) (Explanation, store.StoredRecord, error) {
-	object, record, err := OriginOf(ctx, s, sourceID, commentID)
+	object, record, err := originOf(ctx, s, sourceID, commentID)
 	if err != nil {
 		return Explanation{}, record, err
 	}
@@ -79,13 +79,18 @@ func ExplainComment(ctx context.Context, s Records, sourceID, commentID string) 
 	return e, record, err
 }
 
-// OriginOf is the record that a comment was made of, and its object. fault.NotFound when it was made of none.
-func OriginOf(ctx context.Context, s Records, sourceID, commentID string) (object string, record store.StoredRecord, err error) {
+// originOf is the record that a comment was made of, and its object.
+func originOf(ctx context.Context, s Records, sourceID, commentID string) (object string, record store.StoredRecord, err error) {
+	missing := fault.New(fault.NotFound, "comment %.100q was made of no record", commentID)
 	recordID := RecordOf(commentID)
 	if recordID == "" {
-		return "", record, fault.New(fault.NotFound, "comment %.100q was made of no record", commentID)
+		return "", record, missing
 	}
-	return s.StoredRecordOf(ctx, sourceID, recordID)
+	object, record, err = s.StoredRecordOf(ctx, sourceID, recordID)
+	if fault.Is(err, fault.NotFound) { // its id looks like one, and it was written through the API
+		err = missing
+	}
+	return object, record, err
 }
 
 // explain explains the text that a record's raw copy gives. fault.NotFound when it has none any more.

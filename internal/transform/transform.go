@@ -13,12 +13,12 @@ import (
 	"salesforcesync/internal/salesforce"
 )
 
-// PropertyDirection holds "inbound" or "outbound" where the object says which.
-const PropertyDirection = "Direction"
-
+// PropertyDirection holds DirectionIn or DirectionOut where the object says which.
 const (
-	directionIn  = "inbound"
-	directionOut = "outbound"
+	PropertyDirection = "Direction"
+
+	DirectionIn  = "inbound"
+	DirectionOut = "outbound"
 )
 
 // PropertyTruncated names the texts of a comment that were longer than the
@@ -207,12 +207,12 @@ func body(rec salesforce.Record, paths []TextPath) string {
 func direction(rec salesforce.Record, path string) string {
 	if incoming, ok := rec.Bool(path); ok {
 		if incoming {
-			return directionIn
+			return DirectionIn
 		}
-		return directionOut
+		return DirectionOut
 	}
 	text := line(rec, path)
-	for _, known := range []string{directionIn, directionOut} {
+	for _, known := range []string{DirectionIn, DirectionOut} {
 		if strings.EqualFold(text, known) {
 			return known
 		}

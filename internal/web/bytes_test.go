@@ -18,7 +18,8 @@ func TestAnyBytesInPages(t *testing.T) {
 	br.signIn(adminEmail, "/")
 	bad := []string{"%00", "%ff", "a%00", "%c3%28", "%0a", "%f0%9f%98%80"}
 	names := []string{"next", "link", "state", "code", "error", "error_description", "confirm", "decision", "email", "password", "unknown", "object", "skipped",
-		"month", "from", "to", "project", "source", "integration", "reason", "after", "q", "who", "what", "role", "do", "name", "days", "may", "permission", "present", "again"}
+		"month", "from", "to", "project", "source", "integration", "reason", "after", "q", "who", "what", "role", "do", "name", "days", "may", "permission", "present", "again",
+		"direction", "property", "before", "view", "message"}
 	fine := func(got view, what string) {
 		t.Helper()
 		require.Less(t, got.StatusCode, 500, "%s: %s", what, got.html)
@@ -29,7 +30,7 @@ func TestAnyBytesInPages(t *testing.T) {
 	tested := 0
 	for k, r := range routes {
 		method, pattern, _ := strings.Cut(r.pattern, " ")
-		path := strings.NewReplacer("{$}", "", "{project}", "support", "{integration}", "salesforce-prod", "{user}", reader,
+		path := strings.NewReplacer("{$}", "", "{project}", "support", "{integration}", "salesforce-prod", "{source}", "emails", "{user}", reader,
 			"{token}", "00000000-0000-4000-8000-000000000000").Replace(pattern)
 		for j, text := range bad {
 			segments := strings.Split(path, "/")

@@ -163,9 +163,10 @@ func TestNoticeIsShownOnce(t *testing.T) {
 func TestEveryRouteAsksForASession(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.seed.Comment(b.seed.Source(b.seed.Project("support"), "emails"), comment.Comment{ID: "0a", Timestamp: time.Now(), ThreadID: "t", Messages: []comment.Message{{}}})
 	for _, r := range routes {
 		method, path, _ := strings.Cut(r.pattern, " ")
-		path = strings.NewReplacer("{$}", "", "{version}", "x", "{name}", "app.css", "{project}", "support", "{integration}", "prod").Replace(path)
+		path = strings.NewReplacer("{$}", "", "{version}", "x", "{name}", "app.css", "{project}", "support", "{integration}", "prod", "{source}", "emails", "{id}", "0a", "{thread}", "t").Replace(path)
 		send := func(br *browser) view {
 			if method == http.MethodPost {
 				return br.post(path, nil)

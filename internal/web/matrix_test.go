@@ -1,14 +1,17 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"salesforcesync/internal/access"
+	"salesforcesync/internal/comment"
 	"salesforcesync/internal/store"
 )
 
@@ -18,7 +21,9 @@ func TestEveryPageForEveryRole(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	project := b.seed.Project("support")
-	b.seed.Integration(project, b.seed.Source(project, "inbox-7c1"), "prod", "idle", "", "")
+	inbox := b.seed.Source(project, "inbox-7c1")
+	b.seed.Integration(project, inbox, "prod", "idle", "", "")
+	b.seed.Comment(inbox, comment.Comment{ID: "0a", Timestamp: time.Now(), ThreadID: "case/1", Messages: []comment.Message{{Body: comment.Text{Text: "body-7c1"}}}})
 	type visitor struct {
 		*browser
 		grants []store.Grant
@@ -44,7 +49,7 @@ func TestEveryPageForEveryRole(t *testing.T) {
 	rules := Rules()
 	for i, r := range routes {
 		rule := rules[i]
-		path := strings.NewReplacer("{$}", "", "{project}", "support", "{integration}", "prod", "{version}/{name}", "x/app.css",
+		path := strings.NewReplacer("{$}", "", "{project}", "support", "{integration}", "prod", "{version}/{name}", "x/app.css", "{source}", "inbox-7c1", "{id}", "0a", "{thread}", "case%2F1",
 			"{user}", reader, "{token}", "00000000-0000-4000-8000-000000000000").Replace(rule.Path)
 		require.NotContains(t, path, "{", "say how to fill it")
 		if rule.Path == "/sign-out" {
@@ -59,7 +64,7 @@ func TestEveryPageForEveryRole(t *testing.T) {
 			what := []any{"%s %s as %s: %s", rule.Method, path, name, got.html}
 			if v.grants == nil && (r.needs >= signedIn || rule.Reach == access.ReachProject) {
 				require.True(t, got.StatusCode == http.StatusUnauthorized || strings.HasPrefix(got.Header.Get("Location"), "/sign-in"), what...)
-				require.NotContains(t, got.html, "inbox-7c1", what...)
+				require.NotContains(t, strings.ReplaceAll(got.html, url.QueryEscape(path), ""), "7c1", what...) // the visitor said where to
 				continue
 			}
 			switch rule.For(v.grants, "support") {
@@ -78,11 +83,16 @@ func TestEveryPageForEveryRole(t *testing.T) {
 				}
 				other := at(strings.ReplaceAll(path, "support", "nowhere"))
 				require.Equal(t, http.StatusNotFound, other.StatusCode)
-				require.Contains(t, other.html, "There is no integration nowhere/prod.")
-				require.Contains(t, got.html, "There is no integration support/prod.")
+				words := "There is no integration %s/prod."
+				if strings.Contains(rule.Path, "{source}") {
+					words = "There is no source &#34;%s/inbox-7c1&#34;."
+				}
+				require.Contains(t, other.html, fmt.Sprintf(words, "nowhere"))
+				require.Contains(t, got.html, fmt.Sprintf(words, "support"))
+				got.html = strings.ReplaceAll(got.html, "support/inbox-7c1", "") // the visitor said so
 			}
 			if rule.Method == http.MethodGet && v.grants != nil && len(access.PermissionsOf(store.Account{Grants: v.grants}, "support")) == 0 {
-				require.NotContains(t, got.html, "inbox-7c1", "no page tells of what is there: %s", path)
+				require.NotContains(t, got.html, "7c1", "no page tells of what is there: %s", path)
 			}
 		}
 	}

@@ -71,13 +71,14 @@ type page struct {
 // place is one of the main pages.
 type place struct {
 	Label, Path string
+	Also        string // another path that belongs to it; "" = none
 	Here        bool
 }
 
 // places are the main pages. A page belongs to the last one whose path it begins with.
 var places = []place{
 	{Label: "Overview", Path: "/"},
-	{Label: "Comments", Path: "/comments"},
+	{Label: "Comments", Path: "/comments", Also: "/threads"},
 	{Label: "Usage", Path: "/usage"},
 	{Label: "Access", Path: "/access"},
 }
@@ -91,7 +92,7 @@ func (web *Web) page(v *visit, title string) page {
 	p.Places = slices.Clone(places)
 	at, here := v.r.URL.Path, 0
 	for i, to := range places {
-		if at == to.Path || i > 0 && strings.HasPrefix(at, to.Path+"/") {
+		if at == to.Path || i > 0 && (strings.HasPrefix(at, to.Path+"/") || to.Also != "" && strings.HasPrefix(at, to.Also+"/")) {
 			here = i
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"salesforcesync/internal/bill"
 	"salesforcesync/internal/config"
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/gate"
 	"salesforcesync/internal/request"
 	"salesforcesync/internal/secret"
 	"salesforcesync/internal/store"
@@ -37,6 +38,7 @@ type Store interface {
 	SetupStore
 	bill.Ledger
 	AuditStore
+	CommentStore
 }
 
 // Access signs people in; *access.Service is one.
@@ -87,6 +89,7 @@ type Web struct {
 	mux   *http.ServeMux
 	front http.Handler
 
+	pages    *gate.Gate          // around pages with many comments
 	live     *semaphore.Weighted // of pages that move
 	stopping chan struct{}
 }
@@ -100,7 +103,7 @@ func New(s Store, a Access, c OAuth, o Options) (*Web, error) {
 	web := &Web{store: s, access: a, oauth: c, openid: o.OpenID, hand: o.Operator, setup: o.Setup, checks: o.Checks,
 		public: strings.TrimSuffix(o.PublicURL, "/"), secure: public.Scheme == "https", counts: newCounts(), mux: http.NewServeMux(),
 		temporalUI: o.TemporalUI, namespace: o.TemporalNamespace,
-		live: semaphore.NewWeighted(mostLive), stopping: make(chan struct{})}
+		pages: newPages(), live: semaphore.NewWeighted(mostLive), stopping: make(chan struct{})}
 	for _, route := range routes {
 		web.mux.HandleFunc(route.pattern, func(w http.ResponseWriter, r *http.Request) { web.serve(w, r, route) })
 	}
