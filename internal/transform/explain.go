@@ -74,7 +74,7 @@ func ExplainComment(ctx context.Context, s Records, sourceID, commentID string) 
 	if err != nil {
 		return Explanation{}, record, err
 	}
-	e, err := explain(plan, s.RawReader(ctx, sourceID, object), record)
+	e, err := Explain(plan, s.RawReader(ctx, sourceID, object), record)
 	e.Object = object
 	return e, record, err
 }
@@ -93,8 +93,8 @@ func originOf(ctx context.Context, s Records, sourceID, commentID string) (objec
 	return object, record, err
 }
 
-// explain explains the text that a record's raw copy gives. fault.NotFound when it has none any more.
-func explain(plan json.RawMessage, raw *store.RawReader, record store.StoredRecord) (Explanation, error) {
+// Explain explains the text that a record's raw copy gives. fault.NotFound when it has none any more.
+func Explain(plan json.RawMessage, raw *store.RawReader, record store.StoredRecord) (Explanation, error) {
 	out := Explanation{RecordID: record.ID, Version: clean.Version, InForce: record.Version}
 	recipe, err := RecipeOf(plan)
 	if err != nil {
