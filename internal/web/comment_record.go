@@ -73,7 +73,7 @@ func (web *Web) cleaning(v *visit, source *store.Source, c *store.StoredComment)
 	e, record, err := transform.ExplainComment(ctx, web.store, source.ID, c.ID)
 	switch {
 	case fault.Is(err, fault.NotFound):
-		out.Problem, out.Hint = sentence(err), hintSentence(err)
+		out.Problem, out.Hint = sentence(err), fault.HintOf(err)
 		return out, nil
 	case err != nil:
 		return nil, err

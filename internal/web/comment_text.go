@@ -143,9 +143,15 @@ func fold(text, fromName string) []block {
 	}
 	text = split.Text
 	at := 0
-	for _, s := range split.Spans {
+	for i := 0; i < len(split.Spans); i++ {
+		s := split.Spans[i]
 		if !foldable[s.Kind] {
 			continue
+		}
+		// Several rules may have found one quotation.
+		for i+1 < len(split.Spans) && split.Spans[i+1].Kind == s.Kind && strings.TrimSpace(text[s.End:split.Spans[i+1].Start]) == "" {
+			i++
+			s.End = split.Spans[i].End
 		}
 		add("", text[at:s.Start])
 		add(string(s.Kind), text[s.Start:s.End])
