@@ -180,10 +180,10 @@ func (t *Tab) Fill(label, value string) error {
 	find := fmt.Sprintf(`(() => {
 		for (const label of document.querySelectorAll("label")) {
 			const field = label.control;
-			if (label.textContent.trim() !== %q || !field?.checkVisibility()) continue;
+			if (label.textContent.trim() !== %[1]q || !field?.checkVisibility()) continue;
 			field.focus();
 			if (field.tagName !== "SELECT") { field.select(); return true; }
-			const option = [...field.options].find((o) => o.text.trim() === %q);
+			const option = [...field.options].find((o) => o.text.trim() === %[2]q || o.value === %[2]q);
 			if (!option) return false;
 			field.value = option.value;
 			field.dispatchEvent(new Event("input", { bubbles: true }));

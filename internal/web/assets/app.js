@@ -59,8 +59,9 @@ function connect() {
   source.addEventListener("still", well);
   source.addEventListener("stale", () => { stale.hidden = false; });
   source.addEventListener("error", async () => {
-    if (source?.readyState !== EventSource.CLOSED) return; // it comes back by itself
+    if (source?.readyState !== EventSource.CLOSED) return; // it comes back by itself, or the page is being left
     disconnect();
+    await new Promise((resolve) => setTimeout(resolve, 1000)); // a page that is being left has no next second
     const answer = await fetch(location.href, { method: "HEAD", cache: "no-store" }).catch(() => null);
     if (answer?.redirected || answer?.status === 404 || answer?.status === 403) location.reload(); // it says what is the matter
     else stale.hidden = false;
@@ -83,6 +84,7 @@ if (live) {
       connect();
     }
   }, 1000);
+  addEventListener("pagehide", disconnect);
   document.addEventListener("visibilitychange", () => (document.visibilityState === "visible" ? connect() : disconnect()));
 }
 
