@@ -122,7 +122,7 @@ func TestPages(t *testing.T) {
 	r.do(r.Press("Start syncing"))
 
 	// Comments arrive without anybody reloading.
-	r.do(r.Go(s.public+"/integrations/support/salesforce-prod"), r.See("Up to date"))
+	r.do(r.Until("come to its page", `location.pathname === "/integrations/support/salesforce-prod"`), r.See("Up to date"))
 	s.equal(source)
 	r.do(r.Until("see all comments", `[...document.querySelectorAll("dd.figure")].some(e => e.innerText === "60")`))
 	r.fine("integration")
@@ -146,7 +146,8 @@ func TestPages(t *testing.T) {
 	// Search, read one, read a conversation.
 	r.do(r.Press("Comments"), r.Until("come to the comments", `location.pathname === "/comments"`))
 	r.fine("comments")
-	r.do(r.Fill("Words to look for", "purple"), r.Press("Search"), r.See("The purple invoice"))
+	r.do(r.Fill("Words to look for", "purple"), r.Press("Search"),
+		r.Until("come to what is found", `location.search.includes("purple") && document.readyState === "complete"`), r.See("The purple invoice"))
 	r.fine("comments found")
 	r.do(r.Click("ol.comments a"), r.See("Could you send the purple invoice again?"))
 	r.fine("comment")

@@ -69,17 +69,19 @@ func segment(id string) (escaped string, ok bool) {
 }
 
 // commentPath is the page of a comment; "" when it cannot have one.
-func commentPath(source *store.Source, id string) string { return pathOf("comments", source, id) }
+func commentPath(project, source, id string) string { return pathOf("comments", project, source, id) }
 
 // threadPath is the page of a thread; "" when there is none.
-func threadPath(source *store.Source, id string) string { return pathOf("threads", source, id) }
+func threadPath(source *store.Source, id string) string {
+	return pathOf("threads", source.Project, source.Name, id)
+}
 
-func pathOf(kind string, source *store.Source, id string) string {
+func pathOf(kind, project, source, id string) string {
 	last, ok := segment(id)
 	if !ok {
 		return ""
 	}
-	return "/" + kind + "/" + url.PathEscape(source.Project) + "/" + url.PathEscape(source.Name) + "/" + last
+	return "/" + kind + "/" + url.PathEscape(project) + "/" + url.PathEscape(source) + "/" + last
 }
 
 // way is whether a comment came in or went out, where it says so.

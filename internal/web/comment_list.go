@@ -258,7 +258,7 @@ func commentItemOf(h find.Hit, hidden find.Hidden, f *commentForm) commentItem {
 	query := f.filter.Query
 	c := &h.StoredComment
 	item := commentItem{
-		Key: h.Source.Project + "/" + h.Source.Name + "/" + c.ID, Path: commentPath(h.Source, c.ID), Thread: threadPath(h.Source, c.ThreadID),
+		Key: h.Source.Project + "/" + h.Source.Name + "/" + c.ID, Path: commentPath(h.Source.Project, h.Source.Name, c.ID), Thread: threadPath(h.Source, c.ThreadID),
 		At: c.Timestamp, Place: h.Source.Project + "/" + h.Source.Name, Messages: len(c.Messages), Way: wayOf(c.Properties, hidden),
 	}
 	item.Heading = lineWith(subjectOf(c), query)

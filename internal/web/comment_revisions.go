@@ -69,7 +69,7 @@ func (web *Web) revisions(v *visit, source *store.Source, c *store.StoredComment
 	for i := range units {
 		billed[units[i].Revision] = &units[i]
 	}
-	out, at := &revisionList{}, commentPath(source, c.ID)+"?view="+viewRevisions
+	out, at := &revisionList{}, commentPath(source.Project, source.Name, c.ID)+"?view="+viewRevisions
 	if before > 0 {
 		out.Newest = at
 	} else if len(list) > 0 && c.LastModified.After(list[0].CreatedAt) {

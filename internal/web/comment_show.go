@@ -162,7 +162,7 @@ func (web *Web) comment(v *visit) error {
 
 // tabs are the views that the visitor may have.
 func (p *commentPage) tabs(v *visit, view string) {
-	at := commentPath(p.Source, p.ID)
+	at := commentPath(p.Source.Project, p.Source.Name, p.ID)
 	add := func(name, label string) {
 		path := at
 		if name != "" {
@@ -185,7 +185,7 @@ func (web *Web) shown(v *visit, source *store.Source, c *store.StoredComment, hi
 		ID: c.ID, Of: int64(len(c.Messages)), ThreadID: plain(c.ThreadID), CreatedAt: c.CreatedAt, LastModified: c.LastModified,
 		RecordID: transform.RecordOf(c.ID),
 	}
-	out.messages(c, v.r.URL.Query().Get("message"), commentPath(source, c.ID))
+	out.messages(c, v.r.URL.Query().Get("message"), commentPath(source.Project, source.Name, c.ID))
 	here := searchIn(source)
 	for _, key := range sortedKeys(c.Properties) {
 		if hidden.Has(key) {
@@ -212,7 +212,7 @@ func (web *Web) shown(v *visit, source *store.Source, c *store.StoredComment, hi
 		if len(list) == 1 {
 			other := &list[0]
 			*way.into = &neighbour{
-				Path: commentPath(source, other.ID), At: other.Timestamp,
+				Path: commentPath(source.Project, source.Name, other.ID), At: other.Timestamp,
 				Heading: pieces(oneLine(subjectOf(other), neighbourPreview), nil), From: pieces(oneLine(other.Messages[0].From, neighbourPreview), nil),
 			}
 		}

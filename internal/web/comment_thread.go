@@ -157,7 +157,7 @@ func (p *threadPage) fill(list []store.StoredComment, hidden find.Hidden) {
 		for n := range c.Messages[:min(len(c.Messages), threadTurns)] {
 			m := &c.Messages[n]
 			t := turnOf(m, &room)
-			t.Anchor, t.Path, t.Way = "m"+strconv.Itoa(len(p.Turns)+1), commentPath(p.Source, c.ID), direction
+			t.Anchor, t.Path, t.Way = "m"+strconv.Itoa(len(p.Turns)+1), commentPath(p.Source.Project, p.Source.Name, c.ID), direction
 			if t.At.IsZero() {
 				t.At = c.Timestamp
 			}

@@ -374,7 +374,7 @@ func (web *Web) fillSkipped(ctx context.Context, v *visit, p *integrationPart) e
 	for _, r := range list {
 		line := skippedLine{SetAside: r, URL: target.RecordURL(r.RecordID)}
 		if p.MaySeeComments && r.CommentID != "" {
-			line.Comment = commentPath(&store.Source{Project: p.Project, Name: p.Source}, r.CommentID)
+			line.Comment = commentPath(p.Project, p.Source, r.CommentID)
 		}
 		p.Skipped.Records = append(p.Skipped.Records, line)
 	}

@@ -3,7 +3,6 @@ package web
 import (
 	"encoding/hex"
 	"net/http"
-	"net/url"
 	"time"
 
 	"salesforcesync/internal/bill"
@@ -64,7 +63,7 @@ func (web *Web) units(v *visit) error {
 	}
 	for _, u := range units {
 		data.Units = append(data.Units, unitLine{Unit: u, Before: hex.EncodeToString(u.BeforeHash), After: hex.EncodeToString(u.AfterHash), ByAPI: u.Stream == nil,
-			Comment: "/comments/" + url.PathEscape(u.Project) + "/" + url.PathEscape(u.Source) + "/" + url.PathEscape(u.CommentID)})
+			Comment: commentPath(u.Project, u.Source, u.CommentID)})
 	}
 	return web.render(v, http.StatusOK, "units", data)
 }

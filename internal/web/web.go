@@ -238,6 +238,9 @@ func (web *Web) refuseForeign(w http.ResponseWriter, r *http.Request) {
 // fail turns an error into a page. The visitor learns what concerns the visitor;
 // the rest goes into the record.
 func (web *Web) fail(v *visit, err error) {
+	if v.r.Context().Err() != nil { // the visitor has gone on to another page, and nothing is wrong
+		return
+	}
 	var tooLarge *http.MaxBytesError
 	p := Problem{Status: http.StatusInternalServerError, Title: "Something broke on our side",
 		What: "The page could not be made. Nothing you did is lost.", Do: "Try again. If it stays, give the operator the request id below."}
