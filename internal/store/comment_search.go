@@ -29,10 +29,14 @@ const (
 )
 
 // What is sought is walked to if so many comments have it that a page of them is near (one in
-// searchDense); and taken from the index over all times at once if they are few (searchFew).
+// searchDense); and taken from the index over all times at once if they are few (searchFew): each costs
+// a look at where it is kept. Up to searchSome are taken that way, too, when nothing was found in so many
+// stretches (searchEmpty): then they are far away.
 const (
 	searchDense = 20
-	searchFew   = 50_000
+	searchFew   = 4_000
+	searchSome  = 50_000
+	searchEmpty = 3
 )
 
 // SearchComments reads one page. next is where the next page begins, nil at the end of the list; a page
@@ -118,6 +122,7 @@ func (r *searching) run(ctx context.Context) error {
 	}
 	walk, all, widest := estimate*searchDense >= total, estimate <= searchFew, words.Month
 	day := true // the first stretch is a day: what is not rare is found there
+	empty := 0  // stretches in a row
 	for steps := 0; steps < searchSteps && !r.ended && !r.full(); steps++ {
 		if walk {
 			steps += searchWalkSteps - 1
@@ -135,12 +140,17 @@ func (r *searching) run(ctx context.Context) error {
 		if all {
 			span = ""
 		}
+		before := r.loads
 		enough, err := r.probe(ctx, span)
 		switch {
 		case err != nil:
 			return err
 		case enough:
 			day = false
+			if empty++; r.loads > before {
+				empty = 0
+			}
+			all = empty >= searchEmpty && estimate <= searchSome
 		case all:
 			all = false
 		case span == words.Month:

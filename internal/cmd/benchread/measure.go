@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -84,7 +85,8 @@ func (d *door) once(ctx context.Context, method, path string) (a answer, err err
 	return a, nil
 }
 
-// measure asks queries of each kind and prints how long they took.
+// measure asks queries of each kind and prints how long they took: warm, which is when they are asked a second
+// time, and what the first took, for which the database may have to read its files.
 func (g *ground) measure(ctx context.Context, db *store.Store) error {
 	users := access.New(db)
 	email := fmt.Sprintf("bench-%d@example.com", time.Now().UnixNano())
@@ -98,13 +100,19 @@ func (g *ground) measure(ctx context.Context, db *store.Store) error {
 	d := openDoor(db, token.Reveal())
 	defer d.server.Close()
 	m := &mix{random: rand.New(rand.NewPCG(7, 7)), rows: g.rows, threads: max(1, g.rows/10)} //nolint:gosec // the same every time is what is wanted
-	fmt.Fprintf(g.out, "\n| query | p50 | p95 | max | CPU | in a page | short pages |\n|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(g.out, "\n| query | p50 | p95 | max | first p95 | CPU | in a page | short pages |\n|---|---|---|---|---|---|---|---|\n")
 	var slow []string
+	var late []query // of each kind the one that 95 of 100 are faster than
 	for _, k := range kinds {
-		took := make([]time.Duration, 0, g.times)
+		took, first := make([]measured, 0, g.times), make([]time.Duration, 0, g.times)
 		found, short, before := 0, 0, time.Duration(0)
 		for i := range g.times + max(1, g.times/10) {
-			a, err := d.ask(ctx, k.make(m))
+			q := k.make(m)
+			cold, err := d.ask(ctx, q)
+			if err != nil {
+				return fmt.Errorf("%s: %w", k.name, err)
+			}
+			a, err := d.ask(ctx, q)
 			if err != nil {
 				return fmt.Errorf("%s: %w", k.name, err)
 			}
@@ -112,18 +120,20 @@ func (g *ground) measure(ctx context.Context, db *store.Store) error {
 				before = g.cpu()
 				continue
 			}
-			took, found = append(took, a.took), found+a.comments
+			took, first, found = append(took, measured{a.took, q}), append(first, cold.took), found+a.comments
 			if a.next != "" && a.comments < 64 && !strings.HasPrefix(k.name, "threads") {
 				short++
 			}
 		}
-		slices.Sort(took)
-		p95 := took[len(took)*95/100]
+		slices.SortFunc(took, func(a, b measured) int { return cmp.Compare(a.took, b.took) })
+		slices.Sort(first)
+		p95 := took[len(took)*95/100].took
+		late = append(late, took[len(took)*95/100].query)
 		if p95 > bound {
 			slow = append(slow, k.name)
 		}
-		fmt.Fprintf(g.out, "| %s | %s | %s | %s | %s | %.1f | %d |\n", k.name, ms(took[len(took)/2]), ms(p95), ms(took[len(took)-1]),
-			ms((g.cpu()-before)/time.Duration(len(took))), float64(found)/float64(len(took)), short)
+		fmt.Fprintf(g.out, "| %s | %s | %s | %s | %s | %s | %.1f | %d |\n", k.name, ms(took[len(took)/2].took), ms(p95), ms(took[len(took)-1].took),
+			ms(first[len(first)*95/100]), ms((g.cpu()-before)/time.Duration(2*len(took))), float64(found)/float64(len(took)), short)
 	}
 	if len(slow) > 0 {
 		fmt.Fprintf(g.out, "\nslower than %s: %s\n", bound, strings.Join(slow, ", "))
@@ -133,7 +143,13 @@ func (g *ground) measure(ctx context.Context, db *store.Store) error {
 	if !g.plans {
 		return nil
 	}
-	return g.explain(ctx, m, token.Reveal())
+	return g.explain(ctx, late, token.Reveal())
+}
+
+// measured is a query and how long it took.
+type measured struct {
+	took  time.Duration
+	query query
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }
@@ -142,8 +158,8 @@ func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Micros
 // sixth time.
 const explainWarm = 6
 
-// explain prints the plans of one query of each kind, as the server ran them.
-func (g *ground) explain(ctx context.Context, m *mix, token string) error {
+// explain prints the plans of a late query of each kind, as the server ran them.
+func (g *ground) explain(ctx context.Context, late []query, token string) error {
 	u, err := url.Parse(g.pg.URL())
 	if err != nil {
 		return err
@@ -162,8 +178,8 @@ func (g *ground) explain(ctx context.Context, m *mix, token string) error {
 	defer db.Close()
 	d := openDoor(db, token)
 	defer d.server.Close()
-	for _, k := range kinds {
-		q := k.make(m)
+	for i, k := range kinds {
+		q := late[i]
 		for range explainWarm {
 			if _, err := d.ask(ctx, q); err != nil {
 				return err
