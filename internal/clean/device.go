@@ -131,6 +131,12 @@ func beginsAsDevice(line []byte) bool {
 	return false
 }
 
+// isDeviceAt is isDevice of row i.
+func (m *mail) isDeviceAt(i int) bool {
+	text := m.say(i)
+	return len(text) <= longestDevice && (m.has(i, beginsDevice|hasHigh) || deviceEnds.inFold(text)) && isDevice(text)
+}
+
 // isDevice reports whether a line is one that a mail program or a telephone adds.
 func isDevice(text string) bool {
 	if len(text) > longestDevice || utf8.RuneCountInString(text) < 6 || !mayBeDevice(text) || hasAnyPrefix(text, "\"", "“", "„", "«", "'") {
@@ -236,7 +242,7 @@ func (m *mail) devices(from, to int) {
 		if m.blank(i) || m.rows[i].class != own {
 			continue
 		}
-		if isDevice(m.say(i)) {
+		if m.isDeviceAt(i) {
 			end := i + 1
 			if below := m.nextText(end); below < to && m.isLink(below) { // where to get it
 				end = below + 1
@@ -246,7 +252,7 @@ func (m *mail) devices(from, to int) {
 		}
 		rows++
 	}
-	if first := m.nextText(from); first < to && m.rows[first].class == own && isDevice(m.say(first)) {
+	if first := m.nextText(from); first < to && m.rows[first].class == own && m.isDeviceAt(first) {
 		m.set(first, first+1, signed, "device")
 	}
 }

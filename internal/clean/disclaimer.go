@@ -83,6 +83,9 @@ func (m *mail) footer(from, to int) int {
 				continue
 			}
 			rows++
+			if !m.has(i, beginsOddly|hasExclamation) {
+				continue // it is neither drawn nor an exclamation
+			}
 			if text := m.say(i); isRule(text) && len(text) >= 8 || text == "--" || text == "---" || text == "__" || m.has(i, hasExclamation) && strings.Contains(text, "Yahoo! Groups Sponsor") {
 				if m.listWords(i+1, to) || rows <= 5 && m.advertised(i+1, to) {
 					start = i

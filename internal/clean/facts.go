@@ -89,19 +89,19 @@ func stays(s string) bool {
 type starts [32]uint32
 
 // place is where a letter or an apostrophe is in [starts], 0 for what is neither.
-func place(c byte) byte {
-	switch {
-	case isLetter(c):
-		return c & 31
-	case c == '\'':
-		return 27
+var place = func() (t [256]uint16) {
+	for c := range t {
+		if isLetter(byte(c)) {
+			t[c] = uint16(c & 31)
+		}
 	}
-	return 0
-}
+	t['\''] = 27
+	return t
+}()
 
 func (s *starts) add(word string) {
 	if len(word) > 1 {
-		s[place(word[0])] |= 1 << place(word[1])
+		s[place[word[0]]] |= 1 << place[word[1]]
 	}
 }
 
@@ -126,12 +126,12 @@ func (s *starts) mayBegin(text string) bool {
 	if len(text) < 2 {
 		return text != ""
 	}
-	a, b := place(text[0]), place(text[1])
+	a, b := place[text[0]], place[text[1]]
 	return a == 0 || b == 0 || s[a]&(1<<b) != 0
 }
 
 // has reports whether a word of two bytes or more begins as one of these does.
-func (s *starts) has(word []byte) bool { return s[place(word[0])]&(1<<place(word[1])) != 0 }
+func (s *starts) has(word []byte) bool { return s[place[word[0]]]&(1<<place[word[1]]) != 0 }
 
 // divides reports whether a character that is no ASCII is one of the common ones that
 // stand between words: dashes, quotation marks, blanks, currencies.
@@ -140,12 +140,16 @@ func divides(c rune) bool {
 		c >= 0x2010 && c <= 0x2027 && c != '’' || c >= 0x20A0 && c <= 0x20BF
 }
 
-// may is a quick look: can a name be in a text? Single letters can make an address up
-// together. A letter with an accent among the first two of a word may fold to whatever;
-// behind them, one of an alphabet of Europe changes nothing.
-func (s *starts) may(text string) bool {
-	single := 0
-	before := byte(0) // the place of the byte before, 0 for an apostrophe too
+// may is a quick look: can a name be in a text?
+func (s *starts) may(text string) bool { return s.at(text) < len(text) }
+
+// at is where in a text a word is that may be of a name, its end for nowhere. No name begins
+// with more words than it may have. Single letters can make an address up together. A letter
+// with an accent among the first two of a word may fold to whatever; behind them, one of an
+// alphabet of Europe changes nothing.
+func (s *starts) at(text string) int {
+	single, words := 0, 0
+	before := uint16(0) // the place of the byte before, 0 for an apostrophe too
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		if c >= utf8.RuneSelf {
@@ -154,34 +158,39 @@ func (s *starts) may(text string) bool {
 			case divides(r) || r == '’' && before != 0:
 				before = 0
 			case before == 0 || r >= 0x590 || !unicode.IsLetter(r):
-				return true
+				return i
 			}
 			i += size - 1
 			continue
 		}
-		at := place(c)
+		at := place[c]
 		if at != 0 && before == 0 {
-			next := byte(0)
+			if isLetter(c) && (i == 0 || text[i-1] == ' ') {
+				if words++; words > mostWordsOfName {
+					break
+				}
+			}
+			next := uint16(0)
 			if i+1 < len(text) {
 				if text[i+1] >= utf8.RuneSelf {
 					if r, _ := utf8.DecodeRuneInString(text[i+1:]); !divides(r) {
-						return true
+						return i
 					}
 				}
-				next = place(text[i+1])
+				next = place[text[i+1]]
 			}
 			if next == 0 {
 				single++
 			} else if s[at]&(1<<next) != 0 {
-				return true
+				return i
 			}
 			if single > 1 {
-				return true
+				return i
 			}
 		}
 		if before = at; c == '\'' {
 			before = 0
 		}
 	}
-	return false
+	return len(text)
 }

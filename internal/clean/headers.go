@@ -168,7 +168,7 @@ func labelEnd(text string) (at, width int) {
 
 // headers is the row behind a block of headers that begins at row i, 0 for none.
 func (m *mail) headers(i int) int {
-	if !m.has(i, hasColon|hasHigh) || !m.spells(i) {
+	if !m.has(i, beginsLabel) || !m.has(i, hasColon|hasHigh) || !m.spells(i) {
 		return 0
 	}
 	first, value := labelOf(m.say(i))
@@ -287,8 +287,11 @@ func isAnswer(subject string) bool {
 // behind it, where its "To" is row i: the name and the date stand above without
 // labels, and the labels may be without colons, in rows of their own. 0 as the end for none.
 func (m *mail) bareHeaders(i int) (start, end int) {
+	if !m.has(i, beginsLabel) || !m.spells(i) {
+		return 0, 0
+	}
 	text := m.say(i)
-	if !m.spells(i) || len(text) > 20 && (!m.has(i, hasColon|hasTab) || !strings.ContainsAny(text[:20], ":\t")) || !mayLabel(text) {
+	if len(text) > 20 && (!m.has(i, hasColon|hasTab) || !strings.ContainsAny(text[:20], ":\t")) {
 		return 0, 0
 	}
 	first, colon := anyLabel(text)

@@ -8,7 +8,7 @@ import (
 // marksFollow reports whether marked rows follow row i and no more than so many rows as
 // say who wrote.
 func (m *mail) marksFollow(i int) bool {
-	for next, rows := i+1, 0; next < len(m.rows) && rows <= longestAttributionRows; next++ {
+	for next, rows := i+1, 0; next <= m.lastMarked && rows <= longestAttributionRows; next++ {
 		if m.rows[next].depth > 0 {
 			return true
 		}
@@ -71,7 +71,7 @@ func (m *mail) figuresAt(i int) int {
 // standsAboveMarks reports whether a row that is marked more deeply follows the one before
 // row i, with no more than two blank ones between.
 func (m *mail) standsAboveMarks(i int, depth int32) bool {
-	for next := i; next < len(m.rows) && next <= i+2; next++ {
+	for next := i; next <= m.lastMarked && next <= i+2; next++ {
 		if !m.blank(next) {
 			return m.rows[next].depth > depth
 		}
@@ -89,7 +89,7 @@ func (m *mail) lastOfIntroduction(i int) int {
 		if r.from < r.to && r.depth != depth {
 			break
 		}
-		if r.from < r.to && (r.turned || mayEndAttribution(m.text[r.from:r.to])) || m.standsAboveMarks(n+1, depth) {
+		if r.has&endsSaid != 0 || m.standsAboveMarks(n+1, depth) {
 			last = n
 		}
 	}
@@ -110,7 +110,7 @@ var wroteEnds = func() (b keys) {
 func mayEndAttribution(text string) bool {
 	n := len(text)
 	last := text[n-1]
-	if n < 3 || endsIntroduction[last] {
+	if n < 3 || lasts[last]&endsSaid != 0 {
 		return true
 	}
 	a, b := text[n-3], text[n-2]
@@ -140,10 +140,10 @@ func (m *mail) mayIntroduce(i, rows int) bool {
 		if m.rows[n].empty && !m.setApart(n+1) {
 			return false
 		}
-		if m.rows[n].introduces {
+		if m.has(n, endsOpen) {
 			return true
 		}
-		for next := n + 1; next < len(m.rows) && next <= n+3; next++ {
+		for next := n + 1; next <= m.lastMarked && next <= n+3; next++ {
 			if m.rows[next].depth > 0 {
 				return true
 			}

@@ -23,6 +23,9 @@ const (
 // closesAt is closes of row i.
 func (m *mail) closesAt(i int) (closing, bool) {
 	r := &m.rows[i]
+	if r.has&(beginsClosing|hasHigh) == 0 {
+		return closesNothing, false
+	}
 	if r.looks&knowsClosing == 0 {
 		kind, named := m.closes(m.say(i))
 		switch kind {
@@ -63,7 +66,11 @@ func (m *mail) isSentenceAt(i int) bool {
 func (m *mail) isNameAt(i int) bool {
 	r := &m.rows[i]
 	if r.looks&knowsName == 0 {
-		if m.isNamed(i) {
+		words := int(r.names)
+		if r.has&(hasHigh|hasApostrophe) != 0 {
+			words = maxWords // which were not counted well
+		}
+		if m.isNamed(m.say(i), words, separatorsOf(r)) {
 			r.looks |= looksName
 		}
 		r.looks |= knowsName
@@ -150,6 +157,9 @@ var contactLabels = words(`tel|telefon|telephone|phone|ph|p|t|m|f|e|w|a|o|d|c|h|
 
 // isItem reports whether a line is an item of a list.
 func isItem(text string) bool {
+	if text == "" || isLetter(text[0]) && text[0] != 'o' || isDigit(text[0]) {
+		return false
+	}
 	return hasAnyPrefix(text, "- ", "* ", "• ", "· ", "o ", "+ ", "▪ ", "– ", "→ ", "-> ", "--> ")
 }
 
@@ -202,7 +212,7 @@ func reads(text string, words int, figures func() int) bool {
 
 // isPostscript reports whether a line begins as what is said below a signature does.
 func isPostscript(text string) bool {
-	if len(text) <= 3 || text[0] < utf8.RuneSelf && text[0]|0x20 != 'p' && text[0]|0x20 != 'n' {
+	if len(text) <= 3 || text[0] < utf8.RuneSelf && (text[0]|0x20 != 'p' && text[0]|0x20 != 'n' || strings.IndexByte(".:sSpPdDbB", text[1]) < 0) {
 		return false
 	}
 	return (hasFold(text, "p.s") || hasFold(text, "ps:") || hasFold(text, "ps.") || hasFold(text, "ps ") || hasFold(text, "ps -") || hasFold(text, "pps") || hasFold(text, "pd:") || hasFold(text, "п.с") || hasFold(text, "p.d.") || hasFold(text, "n.b.") || hasFold(text, "nb:") || hasFold(text, "p. s.") ||

@@ -73,6 +73,8 @@ type mail struct {
 	cuts  []Span   // tokens
 	said  int      // no row before it is the sender's own and says something
 
+	lastMarked int // no row behind it is marked as a quotation
+
 	before bool   // something is said above the stretch that is looked at
 	says   int    // no row of that stretch before it says anything
 	lower  []byte // of the rows that were looked at last
@@ -85,7 +87,7 @@ type mail struct {
 // reply: a quotation that is kept is repeated, a sentence that is dropped is lost.
 func Split(in Mail) Result {
 	kept := scratches.Get().(*scratch)
-	m := &mail{Mail: in, scratch: kept, lower: kept.lower, rules: append(kept.rules[:0], "")}
+	m := &mail{Mail: in, lastMarked: -1, scratch: kept, lower: kept.lower, rules: append(kept.rules[:0], "")}
 	m.read()
 	m.names = namesOf(in.FromName, in.FromAddress)
 	m.tokens()
@@ -190,16 +192,20 @@ func initials(line string) int {
 func (m *mail) say(i int) string { return m.sayRow(&m.rows[i]) }
 
 func (m *mail) sayRow(r *row) string {
-	text := m.text[r.from:r.to]
 	if r.turned {
-		text = strings.TrimSpace(strings.Map(func(c rune) rune {
-			if isDirection(c) {
-				return -1
-			}
-			return c
-		}, text))
+		return undirected(m.text[r.from:r.to])
 	}
-	return text
+	return m.text[r.from:r.to]
+}
+
+// undirected is a text without marks of direction, trimmed.
+func undirected(text string) string {
+	return strings.TrimSpace(strings.Map(func(c rune) rune {
+		if isDirection(c) {
+			return -1
+		}
+		return c
+	}, text))
 }
 
 // isDirection reports whether a character says which way text runs.
@@ -368,11 +374,25 @@ func write(to []byte, line string, cut bool) []byte {
 	return append(append(to, line...), '\n')
 }
 
+// mayEndToken is a quick look: does a text have ":ref" or "::"? A colon is rarer than the letters
+// that tokens begin with.
+func mayEndToken(text string) bool {
+	for {
+		at := strings.IndexByte(text, ':')
+		if at < 0 || at+1 == len(text) {
+			return false
+		}
+		if text = text[at+1:]; text[0] == ':' || text[0] == 'r' {
+			return true
+		}
+	}
+}
+
 // tokens finds what Salesforce puts into a mail to find its case by: ref:_00D…:ref
 // and thread::…::, which are neither text nor the same twice.
 func (m *mail) tokens() {
-	if !strings.Contains(m.text, ":ref") && !strings.Contains(m.text, "::") {
-		return // a colon is rarer than the letters that tokens begin with
+	if !mayEndToken(m.text) {
+		return
 	}
 	for at := 0; ; {
 		n := strings.Index(m.text[at:], "ref:")

@@ -239,38 +239,30 @@ func (m *mail) joined(fold string) bool {
 // isNameRow reports whether a row is the sender's name, alone or before what they are:
 // "Ann Example, Head of Sales", "Ann Example | Acme".
 func (m *mail) isNameRow(text string) bool {
-	return len(text) <= longestNameRow && len(m.names.known) > 0 && m.names.starts.may(text) && m.isNamedIn(text)
+	return m.isNamed(text, maxWords, separatorsIn(text))
 }
 
-// isNamed is isNameRow of row i, for which most rows have too many words, or nothing that
-// could set a name apart from what follows.
-func (m *mail) isNamed(i int) bool {
-	r, text := &m.rows[i], m.say(i)
-	if len(text) > longestNameRow || len(m.names.known) == 0 {
+// maxWords stands for words that were not counted.
+const maxWords = 0
+
+// isNamed is isNameRow of a row with so many words, and some separators in it. Most rows have
+// too many words, or nothing that could set a name apart from what follows.
+func (m *mail) isNamed(text string, words int, within uint32) bool {
+	if len(text) > longestNameRow || len(m.names.known) == 0 || words > mostWordsOfName && within == 0 {
 		return false
 	}
-	if (r.names <= mostWordsOfName || r.has&(hasHigh|hasApostrophe) != 0) && m.names.starts.may(text) && m.isName(trimName(text)) {
-		return true
-	}
-	return m.isNamedBefore(text, separatorsOf(r))
+	at := m.names.starts.at(text)
+	return at < len(text) && (words <= mostWordsOfName && m.isName(trimName(text)) || m.isNamedBefore(text, at, within))
 }
 
 // longestNameRow bounds a row with a name, in bytes.
 const longestNameRow = 120
 
-// isNamedIn is isNameRow of a row that may be one.
-func (m *mail) isNamedIn(text string) bool {
-	if m.isName(trimName(text)) {
-		return true
-	}
-	return m.isNamedBefore(text, separatorsIn(text))
-}
-
 // isNamedBefore reports whether a full name stands before one of some separators in a text, or
-// any before a parenthesis.
-func (m *mail) isNamedBefore(text string, within uint32) bool {
+// any before a parenthesis. None begins before a place.
+func (m *mail) isNamedBefore(text string, at int, within uint32) bool {
 	if within&parenthesis != 0 {
-		if head, _, _ := strings.Cut(text, "("); m.names.starts.may(head) && m.isName(trimName(head)) {
+		if head, _, _ := strings.Cut(text, "("); at < len(head) && m.isName(trimName(head)) {
 			return true
 		}
 	}
@@ -278,7 +270,7 @@ func (m *mail) isNamedBefore(text string, within uint32) bool {
 		if within&(1<<i) == 0 {
 			continue
 		}
-		if head, rest, ok := strings.Cut(text, separator); ok && m.names.starts.may(head) && m.isFullName(trimName(head)) {
+		if head, rest, ok := strings.Cut(text, separator); ok && at < len(head) && m.isFullName(trimName(head)) {
 			return separator != "\t" && (separator != "  " || !strings.ContainsAny(rest, "0123456789")) || strings.ContainsAny(rest, "@") || strings.Contains(rest, "http") || strings.Contains(rest, "www.") || isPhone(rest)
 		}
 	}
@@ -293,13 +285,10 @@ const parenthesis = 1 << len(separators)
 
 // separatorsOf has a bit for each separator that may be in a row.
 func separatorsOf(r *row) (bits uint32) {
-	if r.gapped {
-		bits = 1 << 10
-	}
 	for _, of := range [...]struct {
 		has  traits
 		bits uint32
-	}{{hasComma, 1 << 0}, {hasBar, 1 << 1}, {hasDash, 1 << 2}, {hasHigh, 1<<3 | 1<<4 | 1<<6 | 1<<7}, {hasSlash, 1 << 5}, {hasLess, 1 << 8}, {hasTab, 1 << 9}, {hasParenthesis, parenthesis}} {
+	}{{hasComma, 1 << 0}, {hasBar, 1 << 1}, {hasDash, 1 << 2}, {hasHigh, 1<<3 | 1<<4 | 1<<6 | 1<<7}, {hasSlash, 1 << 5}, {hasLess, 1 << 8}, {hasTab, 1 << 9}, {hasParenthesis, parenthesis}, {isGapped, 1 << 10}} {
 		if r.has&of.has != 0 {
 			bits |= of.bits
 		}

@@ -33,7 +33,7 @@ func (m *mail) contained() {
 		}
 		forward := false
 		for j := i; j < end; j++ {
-			forward = forward || m.rows[j].depth == 0 && m.rows[j].framed && isForward(m.say(j))
+			forward = forward || m.rows[j].depth == 0 && m.has(j, isFramed) && isForward(m.say(j))
 		}
 		if !forward && m.rows[i].marks&markQuote != 0 && !closer && m.saidBefore(i) {
 			m.set(i, end, quoted, "container")
@@ -90,13 +90,13 @@ func (m *mail) introduced() {
 		text := m.say(i)
 		if m.rows[i].depth > 0 {
 			// Apple's programs mark a mail that is passed on.
-			if m.rows[i].depth == 1 && m.rows[i].framed && m.spells(i) && isForward(text) && m.heads(i) {
+			if m.rows[i].depth == 1 && m.has(i, isFramed) && m.spells(i) && isForward(text) && m.heads(i) {
 				m.keep(i)
 				return
 			}
 			continue
 		}
-		if m.rows[i].framed && m.spells(i) && isForward(text) {
+		if m.has(i, isFramed) && m.spells(i) && isForward(text) {
 			m.keep(i)
 			return
 		}
@@ -256,11 +256,11 @@ func (m *mail) nextText(i int) int {
 
 // opener reports whether row i opens a quotation, and the row behind its opening.
 func (m *mail) opener(i int, text string) (end int, rule string) {
-	framed := m.rows[i].framed && m.spells(i)
+	framed := m.has(i, isFramed) && m.spells(i)
 	if (framed || mayBeProcessed(text)) && (isOriginal(text) || m.isTitled(i, text)) {
 		return i + 1, "original message"
 	}
-	if m.rows[i].framed && isNamed(text) {
+	if m.has(i, isFramed) && isNamed(text) {
 		return i + 1, "wrote"
 	}
 	if i < 100 && len(text) < 200 && len(text) > 20 && m.stands(i, text) && hintsAbove.in(text) && anyIn(text, above) {
@@ -310,6 +310,9 @@ func anyIn(text string, list []string) bool {
 // interleaved keeps the quotations that are answered one by one: without them the
 // answers say nothing. What is quoted below the last answer goes.
 func (m *mail) interleaved() {
+	if len(m.rules) == 1 {
+		return // nothing was set apart yet
+	}
 	type block struct {
 		from, to int
 		answered bool

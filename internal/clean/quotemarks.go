@@ -8,14 +8,13 @@ import (
 
 // prefixed takes rows behind ">", or in a blockquote, for quotations.
 func (m *mail) prefixed() {
-	n, marked := len(m.rows), false
+	n := len(m.rows)
 	m.ownMarks()
-	for i := range m.rows {
+	for i := range m.lastMarked + 1 {
 		r := &m.rows[i]
 		if r.depth == 0 {
 			continue
 		}
-		marked = true
 		alone := (i == 0 || m.rows[i-1].depth == 0) && (i+1 == n || m.rows[i+1].depth == 0)
 		if line := m.text[r.start:r.end]; alone && !m.html && (strings.HasPrefix(line, ">From ") || strings.HasPrefix(line, "&gt;") || r.depth > 1 && strings.HasSuffix(line, "<<")) {
 			continue // an mbox's way to write "From ", or somebody's way to draw an arrow or to compare
@@ -26,7 +25,7 @@ func (m *mail) prefixed() {
 		}
 		m.set(i, i+1, quoted, rule)
 	}
-	if m.html || !marked {
+	if m.html || m.lastMarked < 0 {
 		return
 	}
 	// A line that the sender's program broke leaves its last words without a mark.
@@ -55,7 +54,11 @@ func (m *mail) ownMarks() {
 		if r.empty || r.depth > 0 || !mayMarkOwn[m.text[r.start]] {
 			continue
 		}
-		line, next := m.line(i), m.line(i+1)
+		line := m.line(i)
+		if isLetter(line[0]) && (line[0] > 'Z' || !m.has(i, hasGreater)) {
+			continue // it begins with a word, and with no name before ">"
+		}
+		next := m.line(i + 1)
 		mark := ownMark(line)
 		switch {
 		case mark != "" && strings.HasPrefix(next, mark) && m.attributed(i):
@@ -68,11 +71,17 @@ func (m *mail) ownMarks() {
 		}
 		for ; i < len(m.rows) && strings.HasPrefix(m.line(i), mark); i++ {
 			r := &m.rows[i]
+			m.lastMarked = max(m.lastMarked, i)
 			r.depth, r.body = 1, r.end-int32(len(m.line(i))-len(mark))
 			r.from = min(max(r.from, r.body), r.to)
 			r.from += int32(len(m.text[r.from:r.to]) - len(strings.TrimLeft(m.text[r.from:r.to], " ")))
 			r.empty = r.from == r.to
+			edges := r.has&(isFramed|endsOpen) | beginsAnyhow | beginsOddly // as if the mark were said
+			if !r.empty && mayEndAttribution(m.say(i)) {
+				edges |= endsSaid
+			}
 			r.count(m.say(i))
+			r.has |= edges
 		}
 	}
 }

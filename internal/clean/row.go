@@ -14,26 +14,26 @@ type row struct {
 	body       int32 // behind the marks of quotation
 	from, to   int32 // what is said in it, without white space around it
 	depth      int32
+	has        traits // what is in it
 	words      uint16 // what stands between blanks, of what is said; here and below no more than fits
 	figures    uint16 // groups of digits
 	names      uint8  // groups of letters and apostrophes
-	has        traits // what is in it
 	looks      looks  // what was found out of its text so far
 	marks      marks
 	class      class
 	rule       uint8 // that set it apart, of the mail's rules
 	empty      bool  // nothing to see is in it
 	turned     bool  // it has marks of direction
-	introduces bool  // it ends as the line above a quotation may
-	gapped     bool  // two blanks are side by side in it
-	framed     bool  // it begins or ends as what is drawn around does, or with a colon
 	fixed      bool  // nothing may set it apart any more: it is in a mail that is passed on
 }
 
-// traits are what bytes have of which rules ask. Most rows are dismissed by them: they lack
-// what a rule looks for. What is not ASCII is read with care wherever it matters.
-type traits uint16
+// traits are what is in a row, in its text without marks of quotation and the white space
+// around it. They are noted in one pass, and each rule asks them first: most rows of most
+// mails lack what it looks for. What is not ASCII is read with care wherever it matters, so
+// it has every trait that it may have.
+type traits uint32
 
+// What a byte has, wherever it stands.
 const (
 	hasHigh    traits = 1 << iota // not ASCII
 	hasFigure                     // not ASCII, and begins characters of which some are digits
@@ -51,6 +51,22 @@ const (
 	hasDash
 	hasTab
 	hasApostrophe
+	// bytesTraits is how many there are.
+	byteTraits = iota
+)
+
+// What a row begins with, and ends with.
+const (
+	beginsLabel   traits = 1 << (byteTraits + iota) // as a label of headers
+	beginsOn                                        // as the line above a quotation, without its date and address
+	beginsClosing                                   // as what closes a mail
+	beginsDevice                                    // as what a mail program adds
+	beginsOddly                                     // with neither a letter nor a digit
+	isFramed                                        // or ends as what is drawn around does, or with a colon
+	endsOpen                                        // as the line above a quotation, or its verb, may
+	endsSaid                                        // so, or with one of the verbs
+	isGapped                                        // two blanks are side by side in it
+	beginsAnyhow  = beginsLabel | beginsOn | beginsClosing | beginsDevice
 )
 
 // A byte's traits are above its counters, one each for what it may be in the middle of: a
@@ -124,7 +140,10 @@ func (r *row) count(said string) {
 		gap = gap || solid&(1<<wordShift) == 0
 		words, numbers, names = words+sum>>wordShift&mostCounted, numbers+sum>>figureShift&mostCounted, names+sum>>nameShift&mostCounted
 	}
-	r.has, r.gapped = traits(all>>traitShift), gap
+	r.has = traits(all >> traitShift)
+	if gap {
+		r.has |= isGapped
+	}
 	r.words, r.figures, r.names = uint16(min(words, mostCounted)), uint16(min(numbers, mostCounted)), uint8(min(names, math.MaxUint8))
 }
 
@@ -146,6 +165,9 @@ func (m *mail) spells(i int) bool {
 // add appends a row.
 func (m *mail) add(r row) {
 	m.measure(&r)
+	if r.depth > 0 {
+		m.lastMarked = len(m.rows)
+	}
 	m.rows = append(m.rows, r)
 }
 
@@ -159,29 +181,106 @@ var mayMark = func() (t [256]bool) {
 	return t
 }()
 
-// endsIntroduction tells the bytes that the line above a quotation may end with.
-var endsIntroduction = func() (t [256]bool) {
-	for c := utf8.RuneSelf; c < len(t); c++ {
-		t[c] = true
+// endings tells the bytes that the line above a quotation may end with.
+const endings = `:>*_"'-`
+
+// firsts and lasts have the traits of a row for the byte that it begins and ends with.
+// What is not ASCII may be any of it.
+var firsts, lasts = func() (first, last [256]traits) {
+	for c := range first {
+		if !isLetter(byte(c)) && !isDigit(byte(c)) {
+			first[c] |= beginsOddly | beginsAnyhow
+		}
+		if c >= utf8.RuneSelf {
+			first[c] |= isFramed
+			last[c] |= isFramed | endsOpen | endsSaid
+		}
 	}
-	for _, c := range []byte(`:>*_"'-`) {
-		t[c] = true
+	for i := range len(framing) {
+		first[framing[i]] |= isFramed
+		last[framing[i]] |= isFramed
+	}
+	first[':'] |= isFramed
+	last[':'] |= isFramed
+	for i := range len(endings) {
+		last[endings[i]] |= endsOpen | endsSaid
+	}
+	return first, last
+}()
+
+// beginnings has what the words begin with that rows begin with: for the first three bytes
+// of each its traits, from beginsLabel on.
+var beginnings = func() (t [1 << 15]uint8) {
+	add := func(word string, trait traits) {
+		if word[0] >= utf8.RuneSelf || len(word) > 1 && word[1] >= utf8.RuneSelf || len(word) > 2 && word[2] >= utf8.RuneSelf {
+			return // beginning says so of all of them
+		}
+		at := place[word[0]] << 10
+		switch {
+		case len(word) > 2:
+			at |= place[word[1]]<<5 | place[word[2]]
+		case len(word) == 2 && place[word[1]] > 0:
+			at |= place[word[1]] << 5
+		default: // a letter alone, and whatever follows
+			for c := range uint16(32) {
+				t[at|c] |= uint8(trait >> byteTraits)
+			}
+		}
+		t[at] |= uint8(trait >> byteTraits)
+	}
+	for word := range labels {
+		add(word, beginsLabel)
+	}
+	for word := range on {
+		add(word, beginsOn)
+	}
+	add("missatge de ", beginsOn)
+	for word := range closingStarts {
+		add(word, beginsClosing)
+	}
+	for _, lists := range []map[rune][]string{devicePrefixes, deviceBeginnings} {
+		for _, list := range lists {
+			for _, words := range list {
+				add(words, beginsDevice)
+			}
+		}
+	}
+	for line := range deviceLines {
+		add(line, beginsDevice)
 	}
 	return t
 }()
 
-// frames tells the bytes that rows begin or end with in which [between] finds something, or
-// that end with a colon. What is not ASCII may be any of it.
-var frames = func() (t [256]bool) {
-	for c := utf8.RuneSelf; c < len(t); c++ {
-		t[c] = true
+// beginning has the traits of a row that begins with a letter for its first three bytes.
+func beginning(said string) traits {
+	var b, c byte
+	switch {
+	case len(said) > 2:
+		b, c = said[1], said[2]
+	case len(said) > 1:
+		b = said[1]
 	}
-	for i := range len(framing) {
-		t[framing[i]] = true
+	if b|c >= utf8.RuneSelf {
+		return beginsAnyhow
 	}
-	t[':'] = true
-	return t
-}()
+	return traits(beginnings[place[said[0]]<<10|place[b]<<5|place[c]]) << byteTraits
+}
+
+// edges has the traits of a row for what it begins and ends with.
+func edges(said string) traits {
+	first, last := said[0], said[len(said)-1]
+	has := firsts[first] | lasts[last]
+	if isLetter(first) {
+		has |= beginning(said)
+	}
+	if last == 'e' && strings.HasSuffix(said, "wrote") {
+		has |= endsOpen
+	}
+	if has&endsSaid == 0 && mayEndAttribution(said) {
+		has |= endsSaid
+	}
+	return has
+}
 
 // measure reads the marks of quotation in the text of a row, and what is said in it.
 func (m *mail) measure(r *row) {
@@ -189,20 +288,21 @@ func (m *mail) measure(r *row) {
 		m.readMarks(r)
 	}
 	r.from, r.to = trimmed(m.text, r.body, r.end)
-	r.empty, r.turned, r.introduces, r.framed = true, false, false, false
-	r.count(m.text[r.from:r.to])
+	r.empty, r.turned = true, false
 	if r.from == r.to {
+		r.has, r.words, r.figures, r.names = 0, 0, 0, 0
 		return
 	}
 	said := m.text[r.from:r.to]
+	r.count(said)
+	ends := edges(said)
 	r.empty = said[0] >= utf8.RuneSelf && strings.IndexFunc(said, func(c rune) bool { return !unicode.IsSpace(c) && !unseenRune(c) }) < 0
 	if r.has&hasGeneral != 0 && strings.Contains(said, "\u200e"[:2]) && strings.ContainsFunc(said, isDirection) {
 		r.turned = true
 		r.count(m.sayRow(r))
+		ends |= beginsAnyhow | beginsOddly | isFramed | endsSaid
 	}
-	first, last := said[0], said[len(said)-1]
-	r.framed = r.turned || frames[first] || frames[last]
-	r.introduces = endsIntroduction[last] || last == 'e' && strings.HasSuffix(said, "wrote")
+	r.has |= ends
 }
 
 // trimmed is a stretch of a text without white space around it; its beginning where

@@ -44,7 +44,7 @@ func TestWhatIsCountedInARowIsWhatRulesCount(t *testing.T) {
 		if isASCII(text) {
 			require.Equal(t, names, int(r.names), "%q", text)
 		}
-		require.Equal(t, strings.Contains(strings.ReplaceAll(text, "\t", " "), "  "), r.gapped, "%q", text)
+		require.Equal(t, strings.Contains(strings.ReplaceAll(text, "\t", " "), "  "), r.has&isGapped != 0, "%q", text)
 		for c, trait := range map[string]traits{":": hasColon, "@": hasAt, ">": hasGreater, "<": hasLess, "?": hasQuestion, "!": hasExclamation, "|": hasBar, "(": hasParenthesis, ",": hasComma, "/": hasSlash, "-": hasDash, "\t": hasTab, "'": hasApostrophe} {
 			require.Equal(t, strings.Contains(text, c), r.has&trait != 0, "%q in %q", c, text)
 		}
@@ -117,22 +117,41 @@ func TestQuickLooksPassWhatIsListed(t *testing.T) {
 		require.True(t, mayBeVerb(word), "%q", word)
 	}
 	for word := range labels {
-		require.True(t, mayLabel(word) && mayLabel(strings.ToUpper(word)), "%q", word)
+		requireBegins(t, word, beginsLabel)
 	}
 	for word := range on {
-		require.True(t, onStarts.mayBegin(word+" "), "%q", word)
+		requireBegins(t, word, beginsOn)
 	}
 	for _, lists := range []map[rune][]string{devicePrefixes, deviceBeginnings} {
 		for _, list := range lists {
 			for _, begins := range list {
 				require.True(t, mayBeDevice(begins+"x"), "%q", begins)
+				requireBegins(t, begins, beginsDevice)
 			}
 		}
+	}
+	for line := range deviceLines {
+		requireBegins(t, line, beginsDevice)
+	}
+	for word := range closingStarts {
+		require.True(t, mayClose(word) || closingStarts[word]&startsPhrase == 0, "%q", word)
+		requireBegins(t, word, beginsClosing)
 	}
 	for _, title := range original {
 		require.NotEmpty(t, originalStarts.prefix(title), "%q", title)
 	}
 	for _, title := range forwarded {
 		require.NotEmpty(t, forwardedStarts.prefix(title), "%q", title)
+	}
+}
+
+// requireBegins asks that rows which begin with some words have a trait, whatever follows.
+func requireBegins(t *testing.T, words string, trait traits) {
+	t.Helper()
+	for _, behind := range []string{"", " x", ":", ", 3", "."} {
+		require.NotZero(t, edges(words+behind)&trait, "%q", words+behind)
+		if capitals := strings.ToUpper(words); strings.ToLower(capitals) == words {
+			require.NotZero(t, edges(capitals+behind)&trait, "%q", capitals+behind)
+		}
 	}
 }

@@ -167,6 +167,10 @@ func (m *mail) delimited(from, to int) int {
 		if !m.open(i) {
 			continue
 		}
+		if !m.has(i, beginsOddly) {
+			rows++ // with a dash or a line that is drawn neither
+			continue
+		}
 		text := m.say(i)
 		if indent := m.rows[i].from - m.rows[i].body; !m.html && indent > 0 && (indent > 3 || !isDelimiter(text)) {
 			rows++ // what is indented is a comment in a program, or a quotation's author

@@ -15,8 +15,11 @@ const mostSplits = 8
 // and the quotation do: "On 3 March 2025 10:12, Ann <…> wrote:> Old words."
 func (m *mail) shares(i int) bool {
 	r := &m.rows[i]
+	if r.figures < 2 && r.has&(hasFigure|hasDash) == 0 || r.turned {
+		return false // there is neither a date nor a drawn line
+	}
 	text := m.say(i)
-	if len(text) > 2*longestAttribution || r.turned {
+	if len(text) > 2*longestAttribution {
 		return false
 	}
 	if at := m.dashes(i); at > 0 && isGluedOriginal(text[at:]) && strings.IndexFunc(text[:at], isWord) >= 0 && !m.isForwarding() {
@@ -27,8 +30,8 @@ func (m *mail) shares(i int) bool {
 		return false // there is no date
 	}
 	colon := strings.IndexByte(text, ':')
-	inner, may := colon >= 0 && colon+1 < len(text), m.mayIntroduce(i, longestAttributionRows)
-	may = may && figures(text) >= 2 && m.marksFollow(i)
+	inner := colon >= 0 && colon+1 < len(text)
+	may := m.marksFollow(i) && m.mayIntroduce(i, longestAttributionRows) && figures(text) >= 2
 	switch {
 	case !inner && !may:
 		return false
@@ -143,6 +146,10 @@ func (m *mail) split(i int, at int32) {
 	first, second := m.halves(m.rows[i], at)
 	m.rows = slices.Insert(m.rows, i+1, second)
 	m.rows[i] = first
+	m.lastMarked++
+	if second.depth > 0 {
+		m.lastMarked = max(m.lastMarked, i+1)
+	}
 }
 
 // halves are the rows that a row makes when it ends and begins at a place in the text.
@@ -164,8 +171,13 @@ const (
 
 // attribution is how many rows from i on say who wrote what follows, 0 for none.
 func (m *mail) attribution(i int) int {
+	// It begins with "On", a date or an address, or its end is near.
+	dated := m.has(i, beginsOn|hasHigh|hasAt) || m.rows[i].figures > 0
+	if !dated && !m.mayIntroduce(i, 2) || !m.mayIntroduce(i, longestAttributionRows) {
+		return 0
+	}
 	first := m.say(i)
-	if len(first) > longestAttribution || m.mute(i) && (i+1 == len(m.rows) || m.mute(i+1)) || !m.mayIntroduce(i, longestAttributionRows) {
+	if len(first) > longestAttribution || m.mute(i) && (i+1 == len(m.rows) || m.mute(i+1)) {
 		return 0
 	}
 	last, depth := m.lastOfIntroduction(i), m.rows[i].depth
@@ -175,7 +187,7 @@ func (m *mail) attribution(i int) int {
 	above := joining{}
 	for n, begun, begins := 1, false, false; i+n-1 <= last; n++ {
 		if !begun && (n > 1 || !m.mayIntroduce(i, 2)) {
-			begun, begins = true, (m.has(i, hasHigh|hasAt) || m.rows[i].figures > 0 || m.beginsOn(first)) && beginsAttribution(first)
+			begun, begins = true, dated && beginsAttribution(first)
 			if !begins && n == 1 {
 				return 0
 			}
@@ -259,20 +271,6 @@ func beginsAttribution(text string) bool {
 	}
 	return strings.HasPrefix(text, "בתאריך") || strings.HasPrefix(text, "ב-") || strings.HasPrefix(text, "Missatge de ")
 }
-
-// beginsOn is a quick look: does a line of ASCII without a figure or an address begin with a
-// word as those that say who wrote?
-func (m *mail) beginsOn(text string) bool {
-	return onStarts.mayBegin(aboveQuotations.before.trimLeft(text))
-}
-
-// onStarts has the pairs of letters that such words begin with.
-var onStarts = func() (s starts) {
-	for word := range on {
-		s.add(word)
-	}
-	return s
-}()
 
 // isAttribution reports whether a line says who wrote. Before marked lines little is asked of it.
 func isAttribution(text string, marked bool) bool {
