@@ -128,12 +128,15 @@ var ofLists = matching([]string{"mailing list", "mailinglist", "unsubscribe", "m
 // advertised reports whether rows are what providers of free mail write below a drawn line.
 func (m *mail) advertised(from, to int) bool {
 	for i := from; i < to; i++ {
-		if m.open(i) && anyIn(m.say(i), []string{"msn hotmail", "hotmail on your mobile", "http://mobile.msn.com", "http://www.hotmail.com", "http://www.msn.com", "msn messenger", "msn photos", "join.msn.com", "do you yahoo!?", "do you yahoo", "http://mail.yahoo.com", "free email", "free e-mail", "windows live", "aol mail", ".msn.com", "msn explorer", "msn 8", "webmail.netscape.com", "www.lycos.", "www.juno.com", "www.excite.com", "http://www.mail.com", "http://my.yahoo.com"}) {
+		if m.open(i) && ofProviders.inFold(m.say(i)) {
 			return true
 		}
 	}
 	return false
 }
+
+// ofProviders is in what providers of free mail write.
+var ofProviders = matching([]string{"msn hotmail", "hotmail on your mobile", "http://mobile.msn.com", "http://www.hotmail.com", "http://www.msn.com", "msn messenger", "msn photos", "join.msn.com", "do you yahoo!?", "do you yahoo", "http://mail.yahoo.com", "free email", "free e-mail", "windows live", "aol mail", ".msn.com", "msn explorer", "msn 8", "webmail.netscape.com", "www.lycos.", "www.juno.com", "www.excite.com", "http://www.mail.com", "http://my.yahoo.com"})
 
 // disclaimer sets apart the paragraphs at the end that only lawyers, gateways and
 // lists write.
@@ -419,17 +422,21 @@ var beforeWarnings = charsetOf("[*(!<⚠️ -=#")
 
 // warns reports whether a row begins as warnings do.
 func (m *mail) warns(i int) bool {
-	switch firstWord(beforeWarnings.trimLeft(m.say(i))) {
-	case "caution", "warning", "external", "attention", "notice", "alert", "achtung", "warnung", "vorsicht", "hinweis", "avertissement", "atención", "precaución", "advertencia", "aviso", "attenzione", "avviso", "atenção", "cuidado", "let", "waarschuwing", "advarsel", "varning", "obs", "uwaga", "upozornění", "внимание", "осторожно", "увага", "figyelem", "dikkat", "uyarı", "atenție", "注意", "警告", "주의", "extern", "esterno", "externo":
-		return true
-	}
-	return false
+	word, _, _ := strings.Cut(beforeWarnings.trimLeft(m.say(i)), " ")
+	var room [64]byte
+	return warnings[string(appendLower(room[:0], aroundWords.trim(word)))]
 }
+
+// warnings begin what warns.
+var warnings = setOf([]string{"caution", "warning", "external", "attention", "notice", "alert", "achtung", "warnung", "vorsicht", "hinweis", "avertissement", "atención", "precaución", "advertencia", "aviso", "attenzione", "avviso", "atenção", "cuidado", "let", "waarschuwing", "advarsel", "varning", "obs", "uwaga", "upozornění", "внимание", "осторожно", "увага", "figyelem", "dikkat", "uyarı", "atenție", "注意", "警告", "주의", "extern", "esterno", "externo"})
 
 // noticed reports whether a row begins as a lawyer's notice does.
 func (m *mail) noticed(i int) bool {
 	text := strings.TrimLeft(m.say(i), "[*( ")
 	// No character has more than three bytes that is a letter of these words in lower case.
-	text = strings.ToLower(text[:min(len(text), 3*len("questo messaggio"))])
-	return m.warns(i) || hasAnyPrefix(text, "confidential", "privileged", "disclaimer", "this e", "this m", "vertraulich", "diese e", "diese n", "ce message", "este mensaje", "este correo", "questo messaggio", "esta mensagem", "dit bericht")
+	var room [64]byte
+	return m.warns(i) || notices.begin(appendLower(room[:0], text[:min(len(text), 3*len("questo messaggio"))]))
 }
+
+// notices begin what lawyers have to say.
+var notices = phrasesOf([]string{"confidential", "privileged", "disclaimer", "this e", "this m", "vertraulich", "diese e", "diese n", "ce message", "este mensaje", "este correo", "questo messaggio", "esta mensagem", "dit bericht"})

@@ -49,13 +49,15 @@ func isOriginal(text string) bool {
 	if !dashed || inner == "" {
 		return false
 	}
-	if inner = strings.ToLower(inner); len(inner) > 80 {
+	var room [256]byte
+	low := appendLower(room[:0], inner)
+	if len(low) > 80 {
 		return false
 	}
-	if inner == "original" {
-		return len(text) >= len(inner)+16 // QQ's
+	if string(low) == "original" {
+		return len(text) >= len(low)+16 // QQ's
 	}
-	return originalStarts.prefix(inner) != ""
+	return originalStarts.begin(low)
 }
 
 var originalStarts = phrasesOf(original)
@@ -79,8 +81,8 @@ func (m *mail) isTitled(i int, text string) bool {
 	if len(text) > 60 || !strings.HasSuffix(text, ":") {
 		return false
 	}
-	title := strings.ToLower(strings.Trim(text, "*_: "))
-	if !originals[title] {
+	var low [64]byte
+	if !originals[string(appendLower(low[:0], strings.Trim(text, "*_: ")))] {
 		return false
 	}
 	next := m.nextText(i + 1)
@@ -98,11 +100,12 @@ func isForward(text string) bool {
 	if !dashed && !strings.HasSuffix(text, ":") && !strings.HasSuffix(text, "：") {
 		return false
 	}
-	inner = strings.ToLower(inner)
+	var room [256]byte
+	low := appendLower(room[:0], inner)
 	if !dashed {
-		return forwardedWhole[inner]
+		return forwardedWhole[string(low)]
 	}
-	return forwardedStarts.prefix(inner) != ""
+	return forwardedStarts.begin(low)
 }
 
 // forwardedStarts and forwardedWhole are the same, to be found at once.
@@ -159,6 +162,9 @@ func labelEnd(text string) (at, width int) {
 	before := min(len(text), longestLabel+len(wideColon))
 	if at >= 0 {
 		before = at
+	}
+	if !hasHighByte(text[:before]) {
+		return at, 1
 	}
 	if n := strings.Index(text[:before], wideColon); n >= 0 {
 		return n, len(wideColon)

@@ -68,6 +68,19 @@ func (m *mail) figuresAt(i int) int {
 	return figures(m.say(i))
 }
 
+// datedWithin is a quick look: do some rows name an address, or a date of two figures or more?
+func (m *mail) datedWithin(from, to int) bool {
+	numbers := 0
+	for i := from; i <= to; i++ {
+		r := &m.rows[i]
+		if r.has&(hasAt|hasFigure) != 0 {
+			return true
+		}
+		numbers += int(r.figures)
+	}
+	return numbers >= 2
+}
+
 // standsAboveMarks reports whether a row that is marked more deeply follows the one before
 // row i, with no more than two blank ones between.
 func (m *mail) standsAboveMarks(i int, depth int32) bool {

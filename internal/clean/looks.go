@@ -117,7 +117,7 @@ var behindSentences = charsetOf(" \"'”»)")
 
 // lastWritten is the last character of a line that is neither a quotation mark nor a bracket.
 func lastWritten(text string) rune {
-	if n := len(text); n > 0 && text[n-1] < utf8.RuneSelf && strings.IndexByte(" \"')", text[n-1]) < 0 {
+	if n := len(text); n > 0 && text[n-1] < utf8.RuneSelf && !behindSentences.ascii[text[n-1]] {
 		return rune(text[n-1])
 	}
 	last, _ := utf8.DecodeLastRuneInString(behindSentences.trimRight(text))
@@ -145,12 +145,6 @@ func isContact(text string) bool {
 
 // aroundWords stands around the first words of rows.
 var aroundWords = charsetOf(".:*|()/")
-
-// firstWord is the first word of a text in lower case, without marks around it.
-func firstWord(text string) string {
-	word, _, _ := strings.Cut(text, " ")
-	return strings.ToLower(aroundWords.trim(word))
-}
 
 // contactLabels stand before what somebody is reached by.
 var contactLabels = words(`tel|telefon|telephone|phone|ph|p|t|m|f|e|w|a|o|d|c|h|mobile|mob|mobil|cell|cellular|handy|fax|email|e-mail|mail|web|website|site|internet|skype|office|direct|direct line|direct dial|dir|work|home|main|ext|twitter|linkedin|facebook|instagram|whatsapp|zoom|address|addr|adresse|url|http|https|mailto|fon|phone/fax|tel/fax|tel./fax|tel & fax|toll free|toll-free|fx|teléfono|telefono|tfno|tlf|tlfn|tél|téléphone|port|portable|móvil|movil|celular|cel|cell.|cellulare|correo|telefone|telemóvel|telefoon|mobiel|gsm|puh|puhelin|sähköposti|tel/mob|тел|телефон|моб|факс|почта|телефон/факс|τηλ|κιν|電話|携帯|メール|电话|手机|邮箱|传真|전화|휴대폰|이메일|aim|icq|msn|jabber|pgp|gpg|blog|bbm|icq uin|vat|vat no|reg|pager|geschäftsführer|sitz|ust-id|ustid|hrb|steuernummer|iban|bic|swift|nip|regon|krs|siret|p.iva|p. iva|cif|nif|cnpj|kvk|btw`)

@@ -37,4 +37,5 @@ func (m *matcher) inFold(text string) bool {
 	return contains(m, appendLower(room[:0], text))
 }
 
-var hintsAbove = matching(aboveHints)
+// hintsAbove and aboveLine find what is written over the place for an answer.
+var hintsAbove, aboveLine = matching(aboveHints), matching(above)

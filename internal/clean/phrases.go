@@ -1,7 +1,5 @@
 package clean
 
-import "strings"
-
 // phrases finds many phrases in a text in one pass over it.
 type phrases struct {
 	keys  keys                      // most places are dismissed by
@@ -73,17 +71,17 @@ func phrasesOf(list []string) *phrases {
 	return p
 }
 
-// prefix is one of the phrases that a text begins with, "" for none.
-func (p *phrases) prefix(text string) string {
-	if len(text) < 3 {
-		return ""
+// begin reports whether a text in lower case begins with one of the phrases.
+func (p *phrases) begin(text []byte) bool {
+	if len(text) < 3 || !p.keys.has(text[0], text[1], text[2]) {
+		return false
 	}
 	for _, f := range p.first[phraseKey(text[0], text[1], text[2])] {
-		if strings.HasPrefix(text, f.text) {
-			return f.text
+		if len(text) >= len(f.text) && string(text[:len(f.text)]) == f.text {
+			return true
 		}
 	}
-	return ""
+	return false
 }
 
 // find calls found for each place in a text in lower case where a phrase begins.

@@ -263,7 +263,7 @@ func (m *mail) opener(i int, text string) (end int, rule string) {
 	if m.has(i, isFramed) && isNamed(text) {
 		return i + 1, "wrote"
 	}
-	if i < 100 && len(text) < 200 && len(text) > 20 && m.stands(i, text) && hintsAbove.in(text) && anyIn(text, above) {
+	if i < 100 && len(text) < 200 && len(text) > 20 && m.stands(i, text) && hintsAbove.in(text) && aboveLine.inFold(text) {
 		return i + 1, "above"
 	}
 	if end := m.headers(i); end > 0 {
@@ -289,17 +289,6 @@ func (m *mail) stands(i int, text string) bool {
 // containsAny reports whether one of a few parts is in text as it is written.
 func containsAny(text string, parts []string) bool {
 	for _, s := range parts {
-		if strings.Contains(text, s) {
-			return true
-		}
-	}
-	return false
-}
-
-// anyIn reports whether one of list, which is in lower case, is in text in any case.
-func anyIn(text string, list []string) bool {
-	text = strings.ToLower(text)
-	for _, s := range list {
 		if strings.Contains(text, s) {
 			return true
 		}

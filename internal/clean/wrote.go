@@ -35,16 +35,16 @@ func (m *mail) shares(i int) bool {
 	switch {
 	case !inner && !may:
 		return false
-	case beginsDated(text):
+	case (m.has(i, beginsOn) || isDigit(text[0])) && beginsDated(text):
 		return inner && m.sharesBelow(i, text)
 	}
 	return may && m.sharesAbove(i, text)
 }
 
-// dashes is where four dashes are in row i, -1 for nowhere.
+// dashes is where four dashes are in row i that a header may follow, -1 for nowhere.
 func (m *mail) dashes(i int) int {
-	if !m.has(i, hasDash) {
-		return -1
+	if !m.has(i, hasDash) || !m.has(i, hasColon|hasHigh) {
+		return -1 // no label of a header is behind them
 	}
 	return strings.Index(m.say(i), "----")
 }
@@ -52,8 +52,9 @@ func (m *mail) dashes(i int) int {
 // beginsDated reports whether a line begins with a date, or with "On" and one.
 func beginsDated(text string) bool {
 	words := 0
+	var low [32]byte
 	for word := range strings.FieldsSeq(text) {
-		if words == 0 && !isDigit(word[0]) && !on[strings.ToLower(strings.Trim(word, "-*_"))] {
+		if words == 0 && !isDigit(word[0]) && !on[string(appendLower(low[:0], strings.Trim(word, "-*_")))] {
 			return false
 		}
 		if hasDigit(word) {
@@ -181,8 +182,8 @@ func (m *mail) attribution(i int) int {
 		return 0
 	}
 	last, depth := m.lastOfIntroduction(i), m.rows[i].depth
-	if last < i {
-		return 0
+	if last < i || last >= m.lastMarked && !m.datedWithin(i, last) && !strings.HasPrefix(first, "--") {
+		return 0 // without marks below it takes more
 	}
 	above := joining{}
 	for n, begun, begins := 1, false, false; i+n-1 <= last; n++ {
@@ -203,11 +204,11 @@ func (m *mail) attribution(i int) int {
 		if n > 1 && !begins && (n != 2 || text[0] != '<' && !strings.HasSuffix(first, " <") && (len(text) >= 24 || !verb(strings.ToLower(text)))) {
 			return 0
 		}
-		if n > 1 && (above.figures == 0 && above.isEnded() || startsAnew(text, above.figures)) {
+		if n > 1 && (above.figures == 0 && above.isEnded() || m.figuresAt(i+n-1) >= 2 && startsAnew(text, above.figures)) {
 			return 0 // what is above is said
 		}
 		marked := m.standsAboveMarks(i+n, depth)
-		if n > 1 && above.figures > 0 && isDated(text) && isAttribution(text, marked) {
+		if n > 1 && above.figures > 0 && m.figuresAt(i+n-1) >= 4 && isDated(text) && isAttribution(text, marked) {
 			return 0 // it needs no line above
 		}
 		above.add(text, m.figuresAt(i+n-1))
