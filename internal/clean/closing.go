@@ -449,25 +449,31 @@ func mayClose(text string) bool {
 
 // mayCloseLater is a quick look at the words that follow a word of courtesy.
 func mayCloseLater(text string) bool {
-	var word [longestStart]byte
-	n := 0
+	begins := true
 	for i := range len(text) {
 		c := text[i]
-		if c >= utf8.RuneSelf {
+		switch {
+		case c >= utf8.RuneSelf:
 			return true // it is read with care
+		case !isWordByte(c):
+			begins = true
+		case begins:
+			begins = false
+			if len(text)-i < 3 || text[i+1]|text[i+2] >= utf8.RuneSelf || closingWordKeys.has(lower(c), lower(text[i+1]), lower(text[i+2])) {
+				return true
+			}
 		}
-		if isWordByte(c) && n < len(word) {
-			word[n] = lower(c)
-			n++
-			continue
-		}
-		if closingWords[string(word[:n])] {
-			return true
-		}
-		n = 0
 	}
-	return closingWords[string(word[:n])]
+	return false
 }
+
+// closingWordKeys has a bit for the first three bytes of each of closingWords.
+var closingWordKeys = func() (k keys) {
+	for w := range closingWords {
+		k.add(w + " ")
+	}
+	return k
+}()
 
 func isWordByte(c byte) bool { return isLetter(c) || isDigit(c) || c == '\'' }
 

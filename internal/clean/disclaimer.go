@@ -1,6 +1,7 @@
 package clean
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -324,8 +325,11 @@ func isPersonal(text string) bool {
 
 // isCompany reports whether a row is what a company has to say of itself.
 func (m *mail) isCompany(i int) bool {
-	return len(m.say(i)) <= longestCompany && lawIn(m.lowered(i, i+1)).count[ofCompany] > 0
+	return len(m.say(i)) <= longestCompany && ofCompanies.inFold(m.say(i))
 }
+
+// ofCompanies is in what companies have to say of themselves.
+var ofCompanies = matching(companies)
 
 // banner sets apart the warnings that stand above mails from outside.
 func (m *mail) banner() {
@@ -395,9 +399,15 @@ func (m *mail) isBanner(i int) bool {
 	if isMarked(text) {
 		return true
 	}
+	if !ofWarnings.inFold(text) {
+		return false
+	}
 	found := lawIn(m.lowered(i, i+1))
 	return found.count[ofBanner] > 0 || found.count[ofOutsider] > 0 && (found.count[ofRisk] > 0 || m.warns(i))
 }
+
+// ofWarnings is in such warnings.
+var ofWarnings = matching(slices.Concat(banners, outsiders))
 
 // isMarked reports whether a line is the mark of a mail from outside and nothing else.
 func isMarked(text string) bool {

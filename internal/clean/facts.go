@@ -149,47 +149,61 @@ func (s *starts) may(text string) bool { return s.at(text) < len(text) }
 // alphabet of Europe changes nothing.
 func (s *starts) at(text string) int {
 	single, words := 0, 0
-	before := uint16(0) // the place of the byte before, 0 for an apostrophe too
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if c >= utf8.RuneSelf {
+	for i := 0; i < len(text); {
+		first := place[text[i]]
+		if first == 0 {
+			if text[i] >= utf8.RuneSelf {
+				r, size := utf8.DecodeRuneInString(text[i:])
+				if !divides(r) {
+					return i
+				}
+				i += size
+				continue
+			}
+			i++
+			continue
+		}
+		// A word begins.
+		if isLetter(text[i]) && (i == 0 || text[i-1] == ' ') {
+			if words++; words > mostWordsOfName {
+				break
+			}
+		}
+		second := uint16(0)
+		if i+1 < len(text) {
+			if text[i+1] >= utf8.RuneSelf {
+				if r, _ := utf8.DecodeRuneInString(text[i+1:]); !divides(r) {
+					return i
+				}
+			}
+			second = place[text[i+1]]
+		}
+		if second == 0 {
+			single++
+		}
+		if second != 0 && s[first]&(1<<second) != 0 || single > 1 {
+			return i
+		}
+		for ; i < len(text); i++ { // to its end, or behind an apostrophe in it
+			if isLetter(text[i]) {
+				continue
+			}
+			if text[i] == '\'' {
+				i++
+				break
+			}
+			if text[i] < utf8.RuneSelf {
+				break
+			}
 			r, size := utf8.DecodeRuneInString(text[i:])
-			switch {
-			case divides(r) || r == '’' && before != 0:
-				before = 0
-			case before == 0 || r >= 0x590 || !unicode.IsLetter(r):
+			if divides(r) || r == '’' {
+				i += size
+				break
+			}
+			if r >= 0x590 || !unicode.IsLetter(r) {
 				return i
 			}
 			i += size - 1
-			continue
-		}
-		at := place[c]
-		if at != 0 && before == 0 {
-			if isLetter(c) && (i == 0 || text[i-1] == ' ') {
-				if words++; words > mostWordsOfName {
-					break
-				}
-			}
-			next := uint16(0)
-			if i+1 < len(text) {
-				if text[i+1] >= utf8.RuneSelf {
-					if r, _ := utf8.DecodeRuneInString(text[i+1:]); !divides(r) {
-						return i
-					}
-				}
-				next = place[text[i+1]]
-			}
-			if next == 0 {
-				single++
-			} else if s[at]&(1<<next) != 0 {
-				return i
-			}
-			if single > 1 {
-				return i
-			}
-		}
-		if before = at; c == '\'' {
-			before = 0
 		}
 	}
 	return len(text)

@@ -126,8 +126,17 @@ func mayEndAttribution(text string) bool {
 	if n < 3 || lasts[last]&endsSaid != 0 {
 		return true
 	}
-	a, b := text[n-3], text[n-2]
-	return (a|b >= utf8.RuneSelf || wroteEnds.has(lower(a), lower(b), lower(last))) && isWrote(lastWord(text))
+	return mayBeWrote(text) && isWrote(lastWord(text))
+}
+
+// mayBeWrote is a quick look: does a text end as the verbs do? What is not ASCII is read with
+// care.
+func mayBeWrote(text string) bool {
+	if len(text) < 3 {
+		return true
+	}
+	text = text[len(text)-3:]
+	return text[0]|text[1]|text[2] >= utf8.RuneSelf || wroteEnds.has(lower(text[0]), lower(text[1]), lower(text[2]))
 }
 
 // longestVerb is no shorter than a verb is before its letters are put in lower case.
@@ -140,7 +149,7 @@ var longestVerb = func() (size int) {
 
 // isWrote reports whether a word is a verb that such lines end with, in any case.
 func isWrote(word string) bool {
-	if len(word) > longestVerb {
+	if len(word) > longestVerb || !mayBeWrote(word) {
 		return false
 	}
 	var low [64]byte

@@ -54,7 +54,7 @@ func (m *mail) closesAt(i int) (closing, bool) {
 func (m *mail) isSentenceAt(i int) bool {
 	r := &m.rows[i]
 	if r.looks&knowsSentence == 0 {
-		if reads(m.say(i), int(r.words), func() int { return m.figuresAt(i) }) {
+		if reads(m.say(i), int(r.words), func() bool { return (r.has&(hasAt|hasBar|hasHigh) == 0 || !inCards.in(m.say(i))) && m.figuresAt(i) < 3 }) {
 			r.looks |= looksSentence
 		}
 		r.looks |= knowsSentence
@@ -184,11 +184,12 @@ var inCards = charsetOf("|•@")
 
 // isSentence reports whether a line is written to be read, as no line of a signature is.
 func isSentence(text string) bool {
-	return len(text) > 500 || reads(text, countWords(text), func() int { return figures(text) })
+	return len(text) > 500 || reads(text, countWords(text), func() bool { return !inCards.in(text) && figures(text) < 3 })
 }
 
-// reads is isSentence of a text whose words were counted, and whose figures may be.
-func reads(text string, words int, figures func() int) bool {
+// reads is isSentence of a text whose words were counted. Many of them are no sentence where it
+// is not plain, with what is in cards or with numbers.
+func reads(text string, words int, plain func() bool) bool {
 	if len(text) > 500 {
 		return true
 	}
@@ -201,7 +202,7 @@ func reads(text string, words int, figures func() int) bool {
 	case ':':
 		return words >= 3
 	}
-	return words >= 9 && !inCards.in(text) && figures() < 3
+	return words >= 9 && plain()
 }
 
 // isPostscript reports whether a line begins as what is said below a signature does.

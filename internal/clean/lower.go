@@ -1,6 +1,7 @@
 package clean
 
 import (
+	"encoding/binary"
 	"unicode"
 	"unicode/utf8"
 )
@@ -8,7 +9,16 @@ import (
 // appendLower appends a text in lower case: what strings.ToLower makes of it, into memory
 // that is there.
 func appendLower(b []byte, text string) []byte {
-	for i := 0; i < len(text); {
+	i := 0
+	for ; i+8 <= len(text); i += 8 { // as long as it is ASCII
+		w := eight(text, i)
+		if w&highBits != 0 {
+			break
+		}
+		capitals := (w + (0x80-'A')*everyByte) &^ (w + (0x80-'Z'-1)*everyByte) & highBits
+		b = binary.LittleEndian.AppendUint64(b, w|capitals>>2)
+	}
+	for i < len(text) {
 		if c := text[i]; c < utf8.RuneSelf {
 			b = append(b, lower(c))
 			i++

@@ -69,9 +69,11 @@ type mail struct {
 	rows  []row
 	html  bool
 	names names
-	rules []string // that set rows apart, by their numbers
-	cuts  []Span   // tokens
-	said  int      // no row before it is the sender's own and says something
+	// address is the sender's in lower case.
+	address string
+	rules   []string // that set rows apart, by their numbers
+	cuts    []Span   // tokens
+	said    int      // no row before it is the sender's own and says something
 
 	lastMarked int // no row behind it is marked as a quotation
 
@@ -89,7 +91,7 @@ func Split(in Mail) Result {
 	kept := scratches.Get().(*scratch)
 	m := &mail{Mail: in, lastMarked: -1, scratch: kept, lower: kept.lower, rules: append(kept.rules[:0], "")}
 	m.read()
-	m.names = namesOf(in.FromName, in.FromAddress)
+	m.names, m.address = namesOf(in.FromName, in.FromAddress), strings.ToLower(in.FromAddress)
 	m.tokens()
 	m.quotations()
 	m.endings()

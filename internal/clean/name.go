@@ -339,6 +339,9 @@ func (m *mail) isFullName(text string) bool {
 
 // trimName takes off what stands around a name.
 func trimName(text string) string {
+	if text != "" && isLetter(text[0]) && isLetter(text[len(text)-1]) {
+		return text
+	}
 	text = strings.TrimFunc(text, func(c rune) bool {
 		return !unicode.IsLetter(c) && !unicode.Is(unicode.M, c) && c != ')' && c != '(' && !unicode.IsDigit(c) && c != '?' && c != '@'
 	})

@@ -51,13 +51,10 @@ func (m *mail) ownMarks() {
 	}
 	for i := 0; i+1 < len(m.rows); i++ {
 		r := &m.rows[i]
-		if r.empty || r.depth > 0 || !mayMarkOwn[m.text[r.start]] {
-			continue
+		if r.has&(beginsOddly|hasGreater) == 0 || r.empty || r.depth > 0 || !mayMarkOwn[m.text[r.start]] {
+			continue // it begins with no mark, and with no name before ">"
 		}
 		line := m.line(i)
-		if isLetter(line[0]) && (line[0] > 'Z' || !m.has(i, hasGreater)) {
-			continue // it begins with a word, and with no name before ">"
-		}
 		next := m.line(i + 1)
 		mark := ownMark(line)
 		switch {
@@ -96,7 +93,7 @@ func (m *mail) attributed(i int) bool {
 	for above := i - 1; above >= 0 && above >= i-3; above-- {
 		if !m.blank(above) {
 			text := m.say(above)
-			return !m.mute(above) && len(text) <= longestAttribution && isAttribution(text, true)
+			return !m.mute(above) && len(text) <= longestAttribution && isAttribution(text, m.figuresAt(above), true)
 		}
 	}
 	return false

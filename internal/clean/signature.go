@@ -792,8 +792,7 @@ func (m *mail) reachable(from, to int) bool {
 
 // sender reports whether rows name the sender, by name or address.
 func (m *mail) sender(from, to int) bool {
-	address := strings.ToLower(m.FromAddress)
-	at := strings.Contains(address, "@")
+	address, at := m.address, strings.Contains(m.address, "@")
 	for i := from; i < to; i++ {
 		if !m.open(i) {
 			continue

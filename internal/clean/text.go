@@ -155,8 +155,10 @@ func scrub(s string) (text string, accents bool) {
 			accents = accents || !untouched(s, i)
 			continue
 		case textBreak:
-			out = trimEnd(append(out, s[start:i]...), 0)
-			start = i
+			if i == start || blankBefore(s, i) {
+				out = trimEnd(append(out, s[start:i]...), 0)
+				start = i
+			}
 			continue
 		case textLead:
 			if skip = invisible(s, i); skip == 0 {

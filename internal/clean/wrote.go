@@ -132,7 +132,7 @@ func glued(text string) int {
 			continue // 10:12, http:, mailto:
 		}
 		head := text[:at]
-		if figures(head) < 3 || !wrote[lastWord(strings.ToLower(head[:len(head)-1]))] || !isAttribution(head, false) {
+		if figures(head) < 3 || !wrote[lastWord(strings.ToLower(head[:len(head)-1]))] || !isAttribution(head, figures(head), false) {
 			return 0
 		}
 		if strings.Contains(head, "@") || text[at] != ' ' {
@@ -208,11 +208,11 @@ func (m *mail) attribution(i int) int {
 			return 0 // what is above is said
 		}
 		marked := m.standsAboveMarks(i+n, depth)
-		if n > 1 && above.figures > 0 && m.figuresAt(i+n-1) >= 4 && isDated(text) && isAttribution(text, marked) {
+		if n > 1 && above.figures > 0 && m.figuresAt(i+n-1) >= 4 && isDated(text) && isAttribution(text, m.figuresAt(i+n-1), marked) {
 			return 0 // it needs no line above
 		}
 		above.add(text, m.figuresAt(i+n-1))
-		if (marked || mayEndAttribution(text)) && isAttribution(m.inOneLine(i, i+n), marked) {
+		if (marked || mayEndAttribution(text)) && isAttribution(m.inOneLine(i, i+n), above.figures, marked) {
 			return n
 		}
 	}
@@ -273,8 +273,13 @@ func beginsAttribution(text string) bool {
 	return strings.HasPrefix(text, "בתאריך") || strings.HasPrefix(text, "ב-") || strings.HasPrefix(text, "Missatge de ")
 }
 
-// isAttribution reports whether a line says who wrote. Before marked lines little is asked of it.
-func isAttribution(text string, marked bool) bool {
+// isAttribution reports whether a line, in which so many groups of digits are, says who wrote.
+// Before marked lines little is asked of it.
+func isAttribution(text string, numbers int, marked bool) bool {
+	address := strings.Contains(text, "@")
+	if !marked && numbers < 2 && !address && !strings.HasPrefix(text, "--") {
+		return false
+	}
 	end := aboveQuotations.behind.trimRight(text)
 	if marked && strings.HasSuffix(end, ";") {
 		end = end[:len(end)-1] + ":" // somebody's own
@@ -291,7 +296,6 @@ func isAttribution(text string, marked bool) bool {
 			bare = ""
 		}
 	}
-	numbers, address := figures(text), strings.Contains(text, "@")
 	if bare != "" {
 		dashed := len(end)-len(bare) >= 2
 		if dashed && strings.HasPrefix(text, "--") || numbers >= 3 && (address || dashed) && beginsAttribution(text) {
