@@ -8,6 +8,7 @@ import (
 
 // scratch is the memory that taking a mail apart needs only meanwhile.
 type scratch struct {
+	mail  mail
 	rows  []row
 	lower []byte
 	rules []string
@@ -25,6 +26,7 @@ const (
 
 // release gives the memory back for the next mail.
 func (s *scratch) release() {
+	s.mail = mail{}
 	if cap(s.rows) > largestScratchRows || cap(s.lower) > largestScratch {
 		return
 	}

@@ -89,7 +89,8 @@ type mail struct {
 // reply: a quotation that is kept is repeated, a sentence that is dropped is lost.
 func Split(in Mail) Result {
 	kept := scratches.Get().(*scratch)
-	m := &mail{Mail: in, lastMarked: -1, scratch: kept, lower: kept.lower, rules: append(kept.rules[:0], "")}
+	m := &kept.mail
+	*m = mail{Mail: in, lastMarked: -1, scratch: kept, lower: kept.lower, rules: append(kept.rules[:0], "")}
 	m.read()
 	m.names, m.address = namesOf(in.FromName, in.FromAddress), strings.ToLower(in.FromAddress)
 	m.tokens()
@@ -120,7 +121,7 @@ func (m *mail) read() {
 			m.text = markup
 			m.rows = m.scratch.rowsFor(len(r.page.lines))
 			for _, l := range r.page.lines {
-				m.add(row{start: l.start, end: l.end, body: l.body, depth: int32(l.quote), marks: l.marks})
+				m.add(l.start, l.end, l.body, int32(l.quote), l.marks)
 			}
 			return
 		}
@@ -134,7 +135,7 @@ func (m *mail) read() {
 		if end < 0 {
 			end = len(m.text) - at
 		}
-		m.add(row{start: int32(at), end: int32(at + end), body: int32(at)})
+		m.add(int32(at), int32(at+end), int32(at), 0, 0)
 		at += end + 1
 	}
 }
@@ -306,37 +307,51 @@ func (m *mail) result() Result {
 	return out
 }
 
-// part is what the rows of a class say, one below the other. As long as they are a stretch
-// of the text as it is, it is no more than that.
+// part is what the rows of a class say, one below the other: stretches of the text. As long as
+// there is one, it is no more than that.
 type part struct {
-	start, end int    // the stretch
-	blank      bool   // a blank line is its last
-	some       bool   // it has begun
-	apart      bool   // it is no stretch of the text: all of it was copied
-	copied     []byte // with a line feed behind each line
+	start, end int    // the last stretch
+	open       bool   // there is one
+	some       bool   // something was said
+	blank      bool   // a blank line is the last
+	copied     []byte // the stretches before it, with a line feed behind each
 }
 
-// add appends a row without the tokens in it.
+// add appends a row without the tokens in it. What was set apart leaves one blank line at
+// most, and no line that had nothing else.
 func (p *part) add(text string, r *row, cuts []Span) {
 	start, end := int(r.start), int(r.end)
-	if !p.apart {
-		ended := start == end || isEndByte(text[end-1])
-		switch {
-		case ended && len(cuts) == 0 && !p.some:
-			if start < end { // else nothing is before it
-				p.start, p.end, p.some = start, end, true
+	if len(cuts) > 0 || start < end && !isEndByte(text[end-1]) {
+		whole := without(text, start, end, cuts)
+		line := strings.TrimRightFunc(whole, unicode.IsSpace)
+		if len(cuts) > 0 || len(line) < len(whole) {
+			if line != "" {
+				p.close(text)
+				p.copied = append(append(p.copied, line...), '\n')
+				p.some, p.blank = true, false
+			} else if len(cuts) == 0 {
+				p.add(text, &row{start: r.start, end: r.start}, nil)
 			}
 			return
-		case ended && len(cuts) == 0 && start == p.end+1 && (start < end || !p.blank):
-			p.end, p.blank = end, start == end
-			return
-		}
-		p.apart = true
-		if p.some {
-			p.copied = append(append(p.copied, text[p.start:p.end]...), '\n')
 		}
 	}
-	p.copied = write(p.copied, without(text, start, end, cuts), len(cuts) > 0)
+	blank := start == end
+	if blank && (!p.some || p.blank) {
+		return
+	}
+	if !p.open || start != p.end+1 {
+		p.close(text)
+		p.start, p.open = start, true
+	}
+	p.end, p.some, p.blank = end, true, blank
+}
+
+// close copies the last stretch.
+func (p *part) close(text string) {
+	if p.open {
+		p.copied = append(append(p.copied, text[p.start:p.end]...), '\n')
+		p.open = false
+	}
 }
 
 // isEndByte reports whether a line that ends with a byte has no white space at its end.
@@ -344,10 +359,11 @@ func isEndByte(c byte) bool { return c > ' ' && c < utf8.RuneSelf }
 
 // text is what the rows say.
 func (p *part) text(whole string) string {
-	if p.apart {
-		return string(bytes.TrimSpace(p.copied))
+	if len(p.copied) == 0 {
+		return strings.TrimSpace(whole[p.start:p.end])
 	}
-	return strings.TrimSpace(whole[p.start:p.end])
+	p.close(whole)
+	return string(bytes.TrimSpace(p.copied))
 }
 
 // without is a line without the tokens in it.
@@ -364,16 +380,6 @@ func without(text string, start, end int, cuts []Span) string {
 	}
 	b.WriteString(text[min(start, end):end])
 	return b.String()
-}
-
-// write appends a line. What was set apart leaves one blank line at most, and no
-// line that had nothing else.
-func write(to []byte, line string, cut bool) []byte {
-	line = strings.TrimRightFunc(line, unicode.IsSpace)
-	if line == "" && (cut || len(to) == 0 || bytes.HasSuffix(to, []byte("\n\n"))) {
-		return to
-	}
-	return append(append(to, line...), '\n')
 }
 
 // mayEndToken is a quick look: does a text have ":ref" or "::"? A colon is rarer than the letters

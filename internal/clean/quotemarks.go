@@ -32,6 +32,9 @@ func (m *mail) prefixed() {
 	seen := m.breaksOften()
 	for i := 1; i < n; i++ {
 		above, r := &m.rows[i-1], &m.rows[i]
+		if i > m.lastMarked && above.class != quoted {
+			break
+		}
 		if r.depth > 0 || r.empty || above.class != quoted {
 			continue
 		}
@@ -155,7 +158,7 @@ func ownMark(line string) string {
 // answers twice in the middle of a sentence.
 func (m *mail) breaksOften() bool {
 	count := 0
-	for i := 1; i+1 < len(m.rows) && count < 2; i++ {
+	for i := 1; i < m.lastMarked && count < 2; i++ {
 		above, r := &m.rows[i-1], &m.rows[i]
 		if r.depth > 0 || r.empty || above.depth == 0 || above.empty || m.rows[i+1].depth == 0 || r.end-r.start >= above.end-above.start {
 			continue

@@ -163,12 +163,21 @@ func (m *mail) spells(i int) bool {
 }
 
 // add appends a row.
-func (m *mail) add(r row) {
-	m.measure(&r)
-	if r.depth > 0 {
-		m.lastMarked = len(m.rows)
+func (m *mail) add(start, end, body, depth int32, marks marks) {
+	above := m.lastDepth()
+	m.rows = append(m.rows, row{start: start, end: end, body: body, depth: depth, marks: marks})
+	r := &m.rows[len(m.rows)-1]
+	if m.measure(r, above); r.depth > 0 {
+		m.lastMarked = len(m.rows) - 1
 	}
-	m.rows = append(m.rows, r)
+}
+
+// lastDepth is the depth of the last row, 0 where there is none.
+func (m *mail) lastDepth() int32 {
+	if len(m.rows) == 0 {
+		return 0
+	}
+	return m.rows[len(m.rows)-1].depth
 }
 
 // mayMark tells the bytes that rows with marks of quotation begin with: the marks, the
@@ -282,10 +291,21 @@ func edges(said string) traits {
 	return has
 }
 
-// measure reads the marks of quotation in the text of a row, and what is said in it.
-func (m *mail) measure(r *row) {
-	if r.body < r.end && mayMark[m.text[r.body]] {
-		m.readMarks(r)
+// beginsWord is a quick look: does a row begin with a capital letter, and a small one or a blank
+// behind it? Initials before a mark are capitals.
+func (m *mail) beginsWord(r *row) bool {
+	if !isLetter(m.text[r.body]) || r.body+1 == r.end {
+		return false
+	}
+	second := m.text[r.body+1]
+	return second >= 'a' && second <= 'z' || second == ' '
+}
+
+// measure reads the marks of quotation in the text of a row, and what is said in it. It is told
+// how deep the row above is.
+func (m *mail) measure(r *row, above int32) {
+	if r.body < r.end && mayMark[m.text[r.body]] && !m.beginsWord(r) {
+		m.readMarks(r, above)
 	}
 	r.from, r.to = trimmed(m.text, r.body, r.end)
 	r.empty, r.turned = true, false
@@ -333,7 +353,7 @@ func trimmed(text string, from, to int32) (start, end int32) {
 func isBlankByte(c byte) bool { return c == ' ' || c-'\t' <= '\r'-'\t' }
 
 // readMarks reads the marks of quotation that a row begins with.
-func (m *mail) readMarks(r *row) {
+func (m *mail) readMarks(r *row, above int32) {
 	text := m.text
 	at, depth := r.body, int32(0)
 	if !m.html {
@@ -364,7 +384,7 @@ func (m *mail) readMarks(r *row) {
 	if r.body < r.end && text[r.body] == ' ' {
 		r.body++
 	}
-	if depth >= 3 && isNamed(text[r.start:r.end]) || depth == 1 && (len(m.rows) == 0 || m.rows[len(m.rows)-1].depth == 0) && isTail(text[r.body:r.end]) {
+	if depth >= 3 && isNamed(text[r.start:r.end]) || depth == 1 && above == 0 && isTail(text[r.body:r.end]) {
 		r.body, depth = r.start, 0
 	}
 	r.depth += depth

@@ -159,8 +159,8 @@ func (m *mail) halves(whole row, at int32) (first, second row) {
 	first, second = whole, whole
 	first.end, second.start, second.body = at, at, at
 	second.marks &^= markItem | markRule
-	m.measure(&first)
-	m.measure(&second)
+	m.measure(&first, m.lastDepth())
+	m.measure(&second, m.lastDepth())
 	return first, second
 }
 
@@ -443,6 +443,9 @@ var attached = []string{"写道", "寫道", "写到", "のメール", "のメッ
 
 // verbEnds reports whether a line in lower case ends with who "wrote".
 func verbEnds(text string) bool {
+	if !mayBeWrote(text) {
+		return false
+	}
 	for _, s := range attached {
 		if strings.HasSuffix(text, s) {
 			return true
