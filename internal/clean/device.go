@@ -1,6 +1,7 @@
 package clean
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -50,6 +51,9 @@ var deviceEndings = []string{
 
 // deviceEnds finds deviceEndings, and the German one.
 var deviceEnds = matching(append([]string{" gesendet"}, deviceEndings...))
+
+// plainEnds finds those of them that are ASCII.
+var plainEnds = matching(slices.DeleteFunc(append([]string{" gesendet"}, deviceEndings...), hasHighByte))
 
 // deviceNames are the devices and the mail programs.
 var deviceNames = []string{
@@ -134,7 +138,7 @@ func beginsAsDevice(line []byte) bool {
 // isDeviceAt is isDevice of row i.
 func (m *mail) isDeviceAt(i int) bool {
 	text := m.say(i)
-	return len(text) <= longestDevice && (m.has(i, beginsDevice|hasHigh) || deviceEnds.inFold(text)) && isDevice(text)
+	return len(text) <= longestDevice && (m.has(i, beginsDevice|hasHigh) || plainEnds.inFold(text)) && isDevice(text)
 }
 
 // isDevice reports whether a line is one that a mail program or a telephone adds.

@@ -57,5 +57,6 @@ func (m *matcher) inFold(text string) bool {
 	return contains(m, appendLower(room[:0], text))
 }
 
-// hintsAbove and aboveLine find what is written over the place for an answer.
-var hintsAbove, aboveLine = matching(aboveHints), matching(above)
+// aboveLine finds what is written over the place for an answer, in any case, and hintsAbove
+// what is in it as it is written.
+var aboveLine, hintsAbove = matching(above), matching(aboveHints)

@@ -37,13 +37,11 @@ type keys [1 << keyBits / 64]uint64
 const keyBits = 14
 
 // key puts three bytes in one of many places.
-func key(a, b, c byte) uint32 {
-	return (uint32(a)<<16 | uint32(b)<<8 | uint32(c)) * 0x9E3779B1 >> (32 - keyBits)
-}
+func key(three uint32) uint32 { return three * 0x9E3779B1 >> (32 - keyBits) }
 
 // add adds the first three bytes of a word.
 func (k *keys) add(word string) {
-	at := key(word[0], word[1], word[2])
+	at := key(uint32(word[0])<<16 | uint32(word[1])<<8 | uint32(word[2]))
 	k[at/64] |= 1 << (at % 64)
 }
 
@@ -59,8 +57,11 @@ func (k *keys) addShort(word string) {
 }
 
 // has reports whether a word may begin with three bytes.
-func (k *keys) has(a, b, c byte) bool {
-	at := key(a, b, c)
+func (k *keys) has(a, b, c byte) bool { return k.hasThree(uint32(a)<<16 | uint32(b)<<8 | uint32(c)) }
+
+// hasThree is has with the three bytes in one number.
+func (k *keys) hasThree(three uint32) bool {
+	at := key(three)
 	return k[at/64]&(1<<(at%64)) != 0
 }
 
@@ -86,8 +87,13 @@ func (p *phrases) begin(text []byte) bool {
 
 // find calls found for each place in a text in lower case where a phrase begins.
 func (p *phrases) find(text []byte, found func(f *phrase, at int)) {
-	for i := 0; i+2 < len(text); i++ {
-		if !p.keys.has(text[i], text[i+1], text[i+2]) {
+	if len(text) < 3 {
+		return
+	}
+	three := uint32(text[0])<<8 | uint32(text[1])
+	for i, c := range text[2:] {
+		three = three<<8&0xffffff | uint32(c)
+		if !p.keys.hasThree(three) {
 			continue
 		}
 		list := p.first[phraseKey(text[i], text[i+1], text[i+2])]

@@ -263,7 +263,7 @@ func (m *mail) opener(i int, text string) (end int, rule string) {
 	if m.has(i, isFramed) && isNamed(text) {
 		return i + 1, "wrote"
 	}
-	if i < 100 && len(text) < 200 && len(text) > 20 && m.stands(i, text) && hintsAbove.in(text) && aboveLine.inFold(text) {
+	if i < 100 && len(text) < 200 && len(text) > 20 && m.stands(i, text) && aboveLine.inFold(text) && hintsAbove.in(text) {
 		return i + 1, "above"
 	}
 	if end := m.headers(i); end > 0 {

@@ -120,7 +120,9 @@ func TestQuickLooksPassWhatIsListed(t *testing.T) {
 		requireBegins(t, word, beginsLabel)
 	}
 	for word := range on {
-		requireBegins(t, word, beginsOn)
+		if !isDigit(word[0]) { // which is asked about figures
+			requireBegins(t, word, beginsOn)
+		}
 	}
 	for _, lists := range []map[rune][]string{devicePrefixes, deviceBeginnings} {
 		for _, list := range lists {
