@@ -264,6 +264,9 @@ func (m *mail) closes(text string) (kind closing, named bool) {
 	if len(text) > longestClosing && !mayBeFormula(text) {
 		return closesNothing, false
 	}
+	if !hasHighByte(text) && !mayBeFormula(text) && tooManySpoken(text) {
+		return closesNothing, false
+	}
 	fold := folded(text)
 	if mayBeFormula(fold) && hasAnyPrefix(fold, formulas...) {
 		return closesAlone, false
@@ -328,6 +331,22 @@ func (m *mail) closes(text string) (kind closing, named bool) {
 		}
 	}
 	return closesNothing, false
+}
+
+// tooManySpoken reports whether a line of ASCII has more words than one that closes a mail.
+func tooManySpoken(text string) bool {
+	words, in := 0, false
+	for i := range len(text) {
+		c := text[i]
+		is := isLetter(c) || isDigit(c) || c == '\'' && in
+		if is && !in {
+			if words++; words > longestClosingWords {
+				return true
+			}
+		}
+		in = is
+	}
+	return false
 }
 
 // signedKorean reports whether a line is a name with the verb that Koreans sign with.

@@ -262,6 +262,9 @@ func (m *mail) legalFrom(from, to int) int {
 		return -1
 	}
 	low := m.lowered(from, to)
+	if size < shortestLegal && !contains(ofNotices, low) && !contains(ofCompanies, low) {
+		return -1
+	}
 	found := lawIn(low)
 	footer, law, company := found.count[ofFooter]+found.count[ofBanner], found.count[ofLaw], found.count[ofCompany]
 	if footer == 0 && law < 2 && company < 2 {
@@ -325,7 +328,7 @@ func isPersonal(text string) bool {
 
 // isCompany reports whether a row is what a company has to say of itself.
 func (m *mail) isCompany(i int) bool {
-	return len(m.say(i)) <= longestCompany && ofCompanies.inFold(m.say(i))
+	return len(m.say(i)) <= longestCompany && contains(ofCompanies, m.lowered(i, i+1))
 }
 
 // ofCompanies is in what companies have to say of themselves.
@@ -399,12 +402,16 @@ func (m *mail) isBanner(i int) bool {
 	if isMarked(text) {
 		return true
 	}
-	if !ofWarnings.inFold(text) {
+	low := m.lowered(i, i+1)
+	if !contains(ofWarnings, low) {
 		return false
 	}
-	found := lawIn(m.lowered(i, i+1))
+	found := lawIn(low)
 	return found.count[ofBanner] > 0 || found.count[ofOutsider] > 0 && (found.count[ofRisk] > 0 || m.warns(i))
 }
+
+// ofNotices finds what says by itself that a paragraph is no part of what was said.
+var ofNotices = matching(slices.Concat(footers, banners))
 
 // ofWarnings is in such warnings.
 var ofWarnings = matching(slices.Concat(banners, outsiders))

@@ -107,8 +107,8 @@ func (s *starts) add(word string) {
 	}
 }
 
-// startsOf is what a word begins with that is of a name or short for it, or that stands
-// somewhere in its address.
+// startsOf is what a word begins with that is of a name or short for it. An address that is made
+// up of words begins with one of two letters or more, or with one letter and such a word.
 func startsOf(n names) (s starts) {
 	for _, word := range n.known {
 		s.add(word)
@@ -116,7 +116,7 @@ func startsOf(n names) (s starts) {
 	for _, short := range n.short {
 		s.add(short)
 	}
-	for i := range len(n.local) {
+	for i := range min(len(n.local), 2) {
 		s.add(n.local[i:])
 	}
 	return s
