@@ -24,9 +24,10 @@ func mailClasses(tb testing.TB) []struct {
 		m.Text, m.HTML = text, markup
 		return m
 	}
-	var short, long, thread, languages, desktop, both, realText, realHTML []clean.Mail
+	var short, wrapped, long, thread, languages, desktop, both, realText, realHTML []clean.Mail
 	for i, text := range generatedText(100) {
 		short = append(short, of(text[:strings.IndexByte(text, '\n')]+"\n\nKind regards,\nMartha Quill", ""))
+		wrapped = append(wrapped, of(wrappedText(text, i), ""))
 		long = append(long, of(strings.Repeat(text+"\n\n", 10), ""))
 		thread = append(thread, of("It works.\n\nKind regards,\nMartha Quill\n\nOn 3 March 2025 10:12, Owen Pratt <owen@acme.example> wrote:\n> "+strings.ReplaceAll(text, "\n", "\n> "), ""))
 		languages = append(languages, of([]string{
@@ -60,9 +61,41 @@ func mailClasses(tb testing.TB) []struct {
 		name  string
 		mails []clean.Mail
 	}{
-		{"plain short", short}, {"plain long", long}, {"quoted thread", thread}, {"many languages", languages},
+		{"plain short", short}, {"plain mail", wrapped}, {"plain long", long}, {"quoted thread", thread}, {"many languages", languages},
 		{"desktop HTML", desktop}, {"webmail HTML", webmail}, {"newsletter", newsletter}, {"HTML and text", both}, {"sample text", realText}, {"sample HTML", realHTML},
 	}
+}
+
+// wrappedText is a mail of some 2 KB and forty lines as people write them in plain text: lines of
+// 72 characters, a quotation that is answered in every third, a signature, a list's footer in
+// every second.
+func wrappedText(text string, i int) string {
+	var b strings.Builder
+	if i%3 == 0 {
+		b.WriteString("On Mon, 3 Mar 2025 10:12:31 +0100, Owen Pratt <owen@acme.example> wrote:\n> Has anybody seen this before? It began on Friday,\n> and 2 of 3 orders are stuck since.\n\n")
+	}
+	b.WriteString("Hi all,\n\n")
+	width := 0
+	for word := range strings.FieldsSeq(text) {
+		if width > 0 && width+len(word) >= 72 {
+			b.WriteByte('\n')
+			width = 0
+		}
+		if width > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(word)
+		width += len(word) + 1
+		if strings.HasSuffix(word, ".") && len(word) > 8 {
+			b.WriteString("\n\n")
+			width = 0
+		}
+	}
+	b.WriteString("\n\nRegards,\nMartha\n\n-- \nMartha Quill, Acme\nhttps://acme.example/\n")
+	if i%2 == 0 {
+		b.WriteString("\n_______________________________________________\nUsers mailing list\nUsers@lists.acme.example\nhttps://lists.acme.example/mailman/listinfo/users\n")
+	}
+	return b.String()
 }
 
 // webmailHTML is a mail as a mail program in a browser writes it: a line each in a

@@ -68,7 +68,7 @@ func (m *mail) isNameAt(i int) bool {
 	if r.looks&knowsName == 0 {
 		words := int(r.names)
 		if r.has&(hasHigh|hasApostrophe) != 0 {
-			words = maxWords // which were not counted well
+			words = uncounted // which letters beyond ASCII, and apostrophes, hold together
 		}
 		if m.isNamed(m.say(i), words, separatorsOf(r)) {
 			r.looks |= looksName

@@ -239,11 +239,11 @@ func (m *mail) joined(fold string) bool {
 // isNameRow reports whether a row is the sender's name, alone or before what they are:
 // "Ann Example, Head of Sales", "Ann Example | Acme".
 func (m *mail) isNameRow(text string) bool {
-	return m.isNamed(text, maxWords, separatorsIn(text))
+	return m.isNamed(text, uncounted, separatorsIn(text))
 }
 
-// maxWords stands for words that were not counted.
-const maxWords = 0
+// uncounted stands for words that were not counted: there may be few.
+const uncounted = 0
 
 // isNamed is isNameRow of a row with so many words, and some separators in it. Most rows have
 // too many words, or nothing that could set a name apart from what follows.

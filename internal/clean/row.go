@@ -51,11 +51,11 @@ const (
 	hasDash
 	hasTab
 	hasApostrophe
-	// bytesTraits is how many there are.
-	byteTraits = iota
+	byteTraits = iota // how many there are
 )
 
-// What a row begins with, and ends with.
+// What a row begins with, and ends with. A row that begins with neither a letter nor a digit may
+// begin with marks that a rule takes off before it looks at the words, so it begins anyhow.
 const (
 	beginsLabel   traits = 1 << (byteTraits + iota) // as a label of headers
 	beginsOn                                        // as the line above a quotation, without its date and address
