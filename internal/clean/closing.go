@@ -158,6 +158,10 @@ func folded(text string) string {
 			b.WriteRune(c)
 		case c == '’':
 			b.WriteByte('\'')
+		case c >= 0x2010 && c <= 0x2027: // dashes and quotation marks
+			b.WriteRune(c)
+		case c >= firstKana && c < firstKana+rune(len(kana)):
+			b.WriteString(kana[c-firstKana])
 		default:
 			return decomposed(text)
 		}
@@ -173,6 +177,16 @@ var foldings = func() (out [0x600]string) {
 	}
 	return out
 }()
+
+// kana are the same for the syllables and the punctuation of Japanese, from firstKana on.
+var kana = func() (out [0x100]string) {
+	for c := range out {
+		out[c] = decomposed(string(firstKana + rune(c)))
+	}
+	return out
+}()
+
+const firstKana = 0x3000
 
 // decomposed is folded of any text.
 func decomposed(text string) string {

@@ -19,12 +19,14 @@ func TestFoldingByTableIsFoldingByRule(t *testing.T) {
 		}
 	}
 	rng := rand.New(rand.NewPCG(11, 12))
-	others := []rune{'’', '各', 0x9FFF, 0xAC00, 0x3099, 0x05B0, 0x0315, 0x1E69, utf8.RuneError}
+	others := []rune{'’', '各', 0x9FFF, 0xAC00, 0x3099, '–', '“', 0x05B0, 0x0315, 0x1E69, utf8.RuneError}
 	for range 100_000 {
 		var b strings.Builder
 		for range 1 + rng.IntN(8) {
-			if n := rng.IntN(24); n < len(others) {
+			if n := rng.IntN(32); n < len(others) {
 				b.WriteRune(others[n])
+			} else if n > 24 {
+				b.WriteRune(firstKana + rune(rng.IntN(len(kana))))
 			} else {
 				b.WriteRune(rune(rng.IntN(len(foldings))))
 			}

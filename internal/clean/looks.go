@@ -23,7 +23,7 @@ const (
 // closesAt is closes of row i.
 func (m *mail) closesAt(i int) (closing, bool) {
 	r := &m.rows[i]
-	if r.has&(beginsClosing|hasHigh) == 0 {
+	if r.has&beginsClosing == 0 && (r.has&hasHigh == 0 || !signedKorean(m.say(i))) {
 		return closesNothing, false
 	}
 	if r.looks&knowsClosing == 0 {

@@ -196,19 +196,19 @@ func (m *mail) say(i int) string { return m.sayRow(&m.rows[i]) }
 
 func (m *mail) sayRow(r *row) string {
 	if r.turned {
-		return undirected(m.text[r.from:r.to])
+		return m.undirected(r)
 	}
 	return m.text[r.from:r.to]
 }
 
-// undirected is a text without marks of direction, trimmed.
-func undirected(text string) string {
+// undirected is the text of a row without marks of direction, trimmed.
+func (m *mail) undirected(r *row) string {
 	return strings.TrimSpace(strings.Map(func(c rune) rune {
 		if isDirection(c) {
 			return -1
 		}
 		return c
-	}, text))
+	}, m.text[r.from:r.to]))
 }
 
 // isDirection reports whether a character says which way text runs.
