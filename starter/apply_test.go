@@ -149,7 +149,8 @@ const destinationYAML = mailYAML + `destination:
 
 func TestApplyWithADestination(t *testing.T) {
 	t.Parallel()
-	b := newBench(t).withTemporal()
+	b, seed := newSeeded(t)
+	b.withTemporal()
 	project := "p" + store.NewID()
 	inProject := func(yaml string) string { return strings.Replace(yaml, "project: support", "project: "+project, 1) }
 	name, id := project+"/salesforce-prod", flow.DeliveryID(project, "salesforce-prod")
@@ -183,10 +184,30 @@ func TestApplyWithADestination(t *testing.T) {
 	var view statusView
 	b.run("status", name, "--json").json(&view)
 	require.Equal(t, "cm", view.Delivery.Project)
+	require.Zero(t, view.SearchLag)
+
+	b.run("deliver", name).bad(exitInput, "say --again")
+	seed.Exec(`update deliveries set at_changed = '5', at_id = 'x', tenant_comments = 1, own_comments = 3, compared_at = now()`)
+	require.Contains(t, b.run("status", name).good().out, "should have had 3, at")
+	require.Contains(t, b.run("status", name).good().out, "2 are missing there; starter deliver "+name+" --again sends all once more")
+	require.Contains(t, b.run("deliver", name, "--again").good().talk, name+" sends all comments again")
+	require.Equal(t, []string{"0  "}, seed.Strings(`select at_changed::text || ' ' || at_id || ' ' || coalesce(compared_at::text, '') from deliveries`))
+	var steered steerResult
+	b.run("deliver", name, "--again", "--json").json(&steered)
+	require.Equal(t, workflowRunning, steered.Workflow)
+	b.run("pause", name).good()
+	require.Contains(t, b.run("deliver", name, "--again").good().talk, "all comments are sent again when it goes on")
+	b.run("resume", name).good()
+	seed.Mail(seed.Strings(`select source_id from deliveries`)[0], "0a", time.Now(), "subject", "body")
+	seed.Exec(`update comments set changed = pg_current_xact_id(), last_modified = now() - interval '90 seconds'`)
+	require.Regexp(t, `search +finds what is older than 1m3\ds`, b.run("status", name).good().out)
+	b.run("status", name, "--json").json(&view)
+	require.InDelta(t, 90, view.SearchLag, 30)
 	b.run("start", name).good()
 
 	require.Contains(t, b.runWith(inProject(mailYAML), "apply", "-f", "-").good().out, "- destination.source: mail")
 	require.NotContains(t, b.run("status", name).good().out, "delivery to")
+	b.run("deliver", name, "--again").bad(exitInput, "the integration has no destination", "write destination into the integration file")
 	b.run("delete", name, "--yes").good()
 	d, err = b.temporal().DescribeWorkflow(t.Context(), id, "")
 	require.NoError(t, err)

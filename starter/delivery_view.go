@@ -61,7 +61,7 @@ func viewDelivery(ctx context.Context, db *store.Store, project, integration str
 	}, nil
 }
 
-func (a *app) printDelivery(v *deliveryView) {
+func (a *app) printDelivery(name string, v *deliveryView) {
 	if v == nil {
 		return
 	}
@@ -95,7 +95,7 @@ func (a *app) printDelivery(v *deliveryView) {
 		line := fmt.Sprintf("the tenant had %d comments, and should have had %d, at %s", *v.TenantComments, *v.OwnComments, when(v.ComparedAt))
 		switch more := *v.TenantComments - *v.OwnComments; {
 		case more < 0:
-			line += fmt.Sprintf(": %d were deleted there; take destination out of the file, apply, put it in and apply again, and all are sent once more", -more)
+			line += fmt.Sprintf(": %d are missing there; starter deliver %s --again sends all once more", -more, name)
 		case more > 0:
 			line += fmt.Sprintf(": %d are not of this integration", more)
 		}

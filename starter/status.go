@@ -119,6 +119,11 @@ func readStatus(ctx context.Context, db *store.Store, project, integration strin
 		return view, "", err
 	}
 	view.setRetransforms(anew)
+	lag, err := db.WordsLag(ctx, status.SourceID)
+	if err != nil {
+		return view, "", err
+	}
+	view.SearchLag = lag.Seconds()
 	view.Delivery, err = viewDelivery(ctx, db, project, integration)
 	return view, status.ID, err
 }
@@ -157,6 +162,7 @@ func (a *app) printStatus(v statusView) error {
 		{"wanted", map[bool]string{true: v.Desired}[v.Desired != store.DesiredRunning]},
 		{"connection", connectionLine(v)},
 		{"source", fmt.Sprintf("%s/%s: %d comments, %d AI units", v.Project, v.Source, v.Comments, v.Units)},
+		{"search", searchLine(v)},
 		{"AI units", v.Month.line()},
 		{"last asked", when(v.WatchedAt)},
 		{"asks", asksLine(v)},
@@ -172,11 +178,11 @@ func (a *app) printStatus(v statusView) error {
 		a.print("  alert since %s: %s", when(&e.At), e.Message)
 		a.print("    next: %s", e.Hint)
 	}
+	a.printDelivery(v.Project+"/"+v.Integration, v.Delivery)
 	if len(v.Objects) == 0 {
 		a.print("  no objects are configured yet")
 		return nil
 	}
-	a.printDelivery(v.Delivery)
 	a.printLoads(v)
 	a.printRetransforms(v)
 	w := tabwriter.NewWriter(a.out, 2, 0, 2, ' ', 0)
@@ -266,6 +272,14 @@ func completeLine(v statusView) string {
 		return "not known before the first load of " + strings.Join(loading, ", ") + " is done"
 	}
 	return when(v.CompleteTo)
+}
+
+// searchLine says how far searches are behind the comments, when they are.
+func searchLine(v statusView) string {
+	if v.SearchLag < 1 {
+		return ""
+	}
+	return fmt.Sprintf("finds what is older than %s: the index of words is filled behind the comments", time.Duration(v.SearchLag*float64(time.Second)).Round(time.Second))
 }
 
 func optional(t *time.Time) string {

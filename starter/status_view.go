@@ -41,6 +41,8 @@ type statusView struct {
 	Quota      *operate.QuotaView `json:"quota"` // null before the first grant
 	Month      capView            `json:"ai_units_month"`
 	Objects    []objectView       `json:"objects"`
+	// SearchLag is how long ago the oldest change was made that searches do not find yet; 0 when they find everything.
+	SearchLag float64 `json:"index_lag_seconds"`
 	// Delivery is how comments are delivered to a tenant; null without a destination.
 	Delivery *deliveryView `json:"delivery"`
 	// Alerts are what is hidden now and was read before, Events the latest changes of schema and rights, newest first.

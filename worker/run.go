@@ -77,7 +77,7 @@ func run(ctx context.Context) error {
 	listener := store.NewListener()
 	process.Go("notifications", func(ctx context.Context) error { listener.Run(ctx, db); return nil })
 	process.Go("words", func(ctx context.Context) error { followWords(ctx, db, listener, log.Named("words")); return nil })
-	process.Metrics.MustRegister(newAlerts(db.CountAlerts), completeness{db.CompletenessTotals}, loads{db.LoadTotals}, wordsLag{db.WordsLag})
+	process.Metrics.MustRegister(newAlerts(db.CountAlerts), completeness{db.CompletenessTotals}, loads{db.LoadTotals}, deliveries{db.DeliveryTotals}, wordsLag{db.WordsLag})
 	governor := &quota.Governor{Store: db}
 	own := newMetrics(process.Metrics, governor)
 	auth := &oauth.Service{Store: db, Hosts: hosts, Observe: observe(own, log), Quota: governor}

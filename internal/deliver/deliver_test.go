@@ -327,6 +327,69 @@ func TestPauseDisconnectAndTheEnd(t *testing.T) {
 	require.Len(t, s.has(), 3, "what was delivered stays there")
 }
 
+// Everything is delivered once more when somebody asks for it, in the middle of a delivery too: a page that
+// was on its way does not count as the place that was reached.
+func TestAllIsDeliveredAgain(t *testing.T) {
+	t.Parallel()
+	s := newStub(t)
+	b := setup(t, s.server)
+	b.mails(300)
+	before := 0 // sent when it was asked for
+	s.after = func(call int, _ http.ResponseWriter, _ *http.Request, ids []string) bool {
+		if call <= 2 {
+			before += len(ids)
+		}
+		if call == 2 {
+			require.NoError(t, b.db.DeliverAgain(t.Context(), b.id))
+		}
+		return false
+	}
+	b.run()
+	counts := b.delivered().Counts
+	require.EqualValues(t, 300, counts.New)
+	require.EqualValues(t, before, counts.Unchanged, "what was sent before is sent again")
+	require.Greater(t, before, 200)
+	s.set(func() {
+		s.after = nil
+		delete(s.comments, "c007")
+		delete(s.comments, "c123")
+		s.comments["c200"] = "an older copy"
+	})
+	b.entomb("c299")
+	b.delivered()
+	require.Len(t, s.has(), 297)
+
+	require.NoError(t, b.db.DeliverAgain(t.Context(), b.id))
+	d := b.delivered()
+	require.Equal(t, b.ours(), s.has())
+	require.EqualValues(t, 302, d.Counts.New)
+	require.EqualValues(t, 1, d.Counts.Updated)
+	b.eventually(func() bool { return b.delivery().ComparedAt != nil }, "the counts are compared anew")
+	require.Empty(t, b.errs, "nobody was fenced")
+
+	totals, err := b.db.DeliveryTotals(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, store.DeliveryTotals{States: map[string]int64{flow.StateIdle: 1}, Counts: d.Counts}, totals)
+	s.set(func() { s.before = fails(503, "away") })
+	b.seed.Exec(`update comments set last_modified = now() - interval '1 hour', changed = pg_current_xact_id() where id = 'c001'`)
+	b.notify()
+	b.inState(flow.StateBackingOff)
+	b.seed.Exec(`insert into undeliverable (integration_id, comment_id, message) values ($1, 'c002', 'no')`, b.id)
+	totals, err = b.db.DeliveryTotals(t.Context())
+	require.NoError(t, err)
+	require.InDelta(t, 3600, totals.Behind.Seconds(), 60)
+	require.EqualValues(t, 1, totals.Undeliverable)
+	require.Equal(t, map[string]int64{flow.StateBackingOff: 1}, totals.States)
+	require.NoError(t, b.db.SetDesired(t.Context(), b.id, store.DesiredPaused))
+	totals, err = b.db.DeliveryTotals(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{flow.StatePaused: 1}, totals.States, "as people are shown it")
+
+	b.spec.Destination = nil
+	b.apply()
+	require.Equal(t, fault.NotFound, fault.KindOf(b.db.DeliverAgain(t.Context(), b.id)))
+}
+
 // Whoever looks for news is told of a delivery that nobody looks after, and of no other.
 func TestADeliveryThatNobodyLooksAfterIsSeen(t *testing.T) {
 	t.Parallel()

@@ -36,6 +36,7 @@ const (
 	EventBackfillSteered         = "integration.backfill_steered"
 	EventRetransformRequested    = "integration.retransform_requested"
 	EventRetransformCancelled    = "integration.retransform_cancelled"
+	EventDeliveryRequested       = "integration.delivery_requested" // of all comments, once more
 	EventSignedIn                = "user.signed_in"
 	EventPasswordChosen          = "user.password_chosen" //nolint:gosec // no password
 	EventPasswordLinkCreated     = "user.password_link_created"

@@ -45,6 +45,8 @@ func TestWhatOperatorsDoIsInTheLog(t *testing.T) {
 	require.NoError(t, l.db.RequestRetransform(ctx, l.id, "EmailMessage", 3))
 	_, err = l.db.CancelRetransforms(ctx, l.id, "")
 	require.NoError(t, err)
+	l.seed.Exec(`insert into deliveries (integration_id, source_id, endpoint, project, source, token) values ($1, $2, 'https://cm.example', 'cm', 'mail', '')`, l.id, l.source)
+	require.NoError(t, l.db.DeliverAgain(ctx, l.id))
 	require.NoError(t, l.db.Disconnect(ctx, l.id))
 	require.NoError(t, l.db.DeleteIntegration(ctx, l.id, true))
 
@@ -75,7 +77,8 @@ func TestWhatOperatorsDoIsInTheLog(t *testing.T) {
 	require.Equal(t, []string{
 		"system integration.applied", "starter integration.applied", "starter integration.desired", "starter integration.desired", "system integration.signalled",
 		"starter integration.sync_requested", "starter integration.resync_requested", "starter integration.link_created",
-		"starter integration.retransform_requested", "starter integration.retransform_cancelled", "starter integration.disconnected", "starter integration.deleted",
+		"starter integration.retransform_requested", "starter integration.retransform_cancelled", "starter integration.delivery_requested",
+		"starter integration.disconnected", "starter integration.deleted",
 	}, got, "what changes nothing is no event")
 
 	for _, sql := range []string{`update audit_events set type = 'a.b'`, `delete from audit_events`, `truncate audit_events cascade`, `truncate audit_counts`,

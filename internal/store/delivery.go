@@ -45,8 +45,9 @@ type Delivery struct {
 	OwnComments    *int64 // at the same time, undeliverable ones left out
 	ComparedAt     *time.Time
 
-	life   string // the database's
-	sealed string
+	life      string // the database's
+	sealed    string
+	requested time.Time // when all was to be delivered, from the first comment on
 }
 
 const selectDelivery = `
@@ -55,7 +56,7 @@ const selectDelivery = `
 	       d.counts, d.caught_up_at, d.sent_at, d.state, d.reason, d.hint, d.said, d.since, d.failures, d.retry_at,
 	       (select count(*) from undeliverable u where u.integration_id = i.id),
 	       exists (select from undeliverable u where u.integration_id = i.id and u.again),
-	       d.tenant_comments, d.own_comments, d.compared_at, l.life, d.token
+	       d.tenant_comments, d.own_comments, d.compared_at, l.life, d.token, d.requested_at
 	  from integrations i
 	  join projects p on p.id = i.project_id
 	 cross join (select ` + lifeOfDatabase + ` as life) l
@@ -70,11 +71,11 @@ func (s *Store) Delivery(ctx context.Context, project, integration string) (*Del
 	var source, endpoint, to, toSource, at, state, sealed *string
 	var id, reason, hint, said *string
 	var counts []byte
-	var since *time.Time
+	var since, requested *time.Time
 	var failures *int
 	err := s.pool.QueryRow(ctx, selectDelivery, project, integration).Scan(&d.IntegrationID, &d.Name, &d.Desired, &source, &endpoint, &to, &toSource,
 		&at, &id, &counts, &d.CaughtUpAt, &d.SentAt, &state, &reason, &hint, &said, &since, &failures, &d.RetryAt,
-		&d.Undeliverable, &d.Again, &d.TenantComments, &d.OwnComments, &d.ComparedAt, &d.life, &sealed)
+		&d.Undeliverable, &d.Again, &d.TenantComments, &d.OwnComments, &d.ComparedAt, &d.life, &sealed, &requested)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, s.noIntegration(ctx, project, integration)
 	}
@@ -82,7 +83,7 @@ func (s *Store) Delivery(ctx context.Context, project, integration string) (*Del
 		return nil, translate(op, err)
 	}
 	d.SourceID, d.Endpoint, d.Project, d.Source, d.State, d.sealed = *source, *endpoint, *to, *toSource, *state, *sealed
-	d.At.ID, d.Reason, d.Hint, d.Said, d.Since, d.Failures = *id, *reason, *hint, *said, *since, *failures
+	d.At.ID, d.Reason, d.Hint, d.Said, d.Since, d.Failures, d.requested = *id, *reason, *hint, *said, *since, *failures, *requested
 	if d.At.Transaction, err = strconv.ParseUint(*at, 10, 64); err == nil {
 		err = json.Unmarshal(counts, &d.Counts)
 	}
@@ -177,7 +178,8 @@ type Delivered struct {
 }
 
 // SaveDelivered notes what was delivered. fault.Fenced when holder no longer holds the
-// delivery, or it has another destination now: then it is done again, which costs nothing there.
+// delivery, or it has another destination now: then it is done again, which costs nothing there. Where all
+// is to be delivered again since d was read, the place stays at its beginning.
 func (s *Store) SaveDelivered(ctx context.Context, d *Delivery, holder string, step Delivered) error {
 	const op = "note what was delivered"
 	counts := d.Counts
@@ -196,10 +198,11 @@ func (s *Store) SaveDelivered(ctx context.Context, d *Delivery, holder string, s
 			return err
 		}
 		tag, err := tx.Exec(ctx, `
-			update deliveries set at_changed = $3::text::xid8, at_id = $4, life = $5, counts = $6, sent_at = now(),
+			update deliveries set at_changed = case when requested_at = $8 then $3::text::xid8 else at_changed end,
+				at_id = case when requested_at = $8 then $4 else at_id end, life = $5, counts = $6, sent_at = now(),
 				failures = case when $7 then 0 else failures end, retry_at = null
 			where integration_id = $1 and holder = $2 and held_until > clock_timestamp()`,
-			d.IntegrationID, holder, at.transaction(), at.ID, d.life, raw, moved)
+			d.IntegrationID, holder, at.transaction(), at.ID, d.life, raw, moved, d.requested)
 		if err != nil {
 			return err
 		}
