@@ -1,10 +1,15 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -144,20 +149,123 @@ func TestCheckSchemaNamesBothVersions(t *testing.T) {
 	refused("the database has schema version 0, "+needs, "run `starter setup`")
 }
 
-// What release 0.1.0 has stored is there after the migration, and still held to its rules.
-func TestMigrateFromTheFirstRelease(t *testing.T) {
+// released is a database at an older version of the schema, as the release that needs it has made it. run
+// is SQL on it.
+func released(t *testing.T, version int) (url string, run func(sql string, args ...any) error) {
+	t.Helper()
+	url = storetest.Empty(t)
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	run = func(sql string, args ...any) error { _, err := conn.Exec(t.Context(), sql, args...); return err }
+	all, err := store.Migrations()
+	require.NoError(t, err)
+	require.NoError(t, run(`create table schema_migrations (version int primary key, name text not null, applied_at timestamptz not null default now())`))
+	for _, m := range all[:version] {
+		require.NoError(t, run(m.SQL), m.Name)
+		require.NoError(t, run(`insert into schema_migrations (version, name) values ($1, $2)`, m.Version, m.Name))
+	}
+	return url, run
+}
+
+// The sums per day are those of the ledger that was there before there were any, unit by unit, and what
+// is charged from then on is added to them.
+func TestMigrateSumsUpTheLedger(t *testing.T) {
 	t.Parallel()
-	url := storetest.Empty(t)
+	url, run := released(t, 9)
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
 	defer conn.Close(t.Context())
-	run := func(sql string) error { _, err := conn.Exec(t.Context(), sql); return err }
+	require.NoError(t, run(`
+		insert into projects (id, name) values ('00000000000000aa', 'support'), ('00000000000000ab', 'sales');
+		insert into sources (id, project_id, name) values ('00000000000000ba', '00000000000000aa', 'mail'), ('00000000000000bb', '00000000000000ab', 'calls'),
+			('00000000000000bc', '00000000000000ab', 'never-charged');
+		insert into integrations (id, project_id, name, source_id, spec) values ('00000000000000ca', '00000000000000aa', 'prod', '00000000000000ba', '{}');
+		insert into objects (integration_id, name, position, spec) values ('00000000000000ca', 'EmailMessage', 0, '{}'), ('00000000000000ca', 'Case', 1, '{}');
+		insert into streams (id, integration_id, object, lane, part, epoch) overriding system value values
+			(1, '00000000000000ca', 'EmailMessage', 'live', '', 1), (2, '00000000000000ca', 'EmailMessage', 'backfill', '7', 1),
+			(3, '00000000000000ca', 'Case', 'live', '', 1), (4, '00000000000000ca', 'Case', 'resync', '', 1);
+		insert into batches (stream_id, epoch, seq, state, rows, checksum, read_begin, read_end, created, unchanged, units)
+			select stream, 1, 1, 'applied', 1, '\x00', 1, 2, units, 1 - units, units from (values (1, 1), (2, 1), (3, 1), (4, 0)) v (stream, units)`))
+
+	// A few hundred units of each source, stream and day, midnight in other zones included.
+	random := rand.New(rand.NewPCG(10, 9))
+	day := time.Date(2026, 10, 31, 22, 0, 0, 0, time.UTC)
+	place := map[int]string{0: "||api", 1: "prod|EmailMessage|live", 2: "prod|EmailMessage|backfill", 3: "prod|Case|live", 99: "prod||"}
+	want := map[string]int64{}
+	var rows [][]any
+	for i := range 500 {
+		source, stream := "00000000000000ba", []int{0, 1, 2, 3, 99}[random.IntN(5)] // stream 99 is gone
+		if stream == 0 && random.IntN(2) == 0 {
+			source = "00000000000000bb"
+		}
+		at := day.Add(time.Duration(random.IntN(5*24*60)) * time.Minute)
+		reason, before := "created", []byte(nil)
+		if random.IntN(3) == 0 {
+			reason, before = "text_changed", []byte("b")
+		}
+		var of *int
+		if stream != 0 {
+			of = &stream
+		}
+		rows = append(rows, []any{source, fmt.Sprint("c", i), 1, reason, before, []byte("a"), of, at.In(time.FixedZone("", random.IntN(24)*3600-12*3600))})
+		want[fmt.Sprintf("%s|%s|%s|%s", source, at.Format(time.DateOnly), place[stream], reason)]++
+	}
+	copied, err := conn.CopyFrom(t.Context(), pgx.Identifier{"ledger"}, []string{"source_id", "comment_id", "revision", "reason", "before_hash", "after_hash", "stream_id", "at"},
+		pgx.CopyFromRows(rows))
+	require.NoError(t, err)
+	require.EqualValues(t, 500, copied)
+
+	from, _, err := open(t, url).Migrate(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 9, from)
+	require.NoError(t, open(t, url).CheckSchema(t.Context()))
+	list := func(sql string) []string {
+		found, err := conn.Query(t.Context(), sql)
+		require.NoError(t, err)
+		out, err := pgx.CollectRows(found, pgx.RowTo[string])
+		require.NoError(t, err)
+		return out
+	}
+	sums := func() map[string]int64 {
+		out := map[string]int64{}
+		for _, line := range list(`select concat_ws('|', source_id, day, integration, object, lane, reason, units) from ledger_days`) {
+			at := strings.LastIndex(line, "|")
+			n, err := strconv.ParseInt(line[at+1:], 10, 64)
+			require.NoError(t, err)
+			out[line[:at]] = n
+		}
+		return out
+	}
+	require.Equal(t, want, sums())
+	require.Equal(t, []string{"00000000000000ba support/mail", "00000000000000bb sales/calls"},
+		list(`select source_id || ' ' || project || '/' || name from ledger_sources order by 1`), "names that outlive what was billed")
+	require.Equal(t, []string{"1 prod EmailMessage live ", "2 prod EmailMessage backfill 7", "3 prod Case live "},
+		list(`select concat_ws(' ', stream_id, integration, object, lane, part) from ledger_streams order by 1`))
+
+	// It goes on from there.
+	require.NoError(t, run(`insert into ledger (source_id, comment_id, revision, reason, after_hash, stream_id, at)
+		values ('00000000000000ba', 'next', 1, 'created', 'x', 1, '2026-11-02T23:30:00-02:00'), ('00000000000000bc', 'first', 1, 'created', 'x', null, '2026-11-02T00:00:00Z')`))
+	want["00000000000000ba|2026-11-03|prod|EmailMessage|live|created"]++
+	want["00000000000000bc|2026-11-02|||api|created"]++
+	require.Equal(t, want, sums())
+	require.ErrorContains(t, run(`delete from ledger`), "the ledger is the bill")
+	usage, err := open(t, url).Usage(t.Context(), store.LedgerFilter{}, store.ByDay)
+	require.NoError(t, err)
+	var all int64
+	for _, row := range usage {
+		all += row.Units
+	}
+	require.EqualValues(t, 502, all)
+}
+
+// What release 0.1.0 has stored is there after the migration, and still held to its rules.
+func TestMigrateFromTheFirstRelease(t *testing.T) {
+	t.Parallel()
+	url, run := released(t, 1)
 	all, err := store.Migrations()
 	require.NoError(t, err)
-	require.NoError(t, run(all[0].SQL))
 	require.NoError(t, run(`
-		create table schema_migrations (version int primary key, name text not null, applied_at timestamptz not null default now());
-		insert into schema_migrations (version, name) values (1, 'foundation');
 		insert into projects (id, name) values ('00000000000000aa', 'support');
 		insert into sources (id, project_id, name) values ('00000000000000bb', '00000000000000aa', 'mail');
 		insert into integrations (id, project_id, name, source_id, spec) values ('00000000000000cc', '00000000000000aa', 'prod', '00000000000000bb', '{}');
