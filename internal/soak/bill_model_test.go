@@ -160,6 +160,14 @@ func (c *clerk) unread(source string) (ids []string) {
 	return ids
 }
 
+// total is how many units there are.
+func (c *clerk) total() (n int64) {
+	for _, units := range c.units {
+		n += units
+	}
+	return n
+}
+
 // lines is the bill: project, source, day and units.
 func (c *clerk) lines() []string { return linesOf(c.units) }
 

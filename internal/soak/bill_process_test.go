@@ -191,7 +191,7 @@ var errDied = errors.New("the process died")
 
 func newPerformer(binary, dir, database, org string) *performer {
 	must(os.MkdirAll(filepath.Join(dir, "crash"), 0o700), "make room for the crash points")
-	h := &performer{binary: binary, dir: dir, deaths: map[string]int{}, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute},
+	h := &performer{binary: binary, dir: dir, deaths: map[string]int{}, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 3 * time.Minute},
 		env: append(os.Environ(), performerDatabase+"="+database, performerSalesforce+"="+org)}
 	h.start()
 	return h

@@ -28,7 +28,8 @@ import (
 	"salesforcesync/internal/store"
 )
 
-// bills is how many random sequences are played with the other tests: BILL_SEED and BILL_RUNS ask for others and more.
+// bills is how many random sequences are played with the other tests, always the same: BILL_SEED and BILL_RUNS ask for others, and
+// for more.
 const bills = 3
 
 // billSteps is how long one is.
@@ -340,6 +341,7 @@ func (s *ledgerScript) record() {
 		return
 	case of.deleted && s.chance(2):
 		must(s.sim.UndeleteRecord("", id), "undelete")
+		s.did["undelete"]++
 		of.deleted = false
 		of.version++
 		s.say("undelete %s", id)
@@ -391,7 +393,8 @@ func (s *ledgerScript) record() {
 
 // ---------------------------------------------------------------- activities
 
-// again reports whether an activity has to be asked once more; other failures are those of a batch that is over.
+// over reads how an activity ended: again says that it has to be asked once more, because whoever did it is dead, and over that its
+// batch is one that nobody may work on any more. Any other failure is a defect.
 func (s *ledgerScript) over(what string, err error) (again, over bool) {
 	switch {
 	case err == nil:
@@ -434,9 +437,9 @@ func (s *ledgerScript) leave() {
 	}
 }
 
-// tick is one round of the workflow. It reports whether there was nothing to do.
 func (s *ledgerScript) tick() { s.round() }
 
+// round is one round of the workflow. It reports whether there was nothing to do.
 func (s *ledgerScript) round() (quiet bool) {
 	if s.id == "" {
 		s.begin()
@@ -748,7 +751,9 @@ func (s *ledgerScript) retransform() {
 		if !slices.ContainsFunc(r.Objects, func(p flow.RetransformProgress) bool { return p.Object == object && p.State == store.RetransformDone }) {
 			return // the object has no plan yet
 		}
+		before := s.clerk.total()
 		s.clerk.remake(synced, object, s.time)
+		s.did["units for texts anew"] += int(s.clerk.total() - before)
 		return
 	}
 }
@@ -898,9 +903,7 @@ func (s *ledgerScript) compare() {
 func (s *ledgerScript) settle() {
 	s.quiet()
 	s.compare()
-	for _, n := range s.clerk.units {
-		s.did["units"] += int(n)
-	}
+	s.did["units"] += int(s.clerk.total())
 	s.resync()
 	s.quiet()
 	s.compare()

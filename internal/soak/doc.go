@@ -22,4 +22,13 @@
 //	step_test.go       the steps
 //	compare_test.go    the comparison
 //	script_test.go     scripts: made from a seed, written down, made smaller
+//
+// Beside them the bill alone is held against a straight line: records that change, clients that write over the API, and
+// a process with the worker's activities and the API in it that is killed at the points of package
+// crashpoint. After each step the ledger is what a clerk has written down who knows the rules and
+// nothing of the product. BILL_SEED and BILL_RUNS play other sequences.
+//
+//	bill_test.go          the sequences, and the comparison
+//	bill_model_test.go    the clerk
+//	bill_process_test.go  the process that is killed
 package soak
