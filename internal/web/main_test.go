@@ -39,6 +39,8 @@ type bench struct {
 	web    *Web
 	server *httptest.Server
 	seen   []string // every page that any browser was shown
+
+	temporal *temporalFake
 }
 
 func setup(t *testing.T) *bench {
@@ -47,7 +49,9 @@ func setup(t *testing.T) *bench {
 	b := &bench{t: t, db: db, seed: seed, access: access.New(db)}
 	_, err := b.access.EnsureAdministrator(t.Context(), adminEmail, password)
 	require.NoError(t, err)
-	b.web, err = New(db, b.access, noOAuth{}, Options{PublicURL: "http://sync.example.com", Operator: noOperator{}})
+	b.temporal = &temporalFake{}
+	hand := handOf(t, db, b.temporal, &oauth.Service{Store: db}, nil)
+	b.web, err = New(db, b.access, noOAuth{}, Options{PublicURL: "http://sync.example.com", Operator: hand, Setup: hand, Checks: checksOf(t, nil)})
 	require.NoError(t, err)
 	b.web.counts.patience = time.Minute
 	b.server = httptest.NewServer(request.Handler(b.web, func(r request.Record) {

@@ -50,7 +50,7 @@ func TestEveryPageForEveryRole(t *testing.T) {
 	for i, r := range routes {
 		rule := rules[i]
 		path := strings.NewReplacer("{$}", "", "{project}", "support", "{integration}", "prod", "{version}/{name}", "x/app.css", "{source}", "inbox-7c1", "{id}", "0a", "{thread}", "case%2F1",
-			"{user}", reader, "{token}", "00000000-0000-4000-8000-000000000000").Replace(rule.Path)
+			"{object}", "EmailMessage", "{user}", reader, "{token}", "00000000-0000-4000-8000-000000000000").Replace(rule.Path)
 		require.NotContains(t, path, "{", "say how to fill it")
 		if rule.Path == "/sign-out" {
 			continue // it is anybody's, and ends the session that the rest needs

@@ -38,6 +38,8 @@ type connector struct {
 	id   string // of support/salesforce-prod
 	wire *wire
 
+	instance string // where Salesforce is
+
 	mu      sync.Mutex
 	records []request.Record
 }
@@ -56,7 +58,11 @@ func connecting(t *testing.T) *connector {
 	hosts, err := salesforce.NewHostPolicy([]string{strings.TrimPrefix(behind.URL, "http://")})
 	require.NoError(t, err)
 
-	c.web, err = New(c.db, c.access, &oauth.Service{Store: c.db, Hosts: hosts, PublicURL: public, Transport: c.wire, Roles: access.RolesWith(access.IntegrationsWrite)}, Options{PublicURL: public, Operator: noOperator{}})
+	auth := &oauth.Service{Store: c.db, Hosts: hosts, PublicURL: public, Transport: c.wire, Roles: access.RolesWith(access.IntegrationsWrite)}
+	extra := []string{strings.TrimPrefix(behind.URL, "http://")}
+	c.instance = behind.URL
+	hand := handOf(t, c.db, c.temporal, auth, auth)
+	c.web, err = New(c.db, c.access, auth, Options{PublicURL: public, Operator: hand, Setup: hand, Checks: checksOf(t, extra)})
 	require.NoError(t, err)
 	front.Config.Handler = request.Handler(c.web, func(r request.Record) {
 		c.mu.Lock()

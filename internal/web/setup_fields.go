@@ -24,6 +24,7 @@ type commentPart struct {
 type fieldOption struct{ Path, Label string }
 
 var (
+	texts = []salesforce.FieldType{salesforce.TypeTextArea, salesforce.TypeString}
 	times = []salesforce.FieldType{salesforce.TypeDateTime, salesforce.TypeDate}
 	flags = []salesforce.FieldType{salesforce.TypeBoolean, salesforce.TypePicklist}
 )
@@ -31,8 +32,8 @@ var (
 // commentParts are the parts that the page offers. A file can say more.
 var commentParts = []commentPart{
 	{Key: "timestamp", Label: "Timestamp", About: "When it was written. Needed.", Types: times},
-	{Key: "body", Label: "Text", About: "The text that is analysed. Text or subject is needed."},
-	{Key: "subject", Label: "Subject"},
+	{Key: "body", Label: "Text", About: "The text that is analysed. Text or subject is needed.", Types: texts},
+	{Key: "subject", Label: "Subject", Types: texts},
 	{Key: "from", Label: "Sender"},
 	{Key: "to", Label: "Recipient"},
 	{Key: "thread", Label: "Thread", About: "What has the same value is one conversation.", Types: []salesforce.FieldType{salesforce.TypeReference, salesforce.TypeString, salesforce.TypeID}},
