@@ -137,6 +137,8 @@ func (web *Web) changeSettings(v *visit) error {
 			return err
 		}
 		p.Problem, status = sentence(err), http.StatusUnprocessableEntity
+	} else if form.Get("action") == "apply" && !p.Plan.Changed && form.Get("consumer_secret") == "" && form.Get("token") == "" {
+		return web.done(v, p.Path, "These settings are in force already.") // sent twice
 	} else if form.Get("action") == "apply" && p.Problem == "" {
 		p.Problem = "The file is another one than the plan was made for. Look at the plan again."
 	}
