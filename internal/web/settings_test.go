@@ -53,7 +53,7 @@ func TestSettingsAreChanged(t *testing.T) {
 	for text, says := range map[string]string{
 		"": "the file is empty", "a: [": "not YAML", strings.Replace(file, "poll_interval", "pole_interval", 1): "unknown key",
 		file + "objects:\n  - object: Case\n": "no preset", strings.Replace(file, "project: support", "project: sales", 1): "cannot be changed",
-		strings.Replace(file, "  consumer_key", "  consumer_secret_env: HOME\n  consumer_key", 1):        "secrets have fields of their own",
+		strings.Replace(file, "  consumer_key", "  consumer_secret_env: HOME\n  consumer_key", 1):         "secrets have fields of their own",
 		strings.Replace(file, "  consumer_key", "  consumer_secret_file: /etc/passwd\n  consumer_key", 1): "secrets have fields of their own",
 		file + "&a [*a,*a]": "not YAML", strings.Repeat("#", 70<<10): "",
 	} {

@@ -138,7 +138,9 @@ func (f *temporalFake) ExecuteWorkflow(_ context.Context, o client.StartWorkflow
 	return nil, nil
 }
 
-func (f *temporalFake) GetWorkflow(context.Context, string, string) client.WorkflowRun { return ended{} }
+func (f *temporalFake) GetWorkflow(context.Context, string, string) client.WorkflowRun {
+	return ended{}
+}
 
 // ended is a workflow that has ended.
 type ended struct{ client.WorkflowRun }

@@ -143,9 +143,6 @@ func (p *objectsPage) find(seen []salesforce.ObjectSummary) {
 	p.Found = p.Found[:min(mostFound, len(p.Found))]
 }
 
-// ObjectPath is the page of an object's fields.
-func (p *objectsPage) ObjectPath(object string) string { return p.Draft.objectPath(object) }
-
 func (d *draft) objectPath(object string) string {
 	return d.Path + "/objects/" + url.PathEscape(object)
 }
@@ -183,7 +180,9 @@ func (web *Web) chooseObjects(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if len(spec.Objects) == 0 {
+	// What is ticked is kept, too, by who goes on to look for an object or at its fields.
+	next := onTheWay(d, form)
+	if len(spec.Objects) == 0 && next == "" {
 		wrong.add("object", "choose at least one object")
 	}
 	if len(wrong) == 0 {
@@ -209,9 +208,25 @@ func (web *Web) chooseObjects(v *visit) error {
 		}
 		return web.render(v, http.StatusUnprocessableEntity, "setup-objects", p)
 	}
-	web.setup.Examine(d.Project, d.Name)
-	http.Redirect(v.w, v.r, d.Path+"/check", http.StatusSeeOther)
+	if next == "" {
+		web.setup.Examine(d.Project, d.Name)
+		next = d.Path + "/check"
+	}
+	http.Redirect(v.w, v.r, next, http.StatusSeeOther)
 	return nil
+}
+
+// onTheWay is where somebody goes who is not done with choosing; "" = to the check. Who presses Enter in the
+// field of the search wants to search.
+func onTheWay(d *draft, form url.Values) string {
+	q, action := strings.TrimSpace(form.Get("q")), form.Get("action")
+	switch {
+	case form.Get("edit") != "":
+		return d.objectPath(form.Get("edit"))
+	case action == "search", action == "enter" && q != form.Get("shown"):
+		return d.Path + "/objects?q=" + url.QueryEscape(q) + "#others"
+	}
+	return ""
 }
 
 // applyDraft applies a draft's file over the version that the form was made for; what is said in return is

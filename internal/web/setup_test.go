@@ -107,7 +107,13 @@ func TestAnIntegrationIsSetUp(t *testing.T) {
 	// Somebody who leaves now finds the way back from another browser.
 	br = c.browser()
 	br.signIn("ann@acme.example", "/")
-	require.Contains(t, br.get(setup+"/objects?q=survey").html, setup+"/objects/Survey_Response__c")
+	search := url.Values{"version": {objects.hidden(t, "version")}, "object": {"Task"}, "poll_interval": {"10s"}, "q": {"survey"}, "shown": {""}, "action": {"enter"}}
+	found := br.get(br.post(setup+"/objects", search).Header.Get("Location"))
+	require.Contains(t, found.html, `name="edit" value="Survey_Response__c"`)
+	require.Contains(t, found.html, `value="Task" checked`, "what was ticked before the search stays")
+	search = with(search, "version", found.hidden(t, "version"), "shown", "survey", "edit", "Survey_Response__c")
+	search.Del("object")
+	require.Equal(t, setup+"/objects/Survey_Response__c", br.post(setup+"/objects", search).Header.Get("Location"))
 	require.Contains(t, br.get(setup+"/objects?q=%3Cscript%3E").html, "No object that the user sees")
 	fields := br.get(setup + "/objects/Survey_Response__c")
 	require.Contains(t, fields.html, `value="Score__c"`)
