@@ -96,7 +96,7 @@ func (c *comparing) shortest(a, b []int32, atA, atB int) bool {
 	for d := 0; d <= most; d++ {
 		trace = append(trace, slices.Clone(reach[at(-d-1):at(d+1)+1]))
 		for k := -d; k <= d; k += 2 {
-			x := 0
+			var x int
 			if k == -d || k != d && reach[at(k-1)] < reach[at(k+1)] {
 				x = int(reach[at(k+1)])
 			} else {
@@ -114,7 +114,7 @@ func (c *comparing) shortest(a, b []int32, atA, atB int) bool {
 			reach[at(k)] = int32(x)
 			c.steps -= x - from + 1
 			if x >= len(a) && y >= len(b) {
-				c.walkBack(trace, d, k, len(a), atA, atB)
+				c.walkBack(trace, d, k, atA, atB)
 				return true
 			}
 		}
@@ -126,18 +126,17 @@ func (c *comparing) shortest(a, b []int32, atA, atB int) bool {
 }
 
 // walkBack marks the words of a way that was found, from its end.
-func (c *comparing) walkBack(trace [][]int32, d, k, x, atA, atB int) {
+func (c *comparing) walkBack(trace [][]int32, d, k, atA, atB int) {
 	for ; d > 0; d-- {
 		reach := trace[d] // its middle is diagonal 0
 		at := func(k int) int32 { return reach[k+d+1] }
 		if k == -d || k != d && at(k-1) < at(k+1) {
 			k++
-			x = int(at(k))
+			x := int(at(k))
 			c.added[atB+x-k] = true
 		} else {
 			k--
-			x = int(at(k))
-			c.gone[atA+x] = true
+			c.gone[atA+int(at(k))] = true
 		}
 	}
 }
