@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -45,6 +46,21 @@ func (t *typed) Wrong(field string) string {
 		return ""
 	}
 	return t.wrong[field]
+}
+
+// fieldProblem is what is wrong with one field.
+type fieldProblem struct{ Field, Text string }
+
+// Problems lists what is wrong, for the top of the page.
+func (t *typed) Problems() []fieldProblem {
+	if t == nil {
+		return nil
+	}
+	var list []fieldProblem
+	for _, field := range slices.Sorted(maps.Keys(t.wrong)) {
+		list = append(list, fieldProblem{field, t.wrong[field]})
+	}
+	return list
 }
 
 // refuse names what is wrong at a field. It reports false for an error that is not about what was typed.

@@ -35,7 +35,7 @@ type usersPage struct {
 	accessPage
 	Users    []userLine
 	Query    string
-	More     int // found, and not listed
+	More     int64 // found, and not listed
 	MayAdd   bool
 	Form     *typed
 	Give     grantChoices
