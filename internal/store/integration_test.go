@@ -360,6 +360,7 @@ func TestIntegrationStatus(t *testing.T) {
 	seed.Exec(`update streams set seq = 1, rows_applied = 2, verified_to = $1 where object = 'EmailMessage'`, verified)
 	seed.Exec(`insert into batches (stream_id, epoch, seq, state, rows, checksum, read_begin, read_end, created, set_aside, units, applied_at)
 	           select id, 1, 1, 'applied', 2, 'x', 1, 2, 1, 1, 1, now() from streams where object = 'EmailMessage'`)
+	seed.Exec(`update ledger_days set integration = 'salesforce-prod', object = 'EmailMessage', lane = 'live'`)
 	seed.Exec(`update objects set state = 'config_invalid', problem = 'no such object', hint = 'check the name' where name = 'Survey__c'`)
 
 	status, err := db.IntegrationStatus(t.Context(), "support", "salesforce-prod")
