@@ -194,7 +194,7 @@ func TestApplyWithADestination(t *testing.T) {
 	require.Equal(t, []string{"0  "}, seed.Strings(`select at_changed::text || ' ' || at_id || ' ' || coalesce(compared_at::text, '') from deliveries`))
 	var steered steerResult
 	b.run("deliver", name, "--again", "--json").json(&steered)
-	require.Equal(t, workflowRunning, steered.Workflow)
+	require.Equal(t, operate.WorkflowRunning, steered.Workflow)
 	b.run("pause", name).good()
 	require.Contains(t, b.run("deliver", name, "--again").good().talk, "all comments are sent again when it goes on")
 	b.run("resume", name).good()

@@ -36,25 +36,14 @@ begins at the first comment twice.`,
 	return cmd
 }
 
-// deliverAgain writes down that everything is to be sent, and sees to it that somebody does.
+// deliverAgain has everything sent once more.
 func deliverAgain(ctx context.Context, s *steering) error {
-	if err := s.mustBeConnectable(); err != nil {
-		return err
-	}
-	if err := s.db.DeliverAgain(ctx, s.i.ID); err != nil {
-		return err
-	}
-	if s.i.Desired != store.DesiredRunning {
-		return s.show(s.i.Desired, workflowNotStarted, s.name()+" is "+s.i.Desired+": all comments are sent again when it goes on\nnext: starter resume "+s.name())
-	}
-	temporal, err := s.app.dial(ctx, s.cfg)
+	done, err := s.hand.DeliverAgain(ctx, s.i)
 	if err != nil {
 		return err
 	}
-	defer temporal.close()
-	workflow, err := temporal.deliver(ctx, s.i.Project, s.i.Name)
-	if err != nil {
-		return err
+	if done.Desired != store.DesiredRunning {
+		return s.show(done, s.name()+" is "+done.Desired+": all comments are sent again when it goes on\nnext: starter resume "+s.name())
 	}
-	return s.show(s.i.Desired, workflow, s.name()+" sends all comments again\nnext: starter status "+s.name())
+	return s.show(done, s.name()+" sends all comments again\nnext: starter status "+s.name())
 }

@@ -27,6 +27,7 @@ type Store interface {
 	LoadConnection(ctx context.Context, integrationID string) (*store.Connection, error)
 	DeleteIntegration(ctx context.Context, integrationID string, erase bool) error
 	Delivery(ctx context.Context, project, integration string) (*store.Delivery, error)
+	DeliverAgain(ctx context.Context, integrationID string) error
 	RequestCheck(ctx context.Context, integrationID string) (int64, error)
 	CheckReport(ctx context.Context, integrationID string) (store.StoredReport, error)
 	UnitCap(ctx context.Context, integrationID string) (store.Cap, error)
@@ -64,7 +65,7 @@ const (
 type Done struct {
 	Written  bool   // what was asked for is in PostgreSQL
 	Desired  string // running, paused or disconnected
-	Workflow string // started, signalled or not_started
+	Workflow string // started, signalled, running (it looks by itself) or not_started
 }
 
 // Why says why something cannot be done as things are.

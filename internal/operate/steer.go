@@ -95,6 +95,37 @@ func (h *Hand) Start(ctx context.Context, i store.Integration) (Done, error) {
 	return d, err
 }
 
+// DeliverAgain has all comments sent to the tenant once more, and starts the workflow that does it. Of an
+// integration that is paused it begins with the resume.
+func (h *Hand) DeliverAgain(ctx context.Context, i store.Integration) (Done, error) {
+	d := Done{Desired: i.Desired, Workflow: WorkflowNotStarted}
+	if err := connectable(i); err != nil {
+		return d, err
+	}
+	if err := h.Store.DeliverAgain(ctx, i.ID); err != nil {
+		return d, err
+	}
+	d.Written = true
+	if i.Desired != store.DesiredRunning {
+		return d, nil
+	}
+	temporal, err := h.Dial(ctx)
+	if err != nil {
+		return d, err
+	}
+	defer temporal.Close()
+	started, err := temporal.startDelivery(ctx, i.Project, i.Name)
+	switch {
+	case err != nil:
+		return d, err
+	case started:
+		d.Workflow = WorkflowStarted
+	default:
+		d.Workflow = WorkflowRunning
+	}
+	return d, nil
+}
+
 // FirstStatus is SyncStatus of a workflow that has not looked yet.
 func FirstStatus(desired string, connected bool) string {
 	switch {

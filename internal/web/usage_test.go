@@ -140,7 +140,7 @@ func TestUsageIsOfWhatOneMaySee(t *testing.T) {
 		br := b.browser()
 		br.signIn(email, "/")
 		for _, query := range []string{"", "?project=sales", "?source=sales-mail"} {
-			html := br.get("/usage" + query).html + br.get("/usage/units"+query).html
+			html := br.get("/usage"+query).html + br.get("/usage/units"+query).html
 			for _, s := range want.hasNot {
 				rest := strings.NewReplacer("project <bdi>sales</bdi>", "", "source <bdi>sales-mail</bdi>", "", "<option selected>sales</option>", "", "<option selected>sales-mail</option>", "",
 					"project=sales", "", "source=sales-mail", "").Replace(html)
