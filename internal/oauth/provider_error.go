@@ -34,7 +34,7 @@ var advice = map[string]struct{ title, text string }{
 	"redirect_uri_mismatch": {"The callback URL is not registered",
 		"Enter the callback URL in the app's OAuth settings, to the letter. A change takes up to ten minutes to act."},
 	"invalid_client_id": {"Salesforce does not know the consumer key",
-		"Compare consumer_key in the integration file with the app's consumer key. A new app takes up to ten minutes to be known."},
+		"Compare the consumer key in the settings of the integration (consumer_key in its file) with the app's. A new app takes up to ten minutes to be known."},
 	"invalid_scope": {"The app lacks a scope",
 		"Add the scopes api and refresh_token, offline_access to the app's OAuth settings."},
 	"unsupported_response_type": {"The app does not allow the web server flow",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"salesforcesync/internal/access"
@@ -86,12 +87,15 @@ func (web *Web) confirm(v *visit) error {
 
 // refuseGrant is the page for an authorization that did not end in a grant.
 func (web *Web) refuseGrant(v *visit, outcome oauth.Outcome, err error) {
-	p := Problem{Status: http.StatusBadGateway, Title: "Salesforce could not be connected", What: sentence(err), Do: hintSentence(err)}
+	p := Problem{Status: http.StatusBadGateway, Title: "Salesforce could not be connected", What: sentence(err), Do: grantHint(err)}
 	if outcome.Project != "" && outcome.UserID != "" {
 		p.Retry = authenticatePath(outcome.Project, outcome.Integration)
 		if next := web.nextOf(v, outcome.Project, outcome.Integration); next != "" {
 			p.Retry += "?next=" + url.QueryEscape(next)
 		}
+	}
+	if code := codeOf(err); code != "" {
+		web.sayWhere(v, &p, outcome, code)
 	}
 	var provider *oauth.ProviderError
 	var otherOrg *oauth.OtherOrgError
@@ -102,6 +106,7 @@ func (web *Web) refuseGrant(v *visit, outcome oauth.Outcome, err error) {
 		if provider.Description != "" {
 			p.What = "Salesforce answered " + provider.Code + ": " + oneLine(provider.Description, snippetChars) + "."
 		}
+		web.sayWhere(v, &p, outcome, strings.ToLower(provider.Code))
 	case errors.As(err, &otherOrg):
 		p.Status, p.Title = http.StatusConflict, "This is another Salesforce org"
 		p.What = "The integration " + outcome.Project + "/" + outcome.Integration + " is bound to the org " + otherOrg.Bound +
@@ -126,4 +131,47 @@ func (web *Web) refuseGrant(v *visit, outcome oauth.Outcome, err error) {
 		p.Do = "Nothing was changed. Ask whoever runs this integration what to do."
 	}
 	web.problem(v, p)
+}
+
+// connectAgain is what hints say to operators at a terminal.
+var connectAgain = regexp.MustCompile("(, then )?connect again: `starter connect [^`]+`")
+
+// grantHint is the next step for whoever stands at the page, who may have come by a link.
+func grantHint(err error) string {
+	hint := connectAgain.ReplaceAllStringFunc(fault.HintOf(err), func(said string) string {
+		if strings.HasPrefix(said, ",") {
+			return ", then open the link again"
+		}
+		return "open the link again"
+	})
+	if hint == "" {
+		return ""
+	}
+	return strings.ToUpper(hint[:1]) + hint[1:] + "."
+}
+
+// codeOf is Salesforce's code of what the token endpoint refused.
+func codeOf(err error) string {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f.Code
+	}
+	return ""
+}
+
+// sayWhere says of errors about the app what must be the same on both sides, and leads whoever may to where it
+// is entered here.
+func (web *Web) sayWhere(v *visit, p *Problem, outcome oauth.Outcome, code string) {
+	switch code {
+	case "redirect_uri_mismatch":
+		p.Do = "Enter the callback URL in the app's OAuth settings in Salesforce, to the letter. A change takes up to ten minutes to act."
+		p.Steps = []string{web.public + oauth.CallbackPath}
+	case "invalid_client_id", "invalid_client_credentials", "invalid_client":
+		if p.Title == "Salesforce could not be connected" { // said by the token endpoint, and not to the browser
+			p.Do = "Compare consumer key and consumer secret here with the app's in Salesforce Setup. A new app takes up to ten minutes to be known."
+		}
+		if outcome.Project != "" && v.who != nil && v.who.Can(outcome.Project, access.IntegrationsWrite) {
+			p.Retry, p.RetryLabel = integrationPath(outcome.Project, outcome.Integration)+"/setup/connection", "Change the connection"
+		}
+	}
 }

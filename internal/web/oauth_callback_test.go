@@ -133,7 +133,8 @@ func TestProviderErrorsBecomeAdvice(t *testing.T) {
 	require.False(t, c.spent(link), "a refusal does not spend the link")
 	for code, says := range map[string]string{
 		"OAUTH_APP_BLOCKED": "Unblock", "OAUTH_APP_ACCESS_DENIED": "pre-authorized", "OAUTH_EC_APP_NOT_FOUND": "External Client App Manager",
-		"invalid_client": "not installed", "OAUTH_APPROVAL_ERROR_GENERIC": "admit the integration user", "redirect_uri_mismatch": "callback URL",
+		"invalid_client": "not installed", "OAUTH_APPROVAL_ERROR_GENERIC": "admit the integration user", "redirect_uri_mismatch": c.server.URL + oauth.CallbackPath,
+		"invalid_client_id": "does not know the consumer key", "unsupported_response_type": "web server flow",
 		"invalid_scope": "refresh_token, offline_access", "SOMETHING_NEW": "list of OAuth flow errors",
 	} {
 		c.knobs(func(k *simforce.Knobs) {
@@ -158,11 +159,23 @@ func TestTokenEndpointErrorsBecomeAdvice(t *testing.T) {
 		want              int
 		says              []string
 	}{
-		{400, "invalid_client_id", "client identifier invalid", 400, []string{"consumer key", "consumer_key"}},
-		{400, "invalid_client", "invalid client credentials", 400, []string{"consumer key and secret"}},
+		{400, "invalid_client_id", "client identifier invalid", 400, []string{"does not know the consumer key", "Compare consumer key and consumer secret"}},
+		{400, "invalid_client", "invalid client credentials", 400, []string{"refuses the app&#39;s credentials", "Compare consumer key and consumer secret"}},
+		{400, "invalid_client_credentials", "invalid client secret", 400, []string{"refuses the consumer secret", "Compare consumer key and consumer secret"}},
+		{400, "invalid_grant", "user hasn't approved this consumer", 400, []string{"has not approved the app", "then open the link again"}},
+		{400, "invalid_grant", "expired authorization code", 400, []string{"no longer valid", "Start the authorization again"}},
+		{400, "invalid_grant", "inactive user", 400, []string{"inactive", "Activate the integration user"}},
+		{400, "inactive_user", "user is inactive", 400, []string{"Activate the user"}},
+		{400, "inactive_org", "org is locked", 400, []string{"Ask Salesforce to reopen the org"}},
+		{400, "app_not_found", "External client app is not installed in this org", 400, []string{"not installed", "Install and approve the app"}},
+		{400, "invalid_request", "invalid code verifier", 400, []string{"PKCE", "Start the authorization again"}},
+		{400, "invalid_request", "no", 400, []string{"web server flow must be enabled"}},
+		{400, "unsupported_grant_type", "grant type not supported", 400, []string{"Enable the web server flow"}},
+		{400, "invalid_scope", "the requested scope is not allowed", 400, []string{"Add the scopes api and refresh_token, offline_access"}},
+		{500, "server_error", "unexpected", 502, []string{"has a fault", "in a minute"}},
 		{400, "invalid_grant", "ip restricted", 400, []string{"IP address", "Login IP Ranges"}},
 		{400, "invalid_grant", "invalid login hours", 502, []string{"login hours", "Widen the login hours"}},
-		{400, "redirect_uri_mismatch", "redirect_uri must match configuration", 400, []string{"callback URL"}},
+		{400, "redirect_uri_mismatch", "redirect_uri must match configuration", 400, []string{"callback URL", c.server.URL + oauth.CallbackPath}},
 		{503, "temporarily_unavailable", "down", 502, []string{"not available", "in a minute"}},
 		{400, "rate_limit_exceeded", "login rate exceeded", 502, []string{"login rate", "in a minute"}},
 		{400, "never_heard_of", `<img src=x onerror="alert(1)">`, 400, []string{"list of OAuth flow errors"}},
@@ -175,7 +188,7 @@ func TestTokenEndpointErrorsBecomeAdvice(t *testing.T) {
 		v := br.get(c.consent(br.begin(authPath+"?link="+link), simforce.SyncUser, true))
 		c.refused(v, tt.want, tt.says...)
 		require.NotContains(t, v.html, "<img src=x", tt.code)
-		require.NotContains(t, v.html, "&lt;project&gt;", "%s: the command line is to be copied", tt.code)
+		require.NotContains(t, v.html, "starter ", "%s: whoever came by a link has no terminal", tt.code)
 		require.False(t, c.spent(link), tt.code)
 	}
 	require.Equal(t, store.ConnectionNone, c.connection().State)
