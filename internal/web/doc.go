@@ -1,4 +1,4 @@
-// Package web is the door for people: sign-in, the first page with what the
+// Package web is the door for people: sign-in, the overview with what the
 // integrations do and what came in last, notifications, and the error pages of the
 // OAuth routes. Pages are rendered here from embedded templates; the one script
 // only makes them move.

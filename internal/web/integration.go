@@ -331,7 +331,7 @@ func (web *Web) fillQuota(ctx context.Context, _ *visit, p *integrationPart) err
 	}
 	p.Month.Forecast = month.Forecast
 	if p.Month.Limit > 0 {
-		p.Month.Percent = percentOf(p.Month.Cap.Used, p.Month.Limit)
+		p.Month.Percent = percentOf(p.Month.Used, p.Month.Limit)
 		p.Month.Beyond = month.Forecast != nil && *month.Forecast > p.Month.Limit
 	}
 	return nil

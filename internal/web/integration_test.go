@@ -197,15 +197,18 @@ func TestWhatOneMaySeeOfAnIntegration(t *testing.T) {
 type recorder struct {
 	noOperator
 	asked []string
-	actor []store.Actor
 	err   error
+	pause func(context.Context) error // nil = nothing
 }
 
 func (r *recorder) note(what ...string) error {
 	r.asked = append(r.asked, strings.Join(what, " "))
 	return r.err
 }
-func (r *recorder) Pause(_ context.Context, project, name string) error {
+func (r *recorder) Pause(ctx context.Context, project, name string) error {
+	if r.pause != nil {
+		return r.pause(ctx)
+	}
 	return r.note("pause", project, name)
 }
 func (r *recorder) Resume(_ context.Context, project, name string) error {
@@ -282,6 +285,12 @@ func TestHistoryOfAnIntegration(t *testing.T) {
 	require.NotContains(t, html, "of another project")
 	require.NotContains(t, html, "sync requested")
 	require.Less(t, strings.Index(html, "changed the configuration"), strings.Index(html, "paused it"), "newest first")
+
+	// Who presses a button is who did it.
+	b.web.hand = &recorder{pause: func(ctx context.Context) error { return b.db.SetDesired(ctx, id, store.DesiredPaused) }}
+	require.NoError(t, b.db.SetDesired(t.Context(), id, store.DesiredRunning))
+	br.post(prod+"/pause", nil)
+	contains(t, br.get(prod).html, "<bdi>The program itself</bdi> let it go on", "<bdi>"+adminEmail+"</bdi> paused it")
 
 	html = b.signedIn("reader@example.com", access.IntegrationsRead).get(prod).html
 	contains(t, html, "<bdi>A user</bdi> paused it", "<bdi>An operator at the command line</bdi> changed the configuration")

@@ -113,25 +113,15 @@ func deedWords(d store.Deed) string {
 
 // actorWords says who did something; names are for who may see them.
 func actorWords(d store.Deed, named bool) string {
-	who := map[string]string{
-		store.ActorUser: "A user", store.ActorToken: "A program", store.ActorStarter: "An operator at the command line",
-		store.ActorSalesforce: "A Salesforce administrator", store.ActorSystem: "The program itself",
+	words := map[string]struct{ before, name, behind string }{
+		store.ActorUser:       {"", "A user", ""},
+		store.ActorToken:      {"A token of ", "a user", ""},
+		store.ActorStarter:    {"", "An operator", " at the command line"},
+		store.ActorSalesforce: {"", "An administrator", " in Salesforce"},
+		store.ActorSystem:     {"", "The program itself", ""},
 	}[d.Actor]
-	if who == "" {
-		who = "Somebody"
+	if named && d.Name != "" && d.Actor != store.ActorSystem {
+		words.name = d.Name
 	}
-	if !named || d.Name == "" || d.Actor == store.ActorSystem {
-		return who
-	}
-	switch d.Actor {
-	case store.ActorUser:
-		return d.Name
-	case store.ActorToken:
-		return "A token of " + d.Name
-	case store.ActorStarter:
-		return d.Name + " at the command line"
-	case store.ActorSalesforce:
-		return d.Name + " in Salesforce"
-	}
-	return d.Name
+	return words.before + words.name + words.behind
 }

@@ -54,7 +54,8 @@ func TestNobodyWaitsForWhatIsKept(t *testing.T) {
 		// Trouble that passes leaves the old number; other trouble is told where there is none.
 		trouble, takes = fault.New(fault.Unreachable, "gone"), 0
 		time.Sleep(time.Hour)
-		of("a", 0)
+		_, _, err = of("a", 0)
+		require.NoError(t, err)
 		synctest.Wait()
 		n, known, err = of("a", 0)
 		require.NoError(t, err)
@@ -70,8 +71,11 @@ func TestNobodyWaitsForWhatIsKept(t *testing.T) {
 		// No more ask at a time than there are places.
 		trouble, takes = nil, 10*time.Second
 		before := asked
-		of("d", 0)
-		of("e", 0)
+		for _, key := range []string{"d", "e"} {
+			_, known, err = of(key, 0)
+			require.NoError(t, err)
+			require.False(t, known)
+		}
 		synctest.Wait()
 		require.Equal(t, before+1, asked)
 		time.Sleep(time.Minute)
