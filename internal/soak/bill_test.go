@@ -55,6 +55,8 @@ func TestPlainAnySequenceGivesTheBillOfAStraightLine(t *testing.T) {
 		for _, point := range []string{crashpoint.BatchStaged, crashpoint.BeforeCommit, crashpoint.AfterCommit} {
 			require.Positive(t, total["died at "+point])
 		}
+		require.Positive(t, total["undelete"])
+		require.Positive(t, total["units for texts anew"])
 	})
 	// The comparison is worth something only if it notices a rule that one of the two gets wrong.
 	t.Run("rules that are wrong", func(t *testing.T) {
@@ -708,7 +710,7 @@ func (s *ledgerScript) quiet() {
 func (s *ledgerScript) older() {
 	comments := s.clerk.of(synced)
 	for _, id := range slices.Sorted(maps.Keys(comments)) {
-		if e := comments[id]; e.there && !e.deleted && e.seen.version > 0 && s.chance(3) {
+		if e := comments[id]; e.there && !e.deleted && e.seen.version > 0 && s.chance(2) {
 			s.forget(id)
 		}
 	}
@@ -733,6 +735,7 @@ func (s *ledgerScript) retransform() {
 	if s.id == "" {
 		return
 	}
+	s.older()
 	object := one(s.g, s.spec.Objects).Object
 	must(s.d.db.RequestRetransform(s.t.Context(), s.id, object, clean.Version), "ask for a retransform")
 	for {
