@@ -255,7 +255,7 @@ func (h *performer) ask(point, method, path, body, token string) (int, []byte, e
 }
 
 func (h *performer) send(method, path, body, token string) (int, []byte, error) {
-	req, err := http.NewRequest(method, h.url+path, strings.NewReader(body)) //nolint:noctx // the client has a time limit
+	req, err := http.NewRequest(method, h.url+path, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
