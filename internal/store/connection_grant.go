@@ -106,6 +106,12 @@ func (s *Store) SaveGrant(ctx context.Context, g SalesforceGrant) error {
 			update integrations set desired = 'running' where id = $1 and desired = 'disconnected'`, g.IntegrationID); err != nil {
 			return err
 		}
+		// A workflow that runs says better what it does, as soon as it hears of the grant.
+		if _, err := tx.Exec(ctx, `
+			update integrations set status_reason = 'Salesforce is connected; it was not started yet', status_hint = $2
+			where id = $1 and status = 'awaiting_authorization' and watched_at is null`, g.IntegrationID, "run `starter start "+c.Name()+"`"); err != nil {
+			return err
+		}
 		if ctx, err = g.actor(ctx, tx); err != nil {
 			return err
 		}

@@ -34,6 +34,8 @@ type Overview struct {
 	Wanted     *time.Duration
 	Paced      *time.Duration
 	PaceReason *string
+
+	Connected bool // there is a grant that can be used
 }
 
 // OverviewObject is one object of an Overview. Problem is what is wrong with it,
@@ -54,7 +56,8 @@ func (s *Store) Overviews(ctx context.Context, projects []string) ([]Overview, e
 		       exists (select from backfills f where f.integration_id = i.id and f.state = 'open'),
 		       exists (select from retransforms t where t.integration_id = i.id and t.state = 'open'),
 		       `+countKept+`i.source_id), (select coalesce(sum(d.units), 0)::bigint from ledger_days d where d.source_id = i.source_id),
-		       q.wanted, q.paced, q.reason
+		       q.wanted, q.paced, q.reason,
+		       exists (select from connections c where c.integration_id = i.id and c.state = 'granted')
 		  from integrations i
 		  join projects p on p.id = i.project_id
 		  join sources s on s.id = i.source_id

@@ -41,6 +41,7 @@ type integrationLine struct {
 	Lately       *int64 // comments of the last day; nil = not counted yet
 	MaySeeCounts bool
 	Authorize    string // path of the authorize button; "" = none
+	Setup        string // where setting it up goes on; "" = it is set up
 	Problems     []store.OverviewObject
 	Loads        []loadLine // large loads under way
 	Anew         []anewLine // objects whose texts are being made anew
@@ -110,6 +111,14 @@ func (web *Web) overview(v *visit) (*overview, error) {
 		if item.Status == flow.StateAwaitingAuthorization && v.who.Can(item.Project, access.IntegrationsWrite) {
 			line.Authorize = authenticatePath(item.Project, item.Name)
 		}
+		if item.WatchedAt == nil {
+			if notStarted(&line.Label, &line.Tone, item.Status, item.Connected) {
+				line.Authorize = ""
+			}
+			if v.who.Can(item.Project, access.IntegrationsWrite) {
+				line.Setup = line.Path + "/setup"
+			}
+		}
 		for _, object := range item.Objects {
 			if object.Problem != "" {
 				object.Hint = pageHint(object.Hint)
@@ -148,6 +157,15 @@ func (web *Web) overview(v *visit) (*overview, error) {
 		o.Comments = append(o.Comments, line)
 	}
 	return o, nil
+}
+
+// notStarted corrects the words for an integration that waits for nothing but to be started.
+func notStarted(label, tone *string, status string, connected bool) bool {
+	if status != flow.StateAwaitingAuthorization || !connected {
+		return false
+	}
+	*label, *tone = "Not started", "off"
+	return true
 }
 
 // authenticatePath is where connecting an integration to Salesforce begins.

@@ -41,6 +41,7 @@ type integrationPart struct {
 	MaySeeComments bool
 	MaySeeNames    bool // of who did something
 	Authorize      string
+	Setup          string // where setting it up goes on; "" = it is set up
 	NeverConnected bool
 
 	Problems   []objectTrouble
@@ -161,8 +162,14 @@ func (web *Web) integrationPart(v *visit, project, name string) (*integrationPar
 		NeverConnected: status.ConnectionState == "none", TemporalUI: web.workflowAt(flow.WorkflowID(project, name)),
 	}
 	p.Label, p.Tone = describeStatus(status.Status)
+	if status.WatchedAt == nil {
+		notStarted(&p.Label, &p.Tone, status.Status, status.ConnectionState == store.ConnectionGranted)
+	}
 	if p.MayWrite {
 		p.Authorize = authenticatePath(project, name)
+		if status.WatchedAt == nil {
+			p.Setup = p.Path + "/setup"
+		}
 	}
 	for _, e := range status.Events {
 		if e.ResolvedAt == nil {

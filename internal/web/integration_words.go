@@ -19,6 +19,7 @@ var commands = []struct {
 		"authorize it in Salesforce with the button on its page"},
 	{regexp.MustCompile("(?:run |resume it with )?`starter resume [^`]+`"), "resume it with the button on its page"},
 	{regexp.MustCompile("(?:run )?`starter sync-now`"), "press Sync now"},
+	{regexp.MustCompile("(?:run )?`starter start [^`]+`"), "go on setting it up, and start it"},
 }
 
 // pageHint is a next step for who sits at the page: what a button does needs no command.
