@@ -81,20 +81,15 @@ func (web *Web) usage(v *visit) error {
 	}
 	data.MaySee = f.Projects == nil || len(f.Projects) > 0
 	ctx := v.r.Context()
-	month, err := bill.MonthOf(ctx, web.store, f)
-	if err != nil {
+	if f.From, f.To, err = readMonth(v.r.URL.Query().Get("month")); err != nil {
 		return err
 	}
-	if data.Start, err = readMonth(v.r.URL.Query().Get("month"), month.Start); err != nil {
-		return err
-	}
-	data.Present = data.Start.Equal(month.Start)
-	f.From, f.To = data.Start, data.Start.AddDate(0, 1, -1)
-	data.Filter = f
 	report, err := bill.ReportOf(ctx, web.store, f, store.ByProject, store.BySource, store.ByIntegration, store.ByReason)
 	if err != nil {
 		return err
 	}
+	f.From, f.To = report.From, report.To
+	data.Filter, data.Start, data.Present = f, report.From, report.From.Equal(report.Month.Start)
 	data.Month, data.Units, data.PerDay = report.Month, report.Units, int64(report.Month.PerDay+.5)
 	data.lines(report.Rows)
 	if err := web.usageDays(ctx, &data); err != nil {
@@ -111,7 +106,7 @@ func (web *Web) usage(v *visit) error {
 		}
 		data.Caps = append(data.Caps, line)
 	}
-	if err := web.usageChoices(ctx, &data.usageChoice, f.Projects, month); err != nil {
+	if err := web.usageChoices(ctx, &data.usageChoice, f.Projects, report.Month); err != nil {
 		return err
 	}
 	data.CSV = unitsCSV(f)
@@ -131,16 +126,15 @@ func (web *Web) ledgerFilter(v *visit) (store.LedgerFilter, error) {
 	return f, err
 }
 
-// readMonth reads a month's first day; "" is the present month.
-func readMonth(text string, present time.Time) (time.Time, error) {
+// readMonth reads a month's first and last day; "" leaves both open, which is the present month.
+func readMonth(text string) (from, to time.Time, err error) {
 	if text == "" {
-		return present, nil
+		return from, to, nil
 	}
-	month, err := time.Parse(monthLayout, text)
-	if err != nil {
-		return month, fault.New(fault.Invalid, "month is %.40q, want a month such as %s", text, present.Format(monthLayout))
+	if from, err = time.Parse(monthLayout, text); err != nil {
+		return from, to, fault.New(fault.Invalid, "month is %.40q, want a month such as 2026-11", text)
 	}
-	return month, nil
+	return from, from.AddDate(0, 1, -1), nil
 }
 
 // lines adds sums up by source and what fed it, the dearest first.
