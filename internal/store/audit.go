@@ -38,9 +38,9 @@ const (
 	EventRetransformCancelled    = "integration.retransform_cancelled"
 	EventDeliveryRequested       = "integration.delivery_requested" // of all comments, once more
 	EventSignedIn                = "user.signed_in"
-	EventPasswordChosen          = "user.password_chosen" //nolint:gosec // no password
+	EventPasswordChosen          = "user.password_chosen"
 	EventPasswordLinkCreated     = "user.password_link_created"
-	EventPasswordChanged         = "user.password_changed" //nolint:gosec // no password
+	EventPasswordChanged         = "user.password_changed"
 	EventSessionsEnded           = "user.sessions_ended"
 	EventUserCreated             = "user.created"
 	EventUserChanged             = "user.changed"
