@@ -30,7 +30,7 @@ func (t *Tools) NodePackage(ctx context.Context, name, version string) (string, 
 	if there() {
 		return dir, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o750); err != nil {
 		return "", fmt.Errorf("install %s: %w", name, err)
 	}
 	fresh, err := os.MkdirTemp(filepath.Dir(dir), "installing-")

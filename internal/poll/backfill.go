@@ -57,7 +57,6 @@ func (s *Service) BackfillStep(ctx context.Context, in flow.BackfillStepParams) 
 
 // backfillStep is one look. wait is how long nothing is to be expected.
 func (s *Service) backfillStep(ctx context.Context, in flow.BackfillStepParams, first bool) (wait time.Duration, result flow.BackfillStepResult, err error) {
-	wait = stepGlance
 	t, err := s.Store.LoadTarget(ctx, in.Project, in.Integration)
 	if fault.Is(err, fault.NotFound) {
 		return 0, flow.BackfillStepResult{Outcome: flow.OutcomeDeleted, Reason: err.Error()}, nil

@@ -118,7 +118,7 @@ func (web *Web) setupFrame(v *visit, d *draft, here int, title string) (setupFra
 
 // turnTo sends the browser to the step whose turn it is; ok is false when it was sent.
 func (web *Web) turnTo(v *visit, d *draft, here int) (ok bool) {
-	to := ""
+	var to string
 	switch {
 	case d.Begun():
 		to = integrationPath(d.Project, d.Name)
