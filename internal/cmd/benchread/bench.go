@@ -82,6 +82,11 @@ func bench(ctx context.Context, tools *devstack.Tools, o options, out io.Writer)
 		return err
 	}
 	defer db.Close()
+	if missing == nil { // a newer release may have more tables
+		if _, _, err := db.Migrate(ctx); err != nil {
+			return err
+		}
+	}
 	if missing != nil {
 		if err := g.fill(ctx, db); err != nil {
 			return err

@@ -140,6 +140,9 @@ func (g *ground) measure(ctx context.Context, db *store.Store) error {
 	} else {
 		fmt.Fprintf(g.out, "\n95 of 100 queries of each kind are below %s\n", bound)
 	}
+	if err := g.pages(ctx, db, m); err != nil {
+		return err
+	}
 	if !g.plans {
 		return nil
 	}
