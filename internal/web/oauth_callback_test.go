@@ -146,7 +146,10 @@ func TestProviderErrorsBecomeAdvice(t *testing.T) {
 	}
 	// Who is signed in gets a button.
 	br.signIn(adminEmail, "/")
-	c.refused(br.get(c.consent(br.begin(authPath), simforce.SyncUser, true)), http.StatusBadRequest, `href="`+authPath+`"`)
+	for code, leads := range map[string]string{"OAUTH_APP_BLOCKED": authPath, "invalid_client_id": "/integrations/support/salesforce-prod/setup/connection"} {
+		c.knobs(func(k *simforce.Knobs) { k.AuthorizeError = &simforce.OAuthFault{Error: code} })
+		c.refused(br.get(c.consent(br.begin(authPath), simforce.SyncUser, true)), http.StatusBadRequest, `href="`+leads+`"`)
+	}
 	require.Equal(t, store.ConnectionNone, c.connection().State)
 }
 
