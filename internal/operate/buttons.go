@@ -46,6 +46,11 @@ func (b Buttons) Backfill(ctx context.Context, project, integration, object stri
 	})
 }
 
+// DeliverAgain has all comments sent to the tenant once more.
+func (b Buttons) DeliverAgain(ctx context.Context, project, integration string) error {
+	return b.steer(ctx, project, integration, "sends all comments again", b.Hand.DeliverAgain)
+}
+
 // Disconnect gives the access to Salesforce back.
 func (b Buttons) Disconnect(ctx context.Context, project, integration string) error {
 	var revoked error

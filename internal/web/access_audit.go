@@ -92,6 +92,7 @@ var eventLabels = map[string]string{
 	store.EventBackfillSteered:         "Steered a backfill",
 	store.EventRetransformRequested:    "Asked for texts to be made anew",
 	store.EventRetransformCancelled:    "Stopped making texts anew",
+	store.EventDeliveryRequested:       "Asked for all comments to be delivered again",
 }
 
 // eventLabel says in words what an event tells of.

@@ -29,6 +29,10 @@ var (
 	backfill = deed{func(ctx context.Context, o Operator, project, integration, object string) error {
 		return o.Backfill(ctx, project, integration, object)
 	}, " reads all records again, beside live sync. It costs no AI units where no text has changed."}
+	deliverAgain = deed{func(ctx context.Context, o Operator, project, integration, _ string) error {
+		return o.DeliverAgain(ctx, project, integration)
+	},
+		" sends all comments to the tenant again. What it has already is not changed there."}
 )
 
 // does makes the handler of a button.

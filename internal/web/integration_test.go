@@ -217,6 +217,9 @@ func (r *recorder) Resume(_ context.Context, project, name string) error {
 func (r *recorder) SyncNow(_ context.Context, project, name string) error {
 	return r.note("sync-now", project, name)
 }
+func (r *recorder) DeliverAgain(_ context.Context, project, name string) error {
+	return r.note("deliver-again", project, name)
+}
 func (r *recorder) Backfill(_ context.Context, project, name, object string) error {
 	return r.note("backfill", project, name, object)
 }
@@ -233,6 +236,7 @@ func TestButtonsOfAnIntegration(t *testing.T) {
 		{"pause", "", "pause support prod", "support/prod is paused"},
 		{"resume", "", "resume support prod", "support/prod goes on where it was"},
 		{"sync-now", "", "sync-now support prod", "support/prod looks for news now"},
+		{"deliver-again", "", "deliver-again support prod", "support/prod sends all comments to the tenant again"},
 		{"backfill", "EmailMessage", "backfill support prod EmailMessage", "support/prod reads all records again"},
 	} {
 		got := br.post(prod+"/"+tt.action, url.Values{"object": {tt.object}})
@@ -263,6 +267,30 @@ func TestButtonsOfAnIntegration(t *testing.T) {
 	req.Header.Set("Sec-Fetch-Site", "cross-site")
 	require.Equal(t, http.StatusForbidden, br.send(req).StatusCode)
 	require.Len(t, hand.asked, asked)
+}
+
+func TestDeliveryOfAnIntegration(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.web.temporalUI, b.web.namespace = "https://temporal.acme.example", "default"
+	id, source := b.atWork()
+	b.seed.Mail(source, "a", time.Now(), "Hello", "text")
+	b.seed.Exec(`insert into deliveries (integration_id, source_id, endpoint, project, source, token, state, reason, hint, said, counts, tenant_comments, own_comments, compared_at)
+		values ($1, $2, 'https://tenant.example', 'their', 'mails', '', 'backing_off', 'the tenant answers 503', 'run `+"`starter sync-now`"+`', 'secret <said>',
+		        '{"sent": 1234, "new": 1200, "updated": 30, "unchanged": 4, "deleted": 2}', 90, 100, now())`, id, source)
+	b.seed.Exec(`insert into undeliverable (integration_id, comment_id, message) values ($1, 'a', 'too long: <Hello>')`, id)
+	br := b.browser()
+	br.signIn(adminEmail, "/")
+	contains(t, br.get(prod).html, `<bdi>their/mails</bdi> <span class="soft">at https://tenant.example</span>`, `Backing off</span>`, "the tenant answers 503", "press Sync now",
+		"secret &lt;said&gt;", "<dt>Behind</dt><dd>1 ", "<dd>1,234</dd>", "10 were deleted there.", `action="/integrations/support/prod/deliver-again"`,
+		"1 comment is refused", "<code>a</code> <bdi>too long: &lt;Hello&gt;</bdi>", "workflows/delivery%2Fsupport%2Fprod")
+
+	// What the tenant says may repeat a comment.
+	html := b.signedIn("reader@example.com", access.IntegrationsRead).get(prod).html
+	contains(t, html, "the tenant answers 503", "1 comment is refused")
+	for _, never := range []string{"too long", "said", "deliver-again"} {
+		require.NotContains(t, html, never)
+	}
 }
 
 // What was done to an integration is told to all who may see it; by whom, to those who may see users.

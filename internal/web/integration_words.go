@@ -106,6 +106,8 @@ func deedWords(d store.Deed) string {
 		}
 	case store.EventRetransformRequested:
 		return "asked for the texts" + on + " to be made anew"
+	case store.EventDeliveryRequested:
+		return "asked for all comments to be delivered again"
 	case store.EventRetransformCancelled:
 		return "stopped making the texts of " + strings.Join(d.Details.Objects, ", ") + " anew"
 	}

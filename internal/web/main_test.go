@@ -76,6 +76,7 @@ func (noOperator) Pause(context.Context, string, string) error            { retu
 func (noOperator) Resume(context.Context, string, string) error           { return nil }
 func (noOperator) SyncNow(context.Context, string, string) error          { return nil }
 func (noOperator) Backfill(context.Context, string, string, string) error { return nil }
+func (noOperator) DeliverAgain(context.Context, string, string) error     { return nil }
 func (noOperator) Disconnect(context.Context, string, string) error       { return nil }
 func (noOperator) Delete(context.Context, string, string, bool) error     { return nil }
 
