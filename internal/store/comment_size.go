@@ -45,7 +45,7 @@ func (s *Store) SizeOf(ctx context.Context, q CommentSearch, most int) (Size, er
 			if err != nil {
 				return err
 			}
-			if estimate > searchSome { // a bitmap of them all would have to be made
+			if estimate > float64(2*most) { // to count them would cost more than it says
 				bounded := q.From != nil || q.To != nil // of which the estimate knows nothing
 				size = Size{N: int64(most), More: !bounded, Unknown: bounded}
 				return nil
