@@ -87,7 +87,6 @@ var eventLabels = map[string]string{
 	store.EventLinkCreated:             "Made a link to connect",
 	store.EventSyncRequested:           "Asked for a sync now",
 	store.EventResyncRequested:         "Asked for a resync",
-	store.EventDeliveryRequested:       "Asked for a delivery of all comments",
 	store.EventBackfillRequested:       "Asked for a backfill",
 	store.EventBackfillSteered:         "Steered a backfill",
 	store.EventRetransformRequested:    "Asked for texts to be made anew",
