@@ -121,6 +121,10 @@ func TestPages(t *testing.T) {
 	r.consent()
 	r.do(r.See("configured successfully"))
 	r.fine("notification")
+	for _, step := range []string{"connection", "objects/EmailMessage"} {
+		r.do(r.Go(s.public + "/integrations/support/salesforce-prod/setup/" + step))
+		r.fine("setup, " + step)
+	}
 	r.do(r.Go(s.public+"/integrations/support/salesforce-prod/setup/objects"), r.Click("#o-EmailMessage"), r.Fill("Look for news every", "2s"))
 	r.fine("objects")
 	r.do(r.Press("Save and check"), r.See("What the check found"))
@@ -180,6 +184,9 @@ func TestPages(t *testing.T) {
 		}
 		r.fine(path)
 	}
+
+	r.do(r.Go(s.public+"/access"), r.follow("/access/users/"))
+	r.fine("a user")
 
 	// Pause and go on, with the keyboard alone.
 	r.do(r.Go(s.public+"/integrations/support/salesforce-prod"), r.See("Up to date"))
