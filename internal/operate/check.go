@@ -33,7 +33,11 @@ func (h *Hand) Check(ctx context.Context, i store.Integration, waiting func(time
 	if _, err := h.told(ctx, i, flow.SignalConfigChanged, Done{}); err != nil {
 		return err
 	}
-	began, told := time.Now(), time.Time{}
+	began := time.Now()
+	told := began
+	if waiting != nil { // however soon the report is there
+		waiting(0)
+	}
 	wait := cmp.Or(h.CheckWait, defaultCheckWait)
 	for {
 		stored, err := h.Store.CheckReport(ctx, i.ID)
