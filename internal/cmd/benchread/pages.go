@@ -69,8 +69,8 @@ func (g *ground) pages(ctx context.Context, db *store.Store, m *mix) error {
 		if err != nil {
 			return 0, 0, nil, err
 		}
-		req.AddCookie(&http.Cookie{Name: cookie, Value: session.Reveal()})
-		req.Header.Set("Accept-Encoding", "gzip") // so that it stays as it is on the wire
+		req.AddCookie(&http.Cookie{Name: cookie, Value: session.Reveal()}) //nolint:gosec // a request has no attributes
+		req.Header.Set("Accept-Encoding", "gzip")                          // so that it stays as it is on the wire
 		begun := time.Now()
 		res, err := server.Client().Do(req)
 		if err != nil {
