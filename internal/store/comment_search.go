@@ -123,6 +123,7 @@ func (r *searching) run(ctx context.Context) error {
 	walk, all, widest := estimate*searchDense >= total, estimate <= searchFew, words.Month
 	day := true // the first stretch is a day: what is not rare is found there
 	empty := 0  // stretches in a row
+	few := estimate <= searchSome
 	for steps := 0; steps < searchSteps && !r.ended && !r.full(); steps++ {
 		if walk {
 			steps += searchWalkSteps - 1
@@ -150,9 +151,9 @@ func (r *searching) run(ctx context.Context) error {
 			if empty++; r.loads > before {
 				empty = 0
 			}
-			all = empty >= searchEmpty && estimate <= searchSome
-		case all:
-			all = false
+			all = few && empty >= searchEmpty
+		case all: // there are too many, which does not change
+			all, few = false, false
 		case span == words.Month:
 			widest = words.Day
 		default:
