@@ -21,6 +21,7 @@ import (
 
 	"salesforcesync/internal/devstack"
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/meter"
 )
 
 // mailQuery is what everybody reads: the fields that preset email asks for, and the stamps.
@@ -58,7 +59,7 @@ type ground struct {
 	secret  string // of the consumer
 	public  string // where authsvc is
 	workers string // folder of the worker, below bin; "" = bin itself
-	meter   *meter
+	meter   *meter.Meter
 	lz4     bool
 
 	total   int    // mails, as Salesforce counts them
@@ -70,6 +71,15 @@ type ground struct {
 	finished bool // there are files with the finished rows
 	running  []*devstack.Process
 }
+
+// Who is measured, besides the bench itself and its clients.
+const (
+	ofWorker    = "worker"
+	ofPostgres  = "PostgreSQL"
+	ofSimulator = "simulator"
+	ofTemporal  = "Temporal"
+	ofAuthsvc   = "authsvc"
+)
 
 // row is one line of the table.
 type row struct {
@@ -105,7 +115,7 @@ func rowKeys() []string {
 
 // bench does it all. temporal is that program; "" = what tools find.
 func bench(ctx context.Context, tools *devstack.Tools, temporal string, o options, out io.Writer) (err error) {
-	g := &ground{options: o, tools: tools, server: temporal, out: out, begun: time.Now(), meter: &meter{pids: map[string]int{}}}
+	g := &ground{options: o, tools: tools, server: temporal, out: out, begun: time.Now(), meter: &meter.Meter{PIDs: map[string]int{}}}
 	tools.Say = g.say
 	if g.folder = o.dir; g.folder == "" {
 		g.folder = tools.Dev("bench")
@@ -196,7 +206,7 @@ func (g *ground) startPostgres(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.meter.pids[ofPostgres] = g.pg.Process().PID()
+	g.meter.PIDs[ofPostgres] = g.pg.Process().PID()
 	out, err := g.sql(ctx, "", "select 'lz4' = any(enumvals) from pg_settings where name = 'default_toast_compression'")
 	if err != nil {
 		return err
@@ -228,14 +238,14 @@ func (g *ground) startSimulator(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	g.meter.pids[ofSimulator] = g.sim.PID()
+	g.meter.PIDs[ofSimulator] = g.sim.PID()
 	g.total, err = g.countMails(ctx)
 	return err
 }
 
 // stopSimulator ends it; another one may be started.
 func (g *ground) stopSimulator() error {
-	delete(g.meter.pids, ofSimulator)
+	delete(g.meter.PIDs, ofSimulator)
 	return g.sim.Stop()
 }
 
@@ -309,13 +319,13 @@ func (g *ground) measured(ctx context.Context, do func() error) (result, error) 
 	if err := g.calm(ctx); err != nil {
 		return result{}, err
 	}
-	before, begun := g.meter.read(), time.Now()
+	before, begun := g.meter.Read(), time.Now()
 	if err := do(); err != nil {
 		return result{}, err
 	}
 	wall := time.Since(begun)
-	r := result{wall: wall, rows: g.total, bytes: g.csvSize, used: g.meter.read().since(before)}
-	if f := r.used.foreign(); f > 0.1*wall.Seconds() {
+	r := result{wall: wall, rows: g.total, bytes: g.csvSize, used: g.meter.Read().Since(before)}
+	if f := r.used.Foreign(); f > 0.1*wall.Seconds() {
 		r.notes = append(r.notes, fmt.Sprintf("disturbed: programs that do not belong here used %.1f CPU s meanwhile", f))
 	}
 	return r, nil

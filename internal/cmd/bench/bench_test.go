@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,47 +35,6 @@ func TestFlags(t *testing.T) {
 	var out, problems bytes.Buffer
 	require.Equal(t, 0, run(t.Context(), []string{"-help"}, &out, &problems))
 	require.Equal(t, 2, run(t.Context(), []string{"-runs", "0"}, &out, &problems))
-}
-
-// A process, what it started and what that started all count, also when they have ended.
-func TestMeterSeesWholeTrees(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("there is no /proc here")
-	}
-	t.Parallel()
-	const burn = `i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done`
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", "sh -c '"+burn+"'; echo one; (sh -c '"+burn+"; echo two; sleep 60'; true); true")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		_ = cmd.Wait()
-	})
-	m := meter{pids: map[string]int{ofWorker: cmd.Process.Pid, ofAuthsvc: 1 << 30}}
-	line := make([]byte, 4)
-	_, err = io.ReadFull(out, line)
-	require.NoError(t, err)
-	one := m.read()
-	require.Greater(t, one[ofWorker], 0.02, "a child that has ended")
-	_, err = io.ReadFull(out, line)
-	require.NoError(t, err)
-	two := m.read().since(one)
-	require.Greater(t, two[ofWorker], 0.02, "a grandchild that lives")
-	require.NotContains(t, two, ofAuthsvc, "who is not there is not measured")
-	require.Greater(t, two[ofMachine], two[ofWorker]/2)
-	require.Positive(t, peakMemory(cmd.Process.Pid))
-	require.Zero(t, peakMemory(1<<30))
-}
-
-func TestParseStat(t *testing.T) {
-	t.Parallel()
-	p, ok := parseStat("12 (a) b (c)) S 7 12 12 0 -1 4194560 1 2 3 4 150 50 25 75 20 0 1 0 100")
-	require.True(t, ok)
-	require.Equal(t, process{parent: 7, own: 2, ended: 1}, p)
-	_, ok = parseStat("12 (a) S 7")
-	require.False(t, ok)
 }
 
 // The bench itself, on few mails: every row but jsforce, which comes from the network,

@@ -11,7 +11,6 @@
 //	others.go     ceiling, COPY, jsforce, curl
 //	crossing.go   where Bulk overtakes REST
 //	profile.go    where the worker's and the database's time goes
-//	meter.go      CPU seconds and memory of processes
 //	table.go      medians, and how they are printed
 package main
 

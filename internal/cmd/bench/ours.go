@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"salesforcesync/internal/devstack"
+	"salesforcesync/internal/meter"
 	"salesforcesync/internal/simforce"
 )
 
@@ -113,7 +114,7 @@ func (g *ground) install(ctx context.Context) (*install, error) {
 	if i.worker, err = g.start(ctx, filepath.Join(g.workers, "worker"), append(i.env, "METRICS_ADDR="+metrics), "http://"+metrics+"/readyz"); err != nil {
 		return i, err
 	}
-	g.meter.pids[ofWorker], g.meter.pids[ofAuthsvc], g.meter.pids[ofTemporal] = i.worker.PID(), i.authsvc.PID(), i.temporal.Process().PID()
+	g.meter.PIDs[ofWorker], g.meter.PIDs[ofAuthsvc], g.meter.PIDs[ofTemporal] = i.worker.PID(), i.authsvc.PID(), i.temporal.Process().PID()
 	return i, i.apply(ctx)
 }
 
@@ -150,7 +151,7 @@ func (i *install) remove() error {
 		errs = append(errs, i.temporal.Stop())
 	}
 	for _, who := range []string{ofWorker, ofAuthsvc, ofTemporal} {
-		delete(i.meter.pids, who)
+		delete(i.meter.PIDs, who)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // also after a Ctrl-C
 	defer cancel()
@@ -188,7 +189,7 @@ func (i *install) load(ctx context.Context) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	forgetPeak(i.worker.PID())
+	meter.ForgetPeak(i.worker.PID())
 	if err := i.profiling(ctx, true); err != nil {
 		return result{}, err
 	}
@@ -214,7 +215,7 @@ func (i *install) load(ctx context.Context) (result, error) {
 		})
 	})
 	if err == nil {
-		r.memory = peakMemory(i.worker.PID())
+		_, r.memory = meter.Memory(i.worker.PID())
 		err = i.profiling(ctx, false)
 	}
 	if err == nil && live != nil {
@@ -275,7 +276,7 @@ func (i *install) again(ctx context.Context) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	forgetPeak(i.worker.PID())
+	meter.ForgetPeak(i.worker.PID())
 	r, err := i.measured(ctx, func() error {
 		if _, err := i.starter(ctx, "backfill", project+"/"+integration, "--object", "EmailMessage"); err != nil {
 			return err
@@ -288,7 +289,7 @@ func (i *install) again(ctx context.Context) (result, error) {
 	if err != nil {
 		return r, err
 	}
-	r.memory = peakMemory(i.worker.PID())
+	_, r.memory = meter.Memory(i.worker.PID())
 	after, err := i.progress(ctx)
 	if err != nil {
 		return r, err

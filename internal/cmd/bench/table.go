@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"salesforcesync/internal/meter"
 )
 
 // result is one run of one row.
@@ -14,7 +16,7 @@ type result struct {
 	wall   time.Duration
 	rows   int
 	bytes  int64 // of CSV, the same for all rows
-	used   cpu
+	used   meter.CPU
 	memory int64 // peak of the worker; 0 = no worker
 	notes  []string
 }
@@ -80,12 +82,12 @@ var resultHead = []string{"row", "wall s", "all runs", "rows/s", "MB/s", "CPU s"
 func line(title string, runs []result) []string {
 	r := middle(runs)
 	named := []string{ofWorker, ofPostgres, ofSimulator}
-	others := r.used.sum()
+	others := r.used.Sum()
 	for _, who := range named {
 		others -= r.used[who]
 	}
 	cells := []string{title, fmt.Sprintf("%.1f", r.seconds()), spread(runs),
-		grouped(int64(float64(r.rows) / r.seconds())), fmt.Sprintf("%.1f", float64(r.bytes)/1e6/r.seconds()), fmt.Sprintf("%.1f", r.used.sum())}
+		grouped(int64(float64(r.rows) / r.seconds())), fmt.Sprintf("%.1f", float64(r.bytes)/1e6/r.seconds()), fmt.Sprintf("%.1f", r.used.Sum())}
 	for _, who := range named {
 		cell := ""
 		if seconds, ok := r.used[who]; ok && seconds >= 0.05 {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"salesforcesync/internal/meter"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -52,13 +54,7 @@ func TestTable(t *testing.T) {
 func TestLineAddsUp(t *testing.T) {
 	t.Parallel()
 	cells := line("x", []result{{wall: 2 * time.Second, rows: 3000, bytes: 5e6, memory: 100 << 20,
-		used: cpu{ofWorker: 1, ofPostgres: 2, ofTemporal: 0.25, ofClients: 0.5, ofMachine: 9}}})
+		used: meter.CPU{ofWorker: 1, ofPostgres: 2, ofTemporal: 0.25, meter.Clients: 0.5, meter.Machine: 9}}})
 	require.Len(t, cells, len(resultHead))
 	require.Equal(t, "x|2.0||1,500|2.5|3.8|1.0|2.0||0.8|100", strings.Join(cells, "|"))
-}
-
-func TestForeign(t *testing.T) {
-	t.Parallel()
-	require.InDelta(t, 4.5, cpu{ofMachine: 7.5, ofWorker: 1, ofBench: 2}.foreign(), 0.001)
-	require.Zero(t, cpu{ofWorker: 1}.foreign(), "nobody can tell")
 }

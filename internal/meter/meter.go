@@ -1,4 +1,4 @@
-package main
+package meter
 
 import (
 	"os"
@@ -8,44 +8,42 @@ import (
 	"syscall"
 )
 
-// Who uses CPU time. Clients are the programs that a row starts and that end with it:
-// psql, curl, node, starter.
+// Who uses CPU time besides the processes that a [Meter] is given.
 const (
-	ofWorker    = "worker"
-	ofPostgres  = "PostgreSQL"
-	ofSimulator = "simulator"
-	ofTemporal  = "Temporal"
-	ofAuthsvc   = "authsvc"
-	ofClients   = "clients"
-	ofBench     = "bench"
-	ofMachine   = "machine" // everything on it, these included
+	// Self is the process that measures.
+	Self = "bench"
+	// Clients are the programs that it started and that have ended: psql, curl, starter.
+	Clients = "clients"
+	// Machine is everything on it, these included.
+	Machine = "machine"
 )
 
-// cpu is CPU seconds by who used them. Who cannot be measured is not in it.
-type cpu map[string]float64
+// CPU is CPU seconds by who used them. Who cannot be measured is not in it.
+type CPU map[string]float64
 
-// since returns what was used after earlier.
-func (c cpu) since(earlier cpu) cpu {
-	used := cpu{}
+// Since returns what was used after earlier.
+func (c CPU) Since(earlier CPU) CPU {
+	used := CPU{}
 	for who, seconds := range c {
 		used[who] = seconds - earlier[who]
 	}
 	return used
 }
 
-// meter measures processes by their ids.
-type meter struct {
-	pids map[string]int
+// Meter measures processes by their ids, each with all that it started.
+type Meter struct {
+	// PIDs are who is measured.
+	PIDs map[string]int
 }
 
-// read returns what everybody has used so far.
-func (m *meter) read() cpu {
-	c := cpu{ofBench: rusage(syscall.RUSAGE_SELF), ofClients: rusage(syscall.RUSAGE_CHILDREN)}
+// Read returns what everybody has used so far.
+func (m *Meter) Read() CPU {
+	c := CPU{Self: rusage(syscall.RUSAGE_SELF), Clients: rusage(syscall.RUSAGE_CHILDREN)}
 	if seconds, ok := machineCPU(); ok {
-		c[ofMachine] = seconds
+		c[Machine] = seconds
 	}
 	processes := readProcesses()
-	for who, pid := range m.pids {
+	for who, pid := range m.PIDs {
 		if seconds, ok := processes.tree(pid); ok {
 			c[who] = seconds
 		}
@@ -53,20 +51,20 @@ func (m *meter) read() cpu {
 	return c
 }
 
-// foreign is what programs used that no row started.
-func (c cpu) foreign() float64 {
-	all, ok := c[ofMachine]
+// Foreign is what programs used that no row started.
+func (c CPU) Foreign() float64 {
+	all, ok := c[Machine]
 	if !ok {
 		return 0
 	}
-	return max(all-c.sum(), 0)
+	return max(all-c.Sum(), 0)
 }
 
-// sum is what everybody used.
-func (c cpu) sum() float64 {
+// Sum is what everybody used.
+func (c CPU) Sum() float64 {
 	var sum float64
 	for who, seconds := range c {
-		if who != ofMachine {
+		if who != Machine {
 			sum += seconds
 		}
 	}
@@ -80,7 +78,7 @@ func machineCPU() (float64, bool) {
 		return 0, false
 	}
 	first, _, _ := strings.Cut(string(b), "\n")
-	f := strings.Fields(first) // cpu user nice system idle iowait irq softirq steal …
+	f := strings.Fields(first) // CPU user nice system idle iowait irq softirq steal …
 	if len(f) < 9 {
 		return 0, false
 	}
@@ -162,23 +160,27 @@ func (all processes) tree(pid int) (float64, bool) {
 	return sum, true
 }
 
-// peakMemory is the most memory, in bytes, that a process has had at once since it started
-// or since forgetPeak; 0 where nobody can tell.
-func peakMemory(pid int) int64 {
+// Memory is what a process holds at present and the most it has held at once since it started
+// or since [ForgetPeak], in bytes of resident memory; 0 where nobody can tell.
+func Memory(pid int) (now, peak int64) {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
-		return 0
+		return 0, 0
 	}
 	for line := range strings.Lines(string(b)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-			return kb << 10
+		name, value, _ := strings.Cut(line, ":")
+		kb, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+		switch name {
+		case "VmRSS":
+			now = kb << 10
+		case "VmHWM":
+			peak = kb << 10
 		}
 	}
-	return 0
+	return now, peak
 }
 
-// forgetPeak begins a new peak; where it cannot, the old one goes on.
-func forgetPeak(pid int) {
+// ForgetPeak begins a new peak; where it cannot, the old one goes on.
+func ForgetPeak(pid int) {
 	_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/clear_refs", []byte("5"), 0)
 }
