@@ -59,6 +59,12 @@ bench-read: ## fill a source with comments and measure how fast they are read (A
 	@go build -buildvcs=false -o .dev/bin/benchread ./internal/cmd/benchread
 	@.dev/bin/benchread $(ARGS)
 
+# A quarter of an hour. See docs/scaling.md.
+.PHONY: bench-idle
+bench-idle: ## measure what integrations take that have nothing to do (ARGS='-integrations 100 -for 2m')
+	@go build -buildvcs=false -o .dev/bin/benchidle ./internal/cmd/benchidle
+	@.dev/bin/benchidle $(ARGS)
+
 # MAIL_DIR may name a folder of real mails (*.eml). See docs/cleaning.md.
 .PHONY: bench-clean
 bench-clean: ## take mails of each kind apart, and print how fast

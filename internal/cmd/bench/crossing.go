@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"salesforcesync/internal/meter"
 )
 
 // place is how far away Salesforce is.
@@ -44,7 +46,7 @@ func (g *ground) crossing(ctx context.Context) error {
 	}
 	ways := map[string]string{"REST": "1 << 60", "Bulk": "1"}
 	for way, from := range ways {
-		args, err := g.overlay(way, map[string]string{switchFile: switchPoint.ReplaceAllString(string(text), "${1}"+from)})
+		args, err := meter.Overlay(g.tools.Root, g.folder, way, map[string]string{switchFile: switchPoint.ReplaceAllString(string(text), "${1}"+from)})
 		if err != nil {
 			return err
 		}

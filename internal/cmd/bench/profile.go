@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,62 +9,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"salesforcesync/internal/meter"
 )
-
-// profiler goes into the worker of a profiled run only, laid over its package while it is
-// built: the shipped program has no such thing. It writes a CPU profile from one SIGUSR1
-// to the next.
-const profiler = `package main
-
-import (
-	"os"
-	"os/signal"
-	"runtime/pprof"
-	"syscall"
-)
-
-var benchProfile string
-
-func init() {
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGUSR1)
-	go func() {
-		for range asked {
-			f, err := os.Create(benchProfile)
-			if err != nil {
-				panic(err)
-			}
-			if err := pprof.StartCPUProfile(f); err != nil {
-				panic(err)
-			}
-			<-asked
-			pprof.StopCPUProfile()
-			if err := f.Close(); err != nil {
-				panic(err)
-			}
-		}
-	}()
-}
-`
-
-// overlay writes what is laid over the sources while a program is built, and returns the
-// arguments of go build. Keys are paths below the repository.
-func (g *ground) overlay(name string, files map[string]string) ([]string, error) {
-	replace := map[string]string{}
-	for path, text := range files {
-		with := filepath.Join(g.folder, name+"-"+strings.ReplaceAll(path, "/", "-"))
-		if err := os.WriteFile(with, []byte(text), 0o600); err != nil {
-			return nil, err
-		}
-		replace[filepath.Join(g.tools.Root, path)] = with
-	}
-	b, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return nil, err
-	}
-	file := filepath.Join(g.folder, name+".json")
-	return []string{"-overlay", file}, os.WriteFile(file, b, 0o600)
-}
 
 // buildProfiled builds the worker with the profiler.
 func (g *ground) buildProfiled(ctx context.Context) error {
@@ -76,11 +22,11 @@ func (g *ground) buildProfiled(ctx context.Context) error {
 	if err := os.MkdirAll(g.profile, 0o755); err != nil {
 		return err
 	}
-	args, err := g.overlay("profiled", map[string]string{"worker/bench_profile.go": profiler})
+	args, err := meter.Profiled(g.tools.Root, g.folder, g.profileFile())
 	if err != nil {
 		return err
 	}
-	return g.build(ctx, append(args, "-ldflags", "-X main.benchProfile="+g.profileFile()), "./worker")
+	return g.build(ctx, args, "./worker")
 }
 
 func (g *ground) profileFile() string { return filepath.Join(g.profile, "worker.pprof") }
