@@ -102,12 +102,15 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 				Stream: o.Resync.Stream, Epoch: o.Resync.Epoch, Seq: o.Resync.Seq + 1, Object: o.Name}})
 		}
 	}
-	err := s.Store.DropFenced(ctx, t.IntegrationID)
-	if err != nil {
-		return err
+	if t.Leftovers {
+		if err := s.Store.DropFenced(ctx, t.IntegrationID); err != nil {
+			return err
+		}
 	}
-	if _, err := s.Store.Erase(ctx, t.IntegrationID, eraseBatches); err != nil {
-		return err
+	if t.Erasable {
+		if _, err := s.Store.Erase(ctx, t.IntegrationID, eraseBatches); err != nil {
+			return err
+		}
 	}
 	if err := s.tidy(ctx, t, watched); err != nil {
 		return err
@@ -115,8 +118,11 @@ func (s *Service) tick(ctx context.Context, t *store.Target, skip []string, resu
 	if err := s.Store.SetWatched(ctx, t.IntegrationID); err != nil {
 		return err
 	}
-	if result.Backfills, err = s.Store.ClaimBackfills(ctx, t.IntegrationID); err != nil {
-		return err
+	if t.Unclaimed {
+		var err error
+		if result.Backfills, err = s.Store.ClaimBackfills(ctx, t.IntegrationID); err != nil {
+			return err
+		}
 	}
 	if len(result.News)+len(result.Faults)+len(result.Backfills) > 0 {
 		result.Outcome = flow.OutcomeNews

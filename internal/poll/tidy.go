@@ -18,7 +18,7 @@ func (s *Service) tidy(ctx context.Context, t *store.Target, objects []*store.Ta
 		}
 	}
 	for _, o := range objects {
-		if !o.VerifyDue {
+		if !o.VerifyDue || !o.SetAside {
 			continue
 		}
 		err := (transform.Batches{Store: s.Store}).RetrySetAside(ctx, t.IntegrationID, t.SourceID, o.Name, o.Plan, retryRecords)
