@@ -12,6 +12,7 @@ import (
 	"salesforcesync/internal/deliver"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/gate"
 	"salesforcesync/internal/poll"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/transform"
@@ -28,9 +29,9 @@ type Activities struct {
 	// nobody.
 	Truncated func(comments int64)
 
-	// Polls bounds how many batches of live work are read at once by its capacity: each holds
-	// a page and a chunk in memory, and after an outage every integration has news.
-	Polls chan struct{}
+	// Polls bounds how many batches of live work are read at once: each holds a page and a chunk in
+	// memory, and after an outage every integration has news. Projects take turns.
+	Polls *gate.Turns
 }
 
 // RegisterControl registers what the workflow tells PostgreSQL, on the queue of the workflows.

@@ -3,18 +3,19 @@ package activities
 import (
 	"context"
 
+	"go.temporal.io/sdk/activity"
+
 	"salesforcesync/internal/flow"
 )
 
 // poll reads a batch of live work, when its turn has come.
 func (a *Activities) poll(ctx context.Context, in flow.BatchRef) (flow.PollResult, error) {
 	defer heartbeat(ctx)()
-	select {
-	case a.Polls <- struct{}{}:
-		defer func() { <-a.Polls }()
-	case <-ctx.Done():
-		return flow.PollResult{}, context.Cause(ctx)
+	leave, err := a.Polls.Enter(ctx, activity.GetInfo(ctx).Priority.FairnessKey)
+	if err != nil {
+		return flow.PollResult{}, err
 	}
+	defer leave()
 	out, err := a.Poll.Poll(ctx, in)
 	return out, translate(err)
 }

@@ -11,6 +11,7 @@ import (
 	"salesforcesync/internal/config"
 	"salesforcesync/internal/deliver"
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/gate"
 	"salesforcesync/internal/oauth"
 	"salesforcesync/internal/poll"
 	"salesforcesync/internal/quota"
@@ -90,7 +91,7 @@ func run(ctx context.Context) error {
 		Batches:    transform.Batches{Store: db},
 		Deliveries: &deliver.Service{Store: db, Listener: listener, Tenant: tenant.New(cfg.DeliveryHosts), Pages: make(chan struct{}, deliveriesAtOnce)},
 		Truncated:  func(comments int64) { own.truncated.Add(float64(comments)) },
-		Polls:      make(chan struct{}, livePolls()),
+		Polls:      gate.NewTurns(livePolls()),
 	})
 	process.Monitor(cfg.MetricsAddr)
 	return process.Run(ctx)

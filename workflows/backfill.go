@@ -19,6 +19,7 @@ func Backfill(ctx workflow.Context, p flow.BackfillParams) error {
 	if p.Project == "" || p.Integration == "" || p.Object == "" {
 		return unnamed("project, integration and object", `{"project":"support","integration":"salesforce-prod","object":"EmailMessage"}`)
 	}
+	ctx = onBehalf(ctx, p.Project)
 	b := newBackfill(ctx, p)
 	if err := answerStatus(ctx, func() flow.BackfillStatus { return b.answer(ctx) }); err != nil {
 		return err

@@ -18,6 +18,7 @@ func Delivery(ctx workflow.Context, p flow.DeliveryParams) error {
 	if err := named(p.Project, p.Integration); err != nil {
 		return err
 	}
+	ctx = onBehalf(ctx, p.Project)
 	d := newDelivery(ctx, p)
 	if err := answerStatus(ctx, d.answer); err != nil {
 		return err

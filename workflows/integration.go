@@ -19,6 +19,7 @@ func Integration(ctx workflow.Context, p flow.IntegrationParams) error {
 	if err := named(p.Project, p.Integration); err != nil {
 		return err
 	}
+	ctx = onBehalf(ctx, p.Project)
 	l := newLoop(ctx, p)
 	if err := answerStatus(ctx, l.answer); err != nil {
 		return err
@@ -149,6 +150,7 @@ func (l *loop) beside(ctx workflow.Context, id, kind, summary string, params any
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		ParentClosePolicy:     enums.PARENT_CLOSE_POLICY_ABANDON,
 		StaticSummary:         summary,
+		Priority:              fairly(ctx),
 	}), kind, params).
 		GetChildWorkflowExecution().Get(ctx, nil)
 	switch {

@@ -34,17 +34,31 @@ var retryAlways = &temporal.RetryPolicy{
 	MaximumInterval:    10 * time.Second,
 }
 
+// tenantKey is where a workflow's context has the project it works for.
+type tenantKey struct{}
+
+// onBehalf makes ctx that of a project. What is dispatched for it, a server with fairness turned
+// on takes in turn with what is dispatched for others, however much one of them has.
+func onBehalf(ctx workflow.Context, project string) workflow.Context {
+	return workflow.WithValue(ctx, tenantKey{}, project)
+}
+
+func fairly(ctx workflow.Context) temporal.Priority {
+	project, _ := ctx.Value(tenantKey{}).(string)
+	return temporal.Priority{FairnessKey: flow.FairnessKey(project)}
+}
+
 func onPoll(ctx workflow.Context, longest, heartbeat time.Duration, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue: flow.QueuePoll, StartToCloseTimeout: longest, HeartbeatTimeout: heartbeat,
-		RetryPolicy: retryBriefly, Summary: summary,
+		RetryPolicy: retryBriefly, Summary: summary, Priority: fairly(ctx),
 	})
 }
 
 func onLoad(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue: flow.QueueLoad, StartToCloseTimeout: 15 * time.Minute, HeartbeatTimeout: heartbeatBatch,
-		RetryPolicy: retryBriefly, Summary: summary,
+		RetryPolicy: retryBriefly, Summary: summary, Priority: fairly(ctx),
 	})
 }
 
@@ -53,14 +67,14 @@ func onLoad(ctx workflow.Context, summary string) workflow.Context {
 func onBackfill(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue: flow.QueueBackfill, StartToCloseTimeout: pageLongest, HeartbeatTimeout: heartbeatBatch,
-		RetryPolicy: retryBriefly, Summary: summary,
+		RetryPolicy: retryBriefly, Summary: summary, Priority: fairly(ctx),
 	})
 }
 
 func onControl(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue: flow.QueueIntegrations, StartToCloseTimeout: 30 * time.Second,
-		RetryPolicy: retryAlways, Summary: summary,
+		RetryPolicy: retryAlways, Summary: summary, Priority: fairly(ctx),
 	})
 }
 

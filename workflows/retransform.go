@@ -18,6 +18,7 @@ func Retransform(ctx workflow.Context, p flow.RetransformParams) error {
 	if err := named(p.Project, p.Integration); err != nil {
 		return err
 	}
+	ctx = onBehalf(ctx, p.Project)
 	r := &retransform{params: p, state: flow.StateSyncing, since: workflow.Now(ctx), inbox: newInbox(ctx, retransformSignals)}
 	if err := answerStatus(ctx, r.answer); err != nil {
 		return err

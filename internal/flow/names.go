@@ -92,6 +92,10 @@ func DeliveryID(project, integration string) string {
 	return "delivery/" + project + "/" + integration
 }
 
+// FairnessKey is under which name Temporal shares its workers out among projects: the
+// project, as far as Temporal takes it (64 bytes).
+func FairnessKey(project string) string { return project[:min(len(project), 64)] }
+
 // SplitName splits "<project>/<integration>" as people write it; ok is false for
 // anything else.
 func SplitName(name string) (project, integration string, ok bool) {

@@ -6,5 +6,7 @@
 // hashing, api and web around counts and large pages. Read [fault] next: it has the
 // error that a busy gate gives.
 //
+// [Turns] is for programs that have to wait, and must not wait for one tenant's flood.
+//
 // [fault]: salesforcesync/internal/fault
 package gate

@@ -149,6 +149,7 @@ func (w *Temporal) start(ctx context.Context, project, integration, status strin
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		StaticSummary:            "Salesforce → comments: " + project + "/" + integration,
+		Priority:                 temporal.Priority{FairnessKey: flow.FairnessKey(project)},
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			temporal.NewSearchAttributeKeyKeyword(flow.AttributeProject).ValueSet(project),
 			temporal.NewSearchAttributeKeyKeyword(flow.AttributeIntegration).ValueSet(integration),
@@ -204,18 +205,18 @@ func Rest(ctx context.Context, d time.Duration) error {
 // good: it sees what was asked for with its next step.
 func (w *Temporal) StartRetransform(ctx context.Context, project, integration string) (started bool, err error) {
 	return w.startBeside(ctx, flow.RetransformID(project, integration), flow.WorkflowRetransform,
-		"texts made anew: "+project+"/"+integration, flow.RetransformParams{Project: project, Integration: integration})
+		project, "texts made anew: "+project+"/"+integration, flow.RetransformParams{Project: project, Integration: integration})
 }
 
 // startDelivery starts the workflow that delivers an integration's comments; one that runs is as
 // good: it is woken by what was written.
 func (w *Temporal) startDelivery(ctx context.Context, project, integration string) (started bool, err error) {
 	return w.startBeside(ctx, flow.DeliveryID(project, integration), flow.WorkflowDelivery,
-		"comments → tenant: "+project+"/"+integration, flow.DeliveryParams{Project: project, Integration: integration})
+		project, "comments → tenant: "+project+"/"+integration, flow.DeliveryParams{Project: project, Integration: integration})
 }
 
 // startBeside starts a workflow that runs beside the integration's, unless it runs.
-func (w *Temporal) startBeside(ctx context.Context, id, kind, summary string, params any) (started bool, err error) {
+func (w *Temporal) startBeside(ctx context.Context, id, kind, project, summary string, params any) (started bool, err error) {
 	_, running, err := w.Running(ctx, id)
 	if err != nil {
 		return false, err
@@ -228,6 +229,7 @@ func (w *Temporal) startBeside(ctx context.Context, id, kind, summary string, pa
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		StaticSummary:            summary,
+		Priority:                 temporal.Priority{FairnessKey: flow.FairnessKey(project)},
 	}, kind, params)
 	return !running, w.Translate("start "+id, err)
 }

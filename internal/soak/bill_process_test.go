@@ -30,6 +30,7 @@ import (
 	"salesforcesync/internal/crashpoint"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
+	"salesforcesync/internal/gate"
 	"salesforcesync/internal/oauth"
 	"salesforcesync/internal/poll"
 	"salesforcesync/internal/quota"
@@ -79,7 +80,7 @@ func servePerformer(ctx context.Context) error {
 		Store:   db,
 		Poll:    &poll.Service{Store: db, Orgs: orgs{auth}, Listener: store.NewListener(), Quota: governor, StepFor: time.Nanosecond},
 		Batches: transform.Batches{Store: db},
-		Polls:   make(chan struct{}, 1),
+		Polls:   gate.NewTurns(1),
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/api/", request.Handler(api.New(db, access.New(db), api.Options{RequestsPerSecond: 1e6, Burst: 1e6}), func(request.Record) {}))

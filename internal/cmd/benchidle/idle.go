@@ -171,7 +171,11 @@ func (g *ground) prepare(ctx context.Context, temporal string) error {
 	if err != nil {
 		return err
 	}
-	if g.pg, err = devstack.StartPostgres(ctx, devstack.PostgresOptions{Install: install, Dir: dir, Durable: true, Database: database}); err != nil {
+	var settings []string
+	if g.profile != "" {
+		settings = []string{"shared_preload_libraries=pg_stat_statements"}
+	}
+	if g.pg, err = devstack.StartPostgres(ctx, devstack.PostgresOptions{Install: install, Dir: dir, Durable: true, Database: database, Settings: settings}); err != nil {
 		return err
 	}
 	if g.temporal, err = devstack.StartTemporal(ctx, devstack.TemporalOptions{Bin: temporal, DBFile: filepath.Join(g.folder, "temporal.db")}); err != nil {
@@ -418,6 +422,7 @@ type measured struct {
 	before, after reading
 	memory        map[string]int64 // most at once, in bytes of resident memory
 	connections   int64            // of the worker to PostgreSQL, at most
+	statements    string           // of a profiled run: what the database did
 	stopped       time.Duration    // from a pause to the last call; of one integration alone
 }
 
@@ -428,6 +433,9 @@ func (g *ground) measure(ctx context.Context) (measured, error) {
 		return m, err
 	}
 	if g.profile != "" {
+		if _, err := g.pg.Psql(ctx, database, "create extension if not exists pg_stat_statements", "select pg_stat_statements_reset()"); err != nil {
+			return m, err
+		}
 		if err := syscall.Kill(g.worker.PID(), syscall.SIGUSR1); err != nil {
 			return m, err
 		}
@@ -448,6 +456,11 @@ func (g *ground) measure(ctx context.Context) (measured, error) {
 	}
 	if g.profile != "" {
 		if err := syscall.Kill(g.worker.PID(), syscall.SIGUSR1); err != nil {
+			return m, err
+		}
+		if m.statements, err = g.pg.Psql(ctx, database, `
+			select format('| %s | %s | %s |', calls, round(total_exec_time), left(regexp_replace(query, '\s+', ' ', 'g'), 110))
+			from pg_stat_statements order by total_exec_time desc limit 20`); err != nil {
 			return m, err
 		}
 	}

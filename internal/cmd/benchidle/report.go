@@ -42,6 +42,9 @@ func (g *ground) print(m measured) {
 	if g.integrations == 1 {
 		line("from the signal `pause` to the last call: %s", m.stopped.Round(10*time.Millisecond))
 	}
+	if m.statements != "" {
+		line("\n| calls | ms | statement |\n| ---: | ---: | --- |\n%s\n", m.statements)
+	}
 	if f := used.Foreign(); f > 0.1*wall.Seconds() {
 		line("disturbed: programs that do not belong here used %.2f cores meanwhile", f/wall.Seconds())
 	}
