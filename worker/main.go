@@ -17,6 +17,7 @@ It takes no arguments. The environment says where things are:
   TEMPORAL_ADDRESS …      Temporal, by its standard variables
   SALESFORCE_EXTRA_HOSTS  host:port allowed besides Salesforce's own hosts
   DELIVERY_EXTRA_HOSTS    host:port that comments may be delivered to although it is no https name
+  TASK_QUEUES             the task queues it serves, all unless you scale stages apart
   METRICS_ADDR            where to serve /metrics, /healthz and /readyz; off when unset
   LOG_LEVEL               debug, info, warn or error
 

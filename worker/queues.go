@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,31 +23,33 @@ import (
 // stopTimeout is how long activities under way may take to end when the worker stops.
 const stopTimeout = 20 * time.Second
 
-// addQueues adds one Temporal worker per task queue, so that long watches never take
-// the slots of work that is ready.
-func addQueues(process *app.App, temporal client.Client, doing *activities.Activities) {
-	queue := func(name string, o worker.Options, register func(worker.Worker)) worker.Worker {
+// addQueues adds one Temporal worker per task queue that is to be served, so that long watches
+// never take the slots of work that is ready.
+func addQueues(process *app.App, temporal client.Client, doing *activities.Activities, served []string) {
+	var workers []worker.Worker
+	queue := func(name string, o worker.Options, register func(worker.Worker)) {
+		if !slices.Contains(served, name) {
+			return
+		}
 		o.WorkerStopTimeout = stopTimeout
 		o.OnFatalError = process.Fail
 		w := worker.New(temporal, name, o)
 		register(w)
-		return w
+		workers = append(workers, w)
 	}
-	workers := []worker.Worker{
-		queue(flow.QueueIntegrations, worker.Options{}, func(w worker.Worker) {
-			workflows.Register(w)
-			doing.RegisterControl(w)
-		}),
-		// A watch holds its slot for minutes and does nothing: slots must not be fewer than integrations.
-		queue(flow.QueuePoll, worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: 2000},
-			func(w worker.Worker) { doing.RegisterPoll(w) }),
-		// CPU and database bound: more at once would only wait for each other.
-		queue(flow.QueueLoad, worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: 8},
-			func(w worker.Worker) { doing.RegisterLoad(w) }),
-		// Apart from live work, which would else stand behind a load of millions.
-		queue(flow.QueueBackfill, worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: pageSlots()},
-			func(w worker.Worker) { doing.RegisterBackfill(w) }),
-	}
+	queue(flow.QueueIntegrations, worker.Options{}, func(w worker.Worker) {
+		workflows.Register(w)
+		doing.RegisterControl(w)
+	})
+	// A watch holds its slot for minutes and does nothing: slots must not be fewer than integrations.
+	queue(flow.QueuePoll, worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: 2000},
+		func(w worker.Worker) { doing.RegisterPoll(w) })
+	// CPU and database bound: more at once would only wait for each other.
+	queue(flow.QueueLoad, worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: 8},
+		func(w worker.Worker) { doing.RegisterLoad(w) })
+	// Apart from live work, which would else stand behind a load of millions.
+	queue(flow.QueueBackfill, worker.Options{DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: pageSlots()},
+		func(w worker.Worker) { doing.RegisterBackfill(w) })
 	process.Add(app.Step{
 		Name: "task queues",
 		Start: func(context.Context) error {

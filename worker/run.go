@@ -92,7 +92,7 @@ func run(ctx context.Context) error {
 		Deliveries: &deliver.Service{Store: db, Listener: listener, Tenant: tenant.New(cfg.DeliveryHosts), Pages: make(chan struct{}, deliveriesAtOnce)},
 		Truncated:  func(comments int64) { own.truncated.Add(float64(comments)) },
 		Polls:      gate.NewTurns(livePolls()),
-	})
+	}, cfg.TaskQueues)
 	process.Monitor(cfg.MetricsAddr)
 	return process.Run(ctx)
 }

@@ -63,6 +63,12 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	address := os.Getenv("TEST_TEMPORAL_ADDRESS")
 	require.NotEmpty(t, address, "TEST_TEMPORAL_ADDRESS is not set: run the tests with `make test`, or name a Temporal server")
+	return newBenchAt(t, address)
+}
+
+// newBenchAt is newBench on a Temporal server of the test's own.
+func newBenchAt(t *testing.T, address string) *bench {
+	t.Helper()
 	db, seed := storetest.NewSeed(t)
 	b := &bench{t: t, db: db, seed: seed, namespace: "worker-" + store.NewID()}
 	b.env = map[string]string{
@@ -248,9 +254,15 @@ func (r *running) stop() int {
 // integration applies one, connects it and starts its workflow.
 func (b *bench) integration(sim *simforce.Server, address string, properties ...config.Property) (workflowID string) {
 	b.t.Helper()
+	return b.integrationOf(sim, address, "support", "salesforce-prod", properties...)
+}
+
+// integrationOf is integration by another name.
+func (b *bench) integrationOf(sim *simforce.Server, address, project, name string, properties ...config.Property) (workflowID string) {
+	b.t.Helper()
 	at := config.Connection{InstanceURL: address, LoginURL: address, ConsumerKey: "3MVG9simforce", ConsumerSecret: "hunter2hunter2"}
 	r, err := b.db.ApplyIntegration(b.t.Context(), config.Integration{
-		Project: "support", Integration: "salesforce-prod", Source: "emails", PollInterval: config.MinPollInterval, Connection: at, Destination: b.destination,
+		Project: project, Integration: name, Source: "emails-" + name, PollInterval: config.MinPollInterval, Connection: at, Destination: b.destination,
 		Objects: []config.Object{{Object: "EmailMessage", Preset: config.PresetEmail, Properties: properties, Deleted: config.DeletedTombstone}},
 	})
 	require.NoError(b.t, err)
@@ -261,9 +273,9 @@ func (b *bench) integration(sim *simforce.Server, address string, properties ...
 		IntegrationID: r.IntegrationID, OrgID: acme.ID, UserID: acme.Users[simforce.SyncUser], Username: simforce.SyncUser, InstanceURL: address,
 		Access: secret.Text(b.tokens.AccessToken), Refresh: secret.Text(b.tokens.RefreshToken),
 	}))
-	id := flow.WorkflowID("support", "salesforce-prod")
+	id := flow.WorkflowID(project, name)
 	_, err = b.temporal.ExecuteWorkflow(b.t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: flow.QueueIntegrations},
-		flow.WorkflowIntegration, flow.IntegrationParams{Project: "support", Integration: "salesforce-prod"})
+		flow.WorkflowIntegration, flow.IntegrationParams{Project: project, Integration: name})
 	require.NoError(b.t, err)
 	return id
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/flow"
 	"salesforcesync/internal/secret"
 )
 
@@ -38,7 +39,8 @@ type Config struct {
 	MetricsAddr   string          // host:port; "" = off
 	AdminEmail    string
 	AdminPassword secret.Text
-	LogLevel      string // debug, info, warn or error
+	LogLevel      string   // debug, info, warn or error
+	TaskQueues    []string // that a worker serves
 	OIDC          OIDC
 
 	temporal temporalEnv
@@ -99,12 +101,30 @@ func LoadFrom(lookup func(string) string, program Program, needs ...string) (*Co
 	if !slices.Contains([]string{"", "debug", "info", "warn", "error"}, c.LogLevel) {
 		r.problem("LOG_LEVEL", "%q is not one of debug, info, warn, error", c.LogLevel)
 	}
+	c.TaskQueues = r.checkQueues(r.read("TASK_QUEUES"))
 	c.OIDC = r.readOIDC()
 	c.temporal.apiKey = secret.Text(r.read("TEMPORAL_API_KEY"))
 	if err := r.err(); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// checkQueues splits a list of task queues. None is refused: such a worker would do nothing.
+func (r *envReader) checkQueues(list string) []string {
+	if r.program != Worker {
+		return nil
+	}
+	var queues []string
+	for name := range strings.SplitSeq(list, ",") {
+		name = strings.TrimSpace(name)
+		if !slices.Contains(flow.Queues, name) {
+			r.problem("TASK_QUEUES", "%q is no task queue: there are %s", name, strings.Join(flow.Queues, ", "))
+			continue
+		}
+		queues = append(queues, name)
+	}
+	return queues
 }
 
 // envReader reads variables and gathers problems.

@@ -13,6 +13,7 @@ import (
 
 	"salesforcesync/internal/config"
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/flow"
 )
 
 var testKey = base64.StdEncoding.EncodeToString(make([]byte, 32))
@@ -115,6 +116,25 @@ func TestLoadProblems(t *testing.T) {
 			require.NotContains(t, err.Error(), "hunter2")
 		})
 	}
+}
+
+func TestTaskQueues(t *testing.T) {
+	t.Parallel()
+	load := func(program config.Program, value string) (*config.Config, error) {
+		return config.LoadFrom(lookup(map[string]string{
+			"DATABASE_URL": "postgres://h/db", "ENCRYPTION_KEYS": testKey, "PUBLIC_URL": "https://a.example", "TASK_QUEUES": value,
+		}), program)
+	}
+	c, err := load(config.Worker, "")
+	require.NoError(t, err)
+	require.Equal(t, flow.Queues, c.TaskQueues, "all, unless some are named")
+	c, err = load(config.Worker, " integrations-load, integrations-backfill")
+	require.NoError(t, err)
+	require.Equal(t, []string{flow.QueueLoad, flow.QueueBackfill}, c.TaskQueues)
+	_, err = load(config.Worker, "integrations,load")
+	require.ErrorContains(t, err, `TASK_QUEUES: "load" is no task queue: there are integrations, integrations-poll`)
+	_, err = load(config.Authsvc, "load")
+	require.NoError(t, err, "it is the worker's")
 }
 
 func TestTrustedProxies(t *testing.T) {

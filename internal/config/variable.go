@@ -2,6 +2,8 @@ package config
 
 import (
 	"strings"
+
+	"salesforcesync/internal/flow"
 )
 
 // Variable describes one environment variable.
@@ -36,6 +38,8 @@ var variables = []Variable{
 		Meaning: "comma-separated `host:port` that comments may be delivered to although they are bare addresses, `localhost` or plain http; other hosts are reached by name and over https only"},
 	{Name: "METRICS_ADDR", Programs: servers,
 		Meaning: "where Prometheus metrics (`/metrics`) and health (`/healthz`, `/readyz`) are served; not set = off, port 0 = any"},
+	{Name: "TASK_QUEUES", Programs: []Program{Worker}, Default: strings.Join(flow.Queues, ","),
+		Meaning: "comma-separated task queues that a worker serves, so that stages scale apart; each queue needs a worker somewhere"},
 	{Name: "LOG_LEVEL", Default: "info", Programs: servers,
 		Meaning: "`debug`, `info`, `warn` or `error`"},
 	{Name: "ADMIN_EMAIL", Programs: []Program{Authsvc, Starter},

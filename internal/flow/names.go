@@ -26,6 +26,9 @@ const (
 	QueueBackfill = "integrations-backfill"
 )
 
+// Queues lists the task queues. Each needs a worker somewhere.
+var Queues = []string{QueueIntegrations, QueuePoll, QueueLoad, QueueBackfill}
+
 // Signals. Their payload is optional (see SignalPayload): what changed is in
 // PostgreSQL, the signal says "look now".
 const (
