@@ -110,7 +110,7 @@ func (s *Service) backfillStep(ctx context.Context, in flow.BackfillStepParams, 
 		result.Hint = "resume it with `starter backfill " + t.Project + "/" + t.Integration + " --resume --object " + o.Name + "`"
 		return 0, result, nil
 	}
-	plan, err := decodePlan(o)
+	plan, err := s.plan(o)
 	if err != nil {
 		return 0, result, err
 	}

@@ -44,7 +44,7 @@ type comparison struct {
 // compare compares the object with Salesforce and reports whether records are to be read
 // again because of it.
 func (s *Service) compare(ctx context.Context, t *store.Target, o *store.TargetObject) (bool, error) {
-	plan, err := decodePlan(o)
+	plan, err := s.plan(o)
 	if err != nil {
 		return false, err
 	}

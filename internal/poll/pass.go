@@ -139,7 +139,7 @@ func (r *reading) savePass(ctx context.Context, seq int64) error {
 // follows from one that ended: an object without a stamp is complete up to where the last
 // whole pass began, less the time that rows may take to become visible.
 func (s *Service) passNews(ctx context.Context, o *store.TargetObject) (bool, error) {
-	plan, err := decodePlan(o)
+	plan, err := s.plan(o)
 	if err != nil || !plan.Cursor.Passes {
 		return false, err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"salesforcesync/internal/fault"
@@ -115,6 +116,38 @@ func (p *Plan) dependency(d store.Dependency) (Dependency, bool) {
 // query asks for parents.
 func (d Dependency) query(where soql.Expr, order []soql.Order, limit int) (string, error) {
 	return soql.Select{Fields: []string{transform.PathID, d.Stamp}, From: d.Parent, Where: where, OrderBy: order, Limit: limit}.Build()
+}
+
+// plans keeps what was decoded: the same few plans are wanted with each look. They are shared, and
+// never changed.
+type plans struct {
+	mu sync.RWMutex
+	by map[string]*Plan
+}
+
+// keptPlans bounds how many: one takes some ten kilobytes. Integrations whose objects are configured
+// alike have the same.
+const keptPlans = 1000
+
+// plan is the plan of an object's last good check.
+func (s *Service) plan(o *store.TargetObject) (*Plan, error) {
+	s.plans.mu.RLock()
+	p := s.plans.by[string(o.Plan)]
+	s.plans.mu.RUnlock()
+	if p != nil {
+		return p, nil
+	}
+	p, err := decodePlan(o)
+	if err != nil {
+		return nil, err
+	}
+	s.plans.mu.Lock()
+	defer s.plans.mu.Unlock()
+	if s.plans.by == nil || len(s.plans.by) >= keptPlans {
+		s.plans.by = map[string]*Plan{}
+	}
+	s.plans.by[string(o.Plan)] = p
+	return p, nil
 }
 
 func decodePlan(o *store.TargetObject) (*Plan, error) {

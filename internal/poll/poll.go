@@ -38,7 +38,7 @@ func (s *Service) Poll(ctx context.Context, ref flow.BatchRef) (flow.PollResult,
 	if err != nil {
 		return flow.PollResult{}, err
 	}
-	plan, err := decodePlan(o)
+	plan, err := s.plan(o)
 	if err != nil {
 		return flow.PollResult{}, err
 	}

@@ -3,7 +3,6 @@ package poll
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"sync"
 	"time"
 
@@ -61,6 +60,7 @@ type Service struct {
 	PagesAtOnce int
 
 	clocks     sync.Map // integration id → time.Duration: how far Salesforce's clock is ahead of ours
+	plans      plans
 	narrowings narrowings
 	renewals   renewals
 }
@@ -83,12 +83,7 @@ const (
 // spec is the part of the integration file that the loop goes by.
 type spec config.Integration
 
-// specOf reads the stored file; what cannot be read has the defaults.
-func specOf(t *store.Target) spec {
-	var i config.Integration
-	_ = json.Unmarshal(t.Spec, &i)
-	return spec(i)
-}
+func specOf(t *store.Target) spec { return spec(t.File()) }
 
 func (i spec) interval() time.Duration {
 	return time.Duration(cmp.Or(i.PollInterval, config.DefaultPollInterval))

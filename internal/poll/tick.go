@@ -273,7 +273,7 @@ func (k *tick) probed(p probe, a salesforce.Answer) error {
 // gives the same rows, and those that became visible late. IsDeleted rows count: a delete
 // is news.
 func (k *tick) ask(o *store.TargetObject) error {
-	plan, err := decodePlan(o)
+	plan, err := k.service.plan(o)
 	if err != nil {
 		return err
 	}

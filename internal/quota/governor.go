@@ -451,7 +451,7 @@ func (g *Governor) Pace(ctx context.Context, integrationID string, wanted time.D
 
 // differs reports whether a pace is worth storing over the one that is.
 func differs(stored, now store.QuotaPace) bool {
-	far := func(a, b float64) bool { return math.Abs(a-b) > 0.1*max(a, b) }
+	far := func(a, b float64) bool { return math.Abs(a-b) > 0.25*max(a, b) }
 	return stored.Wanted != now.Wanted || (stored.Reason == "") != (now.Reason == "") ||
 		far(stored.Paced.Seconds(), now.Paced.Seconds()) || far(stored.Calls, now.Calls) || far(stored.Spent, now.Spent) || now.At.Sub(stored.At) >= 10*time.Minute
 }

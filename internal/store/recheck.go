@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
@@ -52,6 +53,9 @@ const addRecheckRows = `
 // AddRepairs asks for records that a comparison found different to be read again, and
 // returns how many were not asked for already. One that waits for its time goes on waiting.
 func (s *Store) AddRepairs(ctx context.Context, integrationID, object string, ids []string) (int64, error) {
+	if len(ids) == 0 {
+		return 0, nil
+	}
 	tag, err := s.pool.Exec(ctx, `
 		insert into rechecks (integration_id, object, record_id, reason)
 		select distinct $1, $2, unnest($3::text[]), 'repair'
@@ -90,6 +94,9 @@ func (s *Store) PendingParents(ctx context.Context, integrationID, object string
 // were followed, and notes the others so that their children will be read again. It
 // returns how many those are. A parent whose stamp is the one it was followed with is done.
 func (s *Store) NoteParents(ctx context.Context, integrationID, object string, d Dependency, seen []Position) (int64, error) {
+	if len(seen) == 0 {
+		return 0, nil
+	}
 	ids, stamps := positions(seen)
 	tag, err := s.pool.Exec(ctx, `
 		insert into followed as f (integration_id, object, path, parent, record_id, stamp, pending)
@@ -153,24 +160,19 @@ func (s *Store) FollowPending(ctx context.Context, integrationID, object string,
 // commit may have given one the stamp that it had already. It returns how many those are.
 // What was remembered of the others is forgotten.
 func (s *Store) SaveDependencyVerified(ctx context.Context, integrationID, object string, d Dependency, to time.Time) (again int64, err error) {
-	err = s.inTx(ctx, "store how far parents were followed", func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `
+	err = s.exchange(ctx, "store how far parents were followed", "begin", func(b *pgx.Batch) {
+		b.Queue(`
 			update dependencies set verified_to = greatest(verified_to, $5)
-			where (integration_id, object, path, parent) = ($1, $2, $3, $4)`, integrationID, object, d.Path, d.Parent, to); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `
+			where (integration_id, object, path, parent) = ($1, $2, $3, $4)`, integrationID, object, d.Path, d.Parent, to)
+		b.Queue(`
 			delete from followed
 			where (integration_id, object, path, parent) = ($1, $2, $3, $4) and stamp < $5 and settled and not pending`,
-			integrationID, object, d.Path, d.Parent, to); err != nil {
-			return err
-		}
-		tag, err := tx.Exec(ctx, `
+			integrationID, object, d.Path, d.Parent, to)
+		b.Queue(`
 			update followed set pending = true, settled = true
 			where (integration_id, object, path, parent) = ($1, $2, $3, $4) and stamp <= $5 and not settled`,
-			integrationID, object, d.Path, d.Parent, to)
-		again = tag.RowsAffected()
-		return err
+			integrationID, object, d.Path, d.Parent, to).
+			Exec(func(tag pgconn.CommandTag) error { again = tag.RowsAffected(); return nil })
 	})
 	return again, err
 }

@@ -118,6 +118,17 @@ func (s *Store) inTx(ctx context.Context, op string, fn func(tx pgx.Tx) error) e
 	return translate(op, err)
 }
 
+// exchange runs what fill queues as one transaction, begun as begin says, in one exchange with the
+// database: what idle integrations cost is waiting for answers. Statements cannot depend on each
+// other's results. A failure rolls all of it back; the connection is then given up.
+func (s *Store) exchange(ctx context.Context, op, begin string, fill func(b *pgx.Batch)) error {
+	b := &pgx.Batch{}
+	b.Queue(begin)
+	fill(b)
+	b.Queue("commit")
+	return translate(op, s.pool.SendBatch(ctx, b).Close())
+}
+
 // translate turns a pgx error into the fault vocabulary, once, at this edge.
 // Errors that already are faults pass through.
 func translate(op string, err error) error {

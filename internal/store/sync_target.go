@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"salesforcesync/internal/config"
 	"salesforcesync/internal/fault"
 )
 
@@ -49,6 +50,18 @@ type Target struct {
 	InstanceURL     string // of the grant
 
 	Objects []TargetObject
+
+	file *config.Integration // Spec, once somebody wanted it
+}
+
+// File is the integration file as it was applied, without secrets. What cannot be read has the
+// defaults.
+func (t *Target) File() config.Integration {
+	if t.file == nil {
+		t.file = &config.Integration{}
+		_ = json.Unmarshal(t.Spec, t.file)
+	}
+	return *t.file
 }
 
 // TargetObject is one object of a Target with its live stream.
@@ -135,87 +148,85 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 	var t Target
 	// One snapshot, so that the integration and its objects belong together; and one exchange with
 	// the database, because this is what a look costs when there is nothing to do.
-	batch := &pgx.Batch{}
-	batch.Queue("begin isolation level repeatable read read only")
-	batch.Queue(`
-		select i.id, i.source_id, p.name, i.name, i.spec, i.spec_version, coalesce(i.checked_version, 0),
-		       coalesce(i.checked_at, 'epoch'), i.desired, i.epoch, i.sync_requests, i.status,
-		       coalesce(i.watched_at, 'epoch'), clock_timestamp(),
-		       (select last_value from read_order), coalesce(i.schema_looked_at < now() - make_interval(secs => `+schemaLookSeconds+`), true),
-		       i.check_requests, i.checks_answered,
-		       exists (select from deliveries d where d.integration_id = i.id and d.held_until < now() - interval '1 minute'),
-		       exists (select from streams st join batches b on b.stream_id = st.id
-		         where st.integration_id = i.id and b.state <> 'applied' and (b.epoch < st.epoch or b.seq <= st.seq))
-		       or exists (select from streams st join staged d on d.stream_id = st.id
-		         where st.integration_id = i.id and (d.epoch < st.epoch or d.seq <= st.seq)),
-		       exists (select from erasures e where e.source_id = i.source_id and e.not_before <= now()),
-		       exists (select from backfills f where f.integration_id = i.id and f.state = 'open' and (f.beat_at is null or f.beat_at < now() - make_interval(secs => `+beatSeconds+`))),
-		       coalesce(c.state, 'none'), coalesce(c.lost_reason, ''), coalesce(c.lost_hint, ''),
-		       coalesce(c.granted_at, 'epoch'), coalesce(greatest(c.granted_at, c.refreshed_at), 'epoch'), coalesce(c.generation, 0),
-		       coalesce(c.org_id, ''), coalesce(c.user_id, ''), coalesce(c.username, ''), coalesce(c.token_instance_url, '')
-		from integrations i
-		join projects p on p.id = i.project_id
-		left join connections c on c.integration_id = i.id
-		where `+where, args...).
-		QueryRow(func(row pgx.Row) error {
-			return row.Scan(
-				&t.IntegrationID, &t.SourceID, &t.Project, &t.Integration, &t.Spec, &t.SpecVersion, &t.CheckedVersion,
-				&t.CheckedAt, &t.Desired, &t.Epoch, &t.SyncRequests, &t.Status, &t.WatchedAt, &t.ReadAt,
-				&t.ReadOrder, &t.SchemaDue, &t.CheckRequests, &t.ChecksAnswered, &t.Undelivered, &t.Leftovers, &t.Erasable, &t.Unclaimed,
-				&t.ConnectionState, &t.LostReason, &t.LostHint, &t.GrantedAt, &t.RenewedAt, &t.Generation,
-				&t.OrgID, &t.UserID, &t.Username, &t.InstanceURL)
-		})
 	which := `(select i.id from integrations i join projects p on p.id = i.project_id where ` + where + `)`
-	batch.Queue(`
-		select o.name, o.spec, o.state, o.problem, o.hint, coalesce(o.plan, 'null'), o.view_all,
-		       s.id, s.epoch, s.seq, coalesce(s.hi_stamp, '0001-01-01Z'), coalesce(s.hi_id, ''),
-		       exists (select 1 from rechecks r
-		         where r.integration_id = o.integration_id and r.object = o.name and r.not_before <= now())
-		       or exists (select 1 from followed f where f.integration_id = o.integration_id and f.object = o.name and f.pending),
-		       exists (select from set_aside a join integrations i on i.source_id = a.source_id where i.id = o.integration_id and a.object = o.name),
-		       -- The batch applied last, whatever its epoch: another object's change moves that, too.
-		       s.hi_stamp is null or coalesce((select b.more from batches b where b.stream_id = s.id and b.state = 'applied'
-		         order by b.epoch desc, b.seq desc limit 1), true),
-		       coalesce(s.verified_to, s.verify_from, '0001-01-01Z'), s.verify_after <= now(),
-		       coalesce(s.verified_to, '0001-01-01Z'), s.compare_after <= now(), coalesce(s.deletes_to, '0001-01-01Z'),
-		       coalesce(s.sweep_stamp, '0001-01-01Z'), coalesce(s.sweep_id, ''),
-		       f.id, f.first, f.known, f.reason, f.desired, f.planned, f.from_stamp, f.until_stamp,
-		       re.id, re.epoch, re.seq, re.hi_stamp, re.hi_id, re.from_stamp, re.until_stamp, re.reason,
-		       coalesce(greatest(re.applied_at, re.requested_at), now())
-		from objects o
-		join streams s on s.integration_id = o.integration_id and s.object = o.name and s.lane = 'live' and s.part = ''
-		left join streams re on re.integration_id = o.integration_id and re.object = o.name and re.lane = 'resync' and re.part = ''
-			and re.finished_at is null
-		left join backfills f on f.integration_id = o.integration_id and f.object = o.name and f.state = 'open'
-		where o.integration_id = `+which+`
-		order by o.position`, args...).
-		Query(func(rows pgx.Rows) (err error) {
-			t.Objects, err = pgx.CollectRows(rows, scanTargetObject)
-			return err
-		})
-	batch.Queue(`
-		select object, path, parent, hi_stamp, hi_id, coalesce(verified_to, '0001-01-01Z') from dependencies
-		where integration_id = `+which+` order by object, path, parent`, args...).
-		Query(func(rows pgx.Rows) error {
-			var object string
-			var d Dependency
-			_, err := pgx.ForEachRow(rows, []any{&object, &d.Path, &d.Parent, &d.Hi.Stamp, &d.Hi.ID, &d.VerifiedTo}, func() error {
-				for i := range t.Objects {
-					if t.Objects[i].Name == object {
-						t.Objects[i].Dependencies = append(t.Objects[i].Dependencies, d)
-					}
-				}
-				return nil
+	err := s.exchange(ctx, "read the integration", "begin isolation level repeatable read read only", func(batch *pgx.Batch) {
+		batch.Queue(`
+			select i.id, i.source_id, p.name, i.name, i.spec, i.spec_version, coalesce(i.checked_version, 0),
+			       coalesce(i.checked_at, 'epoch'), i.desired, i.epoch, i.sync_requests, i.status,
+			       coalesce(i.watched_at, 'epoch'), clock_timestamp(),
+			       (select last_value from read_order), coalesce(i.schema_looked_at < now() - make_interval(secs => `+schemaLookSeconds+`), true),
+			       i.check_requests, i.checks_answered,
+			       exists (select from deliveries d where d.integration_id = i.id and d.held_until < now() - interval '1 minute'),
+			       exists (select from streams st join batches b on b.stream_id = st.id
+			         where st.integration_id = i.id and b.state <> 'applied' and (b.epoch < st.epoch or b.seq <= st.seq))
+			       or exists (select from streams st join staged d on d.stream_id = st.id
+			         where st.integration_id = i.id and (d.epoch < st.epoch or d.seq <= st.seq)),
+			       exists (select from erasures e where e.source_id = i.source_id and e.not_before <= now()),
+			       exists (select from backfills f where f.integration_id = i.id and f.state = 'open' and (f.beat_at is null or f.beat_at < now() - make_interval(secs => `+beatSeconds+`))),
+			       coalesce(c.state, 'none'), coalesce(c.lost_reason, ''), coalesce(c.lost_hint, ''),
+			       coalesce(c.granted_at, 'epoch'), coalesce(greatest(c.granted_at, c.refreshed_at), 'epoch'), coalesce(c.generation, 0),
+			       coalesce(c.org_id, ''), coalesce(c.user_id, ''), coalesce(c.username, ''), coalesce(c.token_instance_url, '')
+			from integrations i
+			join projects p on p.id = i.project_id
+			left join connections c on c.integration_id = i.id
+			where `+where, args...).
+			QueryRow(func(row pgx.Row) error {
+				return row.Scan(
+					&t.IntegrationID, &t.SourceID, &t.Project, &t.Integration, &t.Spec, &t.SpecVersion, &t.CheckedVersion,
+					&t.CheckedAt, &t.Desired, &t.Epoch, &t.SyncRequests, &t.Status, &t.WatchedAt, &t.ReadAt,
+					&t.ReadOrder, &t.SchemaDue, &t.CheckRequests, &t.ChecksAnswered, &t.Undelivered, &t.Leftovers, &t.Erasable, &t.Unclaimed,
+					&t.ConnectionState, &t.LostReason, &t.LostHint, &t.GrantedAt, &t.RenewedAt, &t.Generation,
+					&t.OrgID, &t.UserID, &t.Username, &t.InstanceURL)
 			})
-			return err
-		})
-	batch.Queue("commit")
-	err := s.pool.SendBatch(ctx, batch).Close()
-	if fault.Is(translate("", err), fault.NotFound) && len(args) == 2 {
+		batch.Queue(`
+			select o.name, o.spec, o.state, o.problem, o.hint, coalesce(o.plan, 'null'), o.view_all,
+			       s.id, s.epoch, s.seq, coalesce(s.hi_stamp, '0001-01-01Z'), coalesce(s.hi_id, ''),
+			       exists (select 1 from rechecks r
+			         where r.integration_id = o.integration_id and r.object = o.name and r.not_before <= now())
+			       or exists (select 1 from followed f where f.integration_id = o.integration_id and f.object = o.name and f.pending),
+			       exists (select from set_aside a join integrations i on i.source_id = a.source_id where i.id = o.integration_id and a.object = o.name),
+			       -- The batch applied last, whatever its epoch: another object's change moves that, too.
+			       s.hi_stamp is null or coalesce((select b.more from batches b where b.stream_id = s.id and b.state = 'applied'
+			         order by b.epoch desc, b.seq desc limit 1), true),
+			       coalesce(s.verified_to, s.verify_from, '0001-01-01Z'), s.verify_after <= now(),
+			       coalesce(s.verified_to, '0001-01-01Z'), s.compare_after <= now(), coalesce(s.deletes_to, '0001-01-01Z'),
+			       coalesce(s.sweep_stamp, '0001-01-01Z'), coalesce(s.sweep_id, ''),
+			       f.id, f.first, f.known, f.reason, f.desired, f.planned, f.from_stamp, f.until_stamp,
+			       re.id, re.epoch, re.seq, re.hi_stamp, re.hi_id, re.from_stamp, re.until_stamp, re.reason,
+			       coalesce(greatest(re.applied_at, re.requested_at), now())
+			from objects o
+			join streams s on s.integration_id = o.integration_id and s.object = o.name and s.lane = 'live' and s.part = ''
+			left join streams re on re.integration_id = o.integration_id and re.object = o.name and re.lane = 'resync' and re.part = ''
+				and re.finished_at is null
+			left join backfills f on f.integration_id = o.integration_id and f.object = o.name and f.state = 'open'
+			where o.integration_id = `+which+`
+			order by o.position`, args...).
+			Query(func(rows pgx.Rows) (err error) {
+				t.Objects, err = pgx.CollectRows(rows, scanTargetObject)
+				return err
+			})
+		batch.Queue(`
+			select object, path, parent, hi_stamp, hi_id, coalesce(verified_to, '0001-01-01Z') from dependencies
+			where integration_id = `+which+` order by object, path, parent`, args...).
+			Query(func(rows pgx.Rows) error {
+				var object string
+				var d Dependency
+				_, err := pgx.ForEachRow(rows, []any{&object, &d.Path, &d.Parent, &d.Hi.Stamp, &d.Hi.ID, &d.VerifiedTo}, func() error {
+					for i := range t.Objects {
+						if t.Objects[i].Name == object {
+							t.Objects[i].Dependencies = append(t.Objects[i].Dependencies, d)
+						}
+					}
+					return nil
+				})
+				return err
+			})
+	})
+	if fault.Is(err, fault.NotFound) && len(args) == 2 {
 		return nil, fault.New(fault.NotFound, "there is no integration %v/%v", args[0], args[1]).
 			WithHint("create it with `starter apply -f integration.yaml`; `starter list` shows what there is")
 	}
-	return &t, translate("read the integration", err)
+	return &t, err
 }
 
 func scanTargetObject(row pgx.CollectableRow) (TargetObject, error) {

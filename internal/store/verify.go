@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Seen is a row of Salesforce as a scan of ids and stamps gives it.
@@ -33,39 +34,36 @@ func (s *Store) CompareRows(ctx context.Context, sourceID, object string, from, 
 		ids[i], stamps[i], deleted[i] = r.ID, r.Stamp, r.Deleted
 	}
 	var d Difference
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		out, err := tx.Query(ctx, `
+	err := s.exchange(ctx, "compare with Salesforce", "begin read only", func(batch *pgx.Batch) {
+		batch.Queue(`
 			select t.id, t.stamp
 			from unnest($3::text[], $4::timestamptz[], $5::boolean[]) as t (id, stamp, deleted)
 			left join records r on r.source_id = $1 and r.object = $2 and r.record_id = t.id
 			where r.record_id is null or r.stamp < t.stamp
 			   or r.stamp = t.stamp and r.state in ('filtered', 'invisible')
-			   or r.stamp = t.stamp and t.deleted <> (r.state in ('deleted', 'erased'))`, sourceID, object, ids, stamps, deleted)
-		if err != nil {
-			return err
-		}
-		if d.Unseen, err = pgx.CollectRows(out, func(row pgx.CollectableRow) (Position, error) {
-			var p Position
-			err := row.Scan(&p.ID, &p.Stamp)
-			return p, err
-		}); err != nil {
-			return err
-		}
-		out, err = tx.Query(ctx, `
+			   or r.stamp = t.stamp and t.deleted <> (r.state in ('deleted', 'erased'))`, sourceID, object, ids, stamps, deleted).
+			Query(func(out pgx.Rows) (err error) {
+				d.Unseen, err = pgx.CollectRows(out, func(row pgx.CollectableRow) (Position, error) {
+					var p Position
+					err := row.Scan(&p.ID, &p.Stamp)
+					return p, err
+				})
+				return err
+			})
+		batch.Queue(`
 			select r.record_id from records r
 			where r.source_id = $1 and r.object = $2 and r.state in ('live', 'set_aside')
 			  and r.stamp > 'epoch' -- records without a stamp are in no order
 			  and (r.stamp, r.record_id) > ($3, $4)
 			  and ($5::timestamptz is null or (r.stamp, r.record_id) <= ($5, $6))
 			  and r.record_id not in (select unnest($7::text[])) -- always by a hash; an anti join may compare each with each
-			order by r.stamp, r.record_id`, sourceID, object, from.Stamp, from.ID, nullTime(upTo.Stamp), upTo.ID, ids)
-		if err != nil {
-			return err
-		}
-		d.Gone, err = pgx.CollectRows(out, pgx.RowTo[string])
-		return err
+			order by r.stamp, r.record_id`, sourceID, object, from.Stamp, from.ID, nullTime(upTo.Stamp), upTo.ID, ids).
+			Query(func(out pgx.Rows) (err error) {
+				d.Gone, err = pgx.CollectRows(out, pgx.RowTo[string])
+				return err
+			})
 	})
-	return d, translate("compare with Salesforce", err)
+	return d, err
 }
 
 // manyUnsettled is how many records are read again by Id; more are read as a stretch.
@@ -80,6 +78,9 @@ const manyUnsettled = 500
 // of that was read the next mark is set. It returns up to where the object is complete as
 // far as this goes, and how many records were asked for.
 func (s *Store) Settle(ctx context.Context, integrationID, sourceID, object string, stream, epoch int64, from, settled time.Time) (complete time.Time, asked int64, err error) {
+	if still, err := s.settleStill(ctx, sourceID, object, stream, epoch, from, settled); still || err != nil {
+		return settled, 0, err
+	}
 	err = s.inTx(ctx, "see to unsettled records", func(tx pgx.Tx) error {
 		complete, asked = settled, 0
 		var mark *time.Time
@@ -151,6 +152,23 @@ func (s *Store) Settle(ctx context.Context, integrationID, sourceID, object stri
 		return err
 	})
 	return complete, asked, err
+}
+
+// settleStill is Settle where nothing was read lately, which is nearly always: still says that it was
+// so, and that the next mark is set. The lock comes before the look, whose snapshot then has what
+// others had written by that time.
+func (s *Store) settleStill(ctx context.Context, sourceID, object string, stream, epoch int64, from, settled time.Time) (still bool, err error) {
+	err = s.exchange(ctx, "see to unsettled records", "begin", func(b *pgx.Batch) {
+		b.Queue(`select from streams where id = $1 and epoch = $2 for update`, stream, epoch)
+		b.Queue(`
+			update streams s set settled_to = $5, settled_order = (select last_value from read_order)
+			where s.id = $1 and s.epoch = $2 and (s.settled_to is null or s.settled_to < $5)
+			  and not exists (select from records r
+			    where r.source_id = $3 and r.object = $4 and r.state in ('live', 'set_aside') and r.stamp > $6 and r.stamp <= $5)`,
+			stream, epoch, sourceID, object, settled, from).
+			Exec(func(tag pgconn.CommandTag) error { still = tag.RowsAffected() > 0; return nil })
+	})
+	return still, err
 }
 
 // Verified is the result of a scan of a stream's tail.
