@@ -23,3 +23,8 @@ func (s *Store) Trace(ctx context.Context, tracer pgx.QueryTracer) error {
 	s.pool = pool
 	return nil
 }
+
+// ApplyStep is Migration.apply for tests of steps that are not released.
+func (s *Store) ApplyStep(ctx context.Context, m Migration) error {
+	return s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return m.apply(ctx, conn) })
+}

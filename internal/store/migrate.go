@@ -3,13 +3,16 @@ package store
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"regexp"
 	"sort"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"salesforcesync/internal/fault"
@@ -23,7 +26,13 @@ type Migration struct {
 	Version int
 	Name    string
 	SQL     string
+	// RunsWith is the oldest schema version whose programs go on working while and after this step is
+	// applied. It is the step's own version where it says nothing: then they must be stopped before.
+	RunsWith int
 }
+
+// runsWith is the line of a step that says RunsWith.
+var runsWith = regexp.MustCompile(`(?m)^-- Runs with: (\d+)$`)
 
 var migrationName = regexp.MustCompile(`^(\d{4})_([a-z0-9_]+)\.sql$`)
 
@@ -50,7 +59,13 @@ func readMigrations(files fs.FS, dir string) ([]Migration, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read migration %q: %w", e.Name(), err)
 		}
-		out = append(out, Migration{Version: version, Name: m[2], SQL: string(sql)})
+		step := Migration{Version: version, Name: m[2], SQL: string(sql), RunsWith: version}
+		if line := runsWith.FindSubmatch(sql); line != nil {
+			if step.RunsWith, err = strconv.Atoi(string(line[1])); err != nil || step.RunsWith < 1 || step.RunsWith > version {
+				return nil, fmt.Errorf("migration %q runs with %s: that is no version up to its own", e.Name(), line[1])
+			}
+		}
+		out = append(out, step)
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Version < out[j].Version })
 	for i, m := range out {
@@ -98,13 +113,7 @@ func (s *Store) Migrate(ctx context.Context) (from, to int, err error) {
 			return schemaError(from, len(all))
 		}
 		for _, m := range all[from:] {
-			if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-				if _, err := tx.Exec(ctx, m.SQL); err != nil {
-					return fmt.Errorf("migration %04d_%s: %w", m.Version, m.Name, err)
-				}
-				_, err := tx.Exec(ctx, `insert into schema_migrations (version, name) values ($1, $2)`, m.Version, m.Name)
-				return err
-			}); err != nil {
+			if err := m.apply(ctx, conn); err != nil {
 				return err
 			}
 		}
@@ -113,8 +122,59 @@ func (s *Store) Migrate(ctx context.Context) (from, to int, err error) {
 	return from, len(all), translate("migrate the database", err)
 }
 
+// How a step waits for tables that others use. While it waits, everybody who comes after it waits
+// behind it: so it gives up soon, lets them pass, and tries again.
+const (
+	lockWait  = "2s"
+	lockRest  = time.Second
+	lockTries = 100
+)
+
+// apply makes one step, in one transaction.
+func (m Migration) apply(ctx context.Context, conn *pgxpool.Conn) error {
+	for try := 1; ; try++ {
+		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, `set local lock_timeout = '`+lockWait+`'`); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, m.SQL); err != nil {
+				return fmt.Errorf("migration %04d_%s: %w", m.Version, m.Name, err)
+			}
+			insert, args := `insert into schema_migrations (version, name, runs_with) values ($1, $2, $3)`, []any{m.Version, m.Name, m.RunsWith}
+			if m.Version < rollingVersion {
+				insert, args = `insert into schema_migrations (version, name) values ($1, $2)`, args[:2]
+			}
+			_, err := tx.Exec(ctx, insert, args...)
+			return err
+		})
+		var pg *pgconn.PgError
+		busy := errors.As(err, &pg) && (pg.Code == pgLockNotAvailable || pg.Code == pgDeadlock)
+		if !busy {
+			return err
+		}
+		if try == lockTries {
+			return fault.Wrap(fault.Transient, err, "a table is in use for too long").
+				WithHint("nothing is half done; look in pg_stat_activity for the transaction that holds it, and run `starter setup` again")
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(lockRest):
+		}
+	}
+}
+
+// rollingVersion is the schema version since which each step says what it runs with.
+const rollingVersion = 20
+
+const (
+	pgLockNotAvailable = "55P03"
+	pgDeadlock         = "40P01"
+)
+
 // CheckSchema refuses a database whose schema is not this program's, naming both
-// versions.
+// versions. A newer one is good as long as each of its steps says that programs of this version
+// go on with it: so that a release can be rolled out while the one before runs.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	want, err := SchemaVersion()
 	if err != nil {
@@ -128,6 +188,15 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	if exists {
 		if err := s.health.QueryRow(ctx, `select coalesce(max(version), 0) from schema_migrations`).Scan(&have); err != nil {
 			return translate("read the schema version", err)
+		}
+	}
+	if have > want && want >= rollingVersion {
+		var oldest int
+		if err := s.health.QueryRow(ctx, `select max(coalesce(runs_with, version)) from schema_migrations where version > $1`, want).Scan(&oldest); err != nil {
+			return translate("read the schema version", err)
+		}
+		if oldest <= want {
+			return nil
 		}
 	}
 	if have != want {

@@ -35,6 +35,7 @@ func TestReadMigrations(t *testing.T) {
 		"three digits":         {fstest.MapFS{"m/001_first.sql": file}, `"001_first.sql" is not named`},
 		"capitals":             {fstest.MapFS{"m/0001_First.sql": file}, `"0001_First.sql" is not named`},
 		"another ending":       {fstest.MapFS{"m/0001_first.sql.bak": file}, `"0001_first.sql.bak" is not named`},
+		"runs with a later one": {fstest.MapFS{"m/0001_first.sql": &fstest.MapFile{Data: []byte("-- Runs with: 2\nselect 1")}}, "no version up to its own"},
 		"no folder":            {fstest.MapFS{}, "read migrations"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +46,7 @@ func TestReadMigrations(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			require.Equal(t, []store.Migration{{Version: 1, Name: "first", SQL: "select 1"}, {Version: 2, Name: "more", SQL: "select 1"}}, all)
+			require.Equal(t, []store.Migration{{Version: 1, Name: "first", SQL: "select 1", RunsWith: 1}, {Version: 2, Name: "more", SQL: "select 1", RunsWith: 2}}, all)
 		})
 	}
 }
@@ -60,6 +61,9 @@ func TestReleasedMigrationsAreWellFormed(t *testing.T) {
 	require.Equal(t, all[len(all)-1].Version, version)
 	for _, m := range all {
 		require.Contains(t, m.SQL, "Operational cost", "migration %d says what it costs to run", m.Version)
+		if m.Version >= 20 {
+			require.Contains(t, m.SQL, "\n-- Runs with: ", "migration %d says which programs go on with it", m.Version)
+		}
 	}
 }
 
@@ -147,6 +151,72 @@ func TestCheckSchemaNamesBothVersions(t *testing.T) {
 	refused("the database has schema version 1, "+needs, "run `starter setup` of this release")
 	run(`delete from schema_migrations`)
 	refused("the database has schema version 0, "+needs, "run `starter setup`")
+}
+
+// While a release is rolled out, programs of the one before go on with the newer schema, as long as
+// each step says that they may.
+func TestCheckSchemaTakesANewerOneThatRunsWithIt(t *testing.T) {
+	t.Parallel()
+	want, err := store.SchemaVersion()
+	require.NoError(t, err)
+	url := storetest.Empty(t)
+	db := open(t, url)
+	_, _, err = db.Migrate(t.Context())
+	require.NoError(t, err)
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	next := func(version, runsWith int) {
+		t.Helper()
+		_, err := conn.Exec(t.Context(), `insert into schema_migrations (version, name, runs_with) values ($1, 'next', $2)`, version, runsWith)
+		require.NoError(t, err)
+	}
+	next(want+1, want)
+	require.NoError(t, db.CheckSchema(t.Context()))
+	next(want+2, want-1)
+	require.NoError(t, db.CheckSchema(t.Context()))
+	_, _, err = db.Migrate(t.Context())
+	requireKind(t, fault.Invalid, err) // it cannot know what else there is to set up
+	next(want+3, want+1)
+	err = db.CheckSchema(t.Context())
+	requireKind(t, fault.Invalid, err)
+	require.ErrorContains(t, err, fmt.Sprintf("the database has schema version %d, this program needs version %d", want+3, want))
+}
+
+// A step that needs a table which somebody uses for long does not make everybody else wait for as long:
+// it gives way, and comes again.
+func TestMigrateGivesWay(t *testing.T) {
+	t.Parallel()
+	last, err := store.SchemaVersion()
+	require.NoError(t, err)
+	url, run := released(t, last)
+	connect := func() *pgx.Conn {
+		conn, err := pgx.Connect(t.Context(), url)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+		return conn
+	}
+	// The table that each step writes to is in use.
+	busy, other := connect(), connect()
+	_, err = busy.Exec(t.Context(), `begin; lock table schema_migrations in row exclusive mode`)
+	require.NoError(t, err)
+	step := store.Migration{Version: last + 1, Name: "busy", SQL: "alter table schema_migrations add column busy int", RunsWith: last}
+	done := make(chan error, 1)
+	go func() { done <- open(t, url).ApplyStep(t.Context(), step) }()
+	for range 3 { // each waits behind the step, until that gives way
+		require.NoError(t, run(`set statement_timeout = '30s'`))
+		_, err := other.Exec(t.Context(), `select count(*) from schema_migrations`)
+		require.NoError(t, err)
+		select {
+		case err := <-done:
+			require.Fail(t, "the step did not wait", "%v", err)
+		default:
+		}
+	}
+	_, err = busy.Exec(t.Context(), `commit`)
+	require.NoError(t, err)
+	require.NoError(t, <-done)
+	require.NoError(t, run(`select busy from schema_migrations`))
 }
 
 // released is a database at an older version of the schema, as the release that needs it has made it. run
