@@ -65,10 +65,16 @@ func newStack(t *testing.T) *stack {
 // newStackWith is newStack with other mail.
 func newStackWith(t *testing.T, o simforce.Options) *stack {
 	t.Helper()
+	return newStackOf(t, o, (*stack).build)
+}
+
+// newStackOf is newStackWith with other programs: build puts them into the folder bin.
+func newStackOf(t *testing.T, o simforce.Options, build func(*stack)) *stack {
+	t.Helper()
 	s := &stack{t: t, dir: t.TempDir(), replies: map[clean.Mail]string{}}
 	s.bin, s.crash = filepath.Join(s.dir, "bin"), filepath.Join(s.dir, "crash")
 	require.NoError(t, os.MkdirAll(s.crash, 0o755))
-	s.build()
+	build(s)
 
 	var err error
 	s.pg, err = devstack.StartPostgres(t.Context(), devstack.PostgresOptions{Durable: true, Database: "e2e"})
@@ -148,7 +154,8 @@ func (s *stack) start(name string) *devstack.Process {
 	s.t.Helper()
 	file, err := os.OpenFile(filepath.Join(s.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	require.NoError(s.t, err)
-	p, err := devstack.StartProcess(devstack.ProcessOptions{Name: name, Path: filepath.Join(s.bin, name), Env: s.env, Log: file})
+	p, err := devstack.StartProcess(devstack.ProcessOptions{Name: name, Path: filepath.Join(s.bin, name), Env: s.env, Log: file,
+		StopTimeout: 30 * time.Second}) // within which a program that is told to stop has ended
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() {
 		_ = p.Kill()
