@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"salesforcesync/internal/build"
 	"salesforcesync/internal/store"
 )
 
@@ -18,7 +19,7 @@ The way of an integration:
   3. starter connect support/salesforce-prod         send the printed link to the Salesforce administrator
   4. starter status support/salesforce-prod          watch it
 
-It needs DATABASE_URL (clean needs nothing) and, to start and signal workflows, Temporal (TEMPORAL_ADDRESS,
+It needs DATABASE_URL (clean and health need none) and, to start and signal workflows, Temporal (TEMPORAL_ADDRESS,
 default localhost:7233). Every secret variable has a _FILE form.
 
 Exit codes: 0 done, 1 it went wrong, 2 bad input, 3 PostgreSQL or Temporal cannot be reached.
@@ -30,6 +31,7 @@ func (a *app) command() *cobra.Command {
 		Use:           "starter",
 		Short:         "Set up, apply, connect and steer integrations",
 		Long:          rootLong,
+		Version:       build.Read().String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
@@ -41,6 +43,7 @@ func (a *app) command() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate("starter {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SuggestionsMinimumDistance = 2
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "write JSON to stdout")
@@ -53,7 +56,7 @@ func (a *app) command() *cobra.Command {
 	for group, commands := range map[string][]*cobra.Command{
 		"make":  {a.setupCommand(), a.planCommand(), a.applyCommand(), a.connectCommand()},
 		"steer": {a.startCommand(), a.pauseCommand(), a.resumeCommand(), a.syncNowCommand(), a.resyncCommand(), a.backfillCommand(), a.retransformCommand(), a.deliverCommand(), a.disconnectCommand()},
-		"see":   {a.statusCommand(), a.checkCommand(), a.listCommand(), a.usageCommand(), a.auditCommand(), a.skippedCommand(), a.explainCommand(), a.cleanCommand()},
+		"see":   {a.statusCommand(), a.checkCommand(), a.listCommand(), a.usageCommand(), a.auditCommand(), a.skippedCommand(), a.explainCommand(), a.cleanCommand(), a.healthCommand()},
 		"house": {a.userCommand(), a.roleCommand(), a.tokenCommand(), a.deleteCommand()},
 	} {
 		for _, c := range commands {

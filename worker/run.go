@@ -50,6 +50,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer log.Sync() //nolint:errcheck // standard error cannot always be synced
+	app.SayBuild(log)
 
 	db, err := app.OpenDatabase(ctx, log, cfg.DatabaseURL, store.Options{Keys: cfg.Keys, ApplicationName: "worker", MaxConns: maxConns})
 	if err != nil {

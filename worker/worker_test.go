@@ -321,6 +321,7 @@ func TestServesHealthAndStopsDuringAWatch(t *testing.T) {
 
 	b.eventually("it watches", func() bool { return b.watching(id) })
 	require.Equal(t, app.ExitOK, w.stop(), w.said())
+	require.Regexp(t, `^\{"level":"info".*"msg":"starting","version":"devel","commit":"","go":"go`, w.said(), "the first line says which build it is")
 	require.NotContains(t, w.said(), "stop was not clean")
 	for _, known := range []string{"hunter2", b.tokens.AccessToken, b.tokens.RefreshToken, b.env["ENCRYPTION_KEYS"]} {
 		require.NotContains(t, w.said(), known)

@@ -38,7 +38,7 @@ type App struct {
 // New makes an App without steps.
 func New(log *zap.Logger) *App {
 	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	return &App{Log: log, Health: newHealth(log), Metrics: metrics, failed: make(chan error, 1), stopTimeout: StopTimeout}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -153,6 +154,7 @@ func TestServeFinishesWhatIsUnderWay(t *testing.T) {
 	status, body := get("/metrics")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, body, "go_goroutines")
+	require.Contains(t, body, `salesforcesync_build_info{commit="",go_version="`+runtime.Version()+`",version="devel"} 1`)
 	status, body = get("/readyz")
 	require.Equal(t, http.StatusOK, status)
 	require.JSONEq(t, `{"status":"ok","checks":{}}`, body)

@@ -32,7 +32,7 @@ var layers = [][]string{
 	{"internal/store", "internal/salesforce", "internal/tenant"},
 	{"internal/config", "internal/soql", "internal/words"},
 	{"internal/clean", "internal/comment", "internal/eml", "internal/gate"},
-	{"internal/flow", "internal/secret", "internal/fault", "internal/crashpoint", "internal/csv", "internal/openapi", "internal/diff"},
+	{"internal/flow", "internal/secret", "internal/fault", "internal/crashpoint", "internal/csv", "internal/openapi", "internal/diff", "internal/build"},
 	{"internal/simforce"},
 }
 
