@@ -71,6 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&secretFile, "consumer-secret-file", "", "`file` that holds the consumer secret")
 	flags.IntVar(&o.DailyRequests, "daily-requests", 0, "API requests the org has per day (default 1000000)")
 	flags.BoolVar(&o.MatchRecipients, "match-recipients", false, "outgoing mail names contacts in EmailMessageRelation only, not in ToAddress")
+	health := flags.Bool("health", false, "ask the simulator at -addr whether it answers, and exit with 0 or 1")
 	flags.Var(&callbacks, "callback", "callback `URL` of the connected app; may be repeated")
 	flags.Usage = func() {
 		_, _ = io.WriteString(stderr, usage)
@@ -88,6 +89,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if flags.NArg() > 0 {
 		return fail(2, "unexpected argument %q: everything is a flag, see simforce -help", flags.Arg(0))
+	}
+	if *health {
+		if err := answers(ctx, *addr); err != nil {
+			return fail(1, "%v", err)
+		}
+		return 0
 	}
 	if secretFile != "" {
 		if o.ConsumerSecret != "" {
@@ -141,4 +148,31 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		code = fail(1, "%v", err)
 	}
 	return code
+}
+
+// answers asks the simulator that listens on addr whether it serves: its container has
+// nothing else to ask with.
+func answers(ctx context.Context, addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("read -addr: %w", err)
+	}
+	if host == "" || host == "0.0.0.0" || host == "::" {
+		host = "localhost"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/_sim/", nil)
+	if err != nil {
+		return fmt.Errorf("ask the simulator: %w", err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the simulator: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("ask the simulator: it says %s", resp.Status)
+	}
+	return nil
 }
