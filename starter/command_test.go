@@ -14,7 +14,7 @@ import (
 	"salesforcesync/internal/store/storetest"
 )
 
-var commands = []string{"setup", "plan", "apply", "connect", "start", "pause", "resume", "sync-now", "resync", "backfill", "retransform", "disconnect", "status", "check", "list", "usage", "audit", "skipped", "explain", "clean", "health", "user", "role", "token", "delete"}
+var commands = []string{"setup", "plan", "apply", "connect", "start", "pause", "resume", "sync-now", "resync", "backfill", "retransform", "disconnect", "status", "check", "list", "usage", "audit", "skipped", "explain", "clean", "health", "user", "role", "token", "keys", "delete"}
 
 func TestHelpTeaches(t *testing.T) {
 	t.Parallel()
@@ -27,10 +27,10 @@ func TestHelpTeaches(t *testing.T) {
 		require.Contains(t, help.out, "Exit codes")
 		require.Empty(t, help.talk)
 	}
-	for _, c := range append(commands, "token create", "token list", "token revoke", "role list", "user list", "user add", "user grant", "user revoke", "user disable", "user enable", "user password", "user remove") {
+	for _, c := range append(commands, "token create", "token list", "token revoke", "role list", "user list", "user add", "user grant", "user revoke", "user disable", "user enable", "user password", "user remove", "keys list", "keys rotate") {
 		help := b.run(append(strings.Fields(c), "--help")...).good()
 		require.Contains(t, help.out, "starter "+c, "%s --help", c)
-		if c != "token" && c != "user" && c != "role" {
+		if c != "token" && c != "user" && c != "role" && c != "keys" {
 			require.Contains(t, help.out, "Examples:\n  ", "%s --help", c)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -154,13 +153,13 @@ func (o retransformOptions) showPlan(ctx context.Context, s *steering) error {
 		}
 		object := retransformObject{Object: name, Examples: []retransformExample{}}
 		limit := max(o.examples, named)
-		told := newTeller(s.app.talk, name, total)
+		told := newTeller(s.app.talk, name, "records", total)
 		object.RetransformCounts, err = transform.Batches{Store: s.db}.PlanRetransform(ctx, target.SourceID, name, of, func(c transform.Change) error {
 			if len(object.Examples) < limit && c.Remade.Outcome != store.RemadeMetadata {
 				object.Examples = append(object.Examples, exampleOf(c, o.examples > 0))
 			}
 			return nil
-		}, told.tell)
+		}, func(c flow.RetransformCounts) { told.tell(c.Records) })
 		if err != nil {
 			return err
 		}
@@ -238,34 +237,6 @@ func block(b *strings.Builder, what string, texts []comment.Texts) {
 			}
 		}
 	}
-}
-
-// teller tells people how far something came, every few seconds.
-type teller struct {
-	to    io.Writer
-	what  string
-	total int64
-	began time.Time
-	last  time.Time
-}
-
-// tellEvery is how often it does.
-const tellEvery = 3 * time.Second
-
-func newTeller(to io.Writer, what string, total int64) *teller {
-	now := time.Now()
-	return &teller{to: to, what: what, total: total, began: now, last: now}
-}
-
-func (t *teller) tell(c flow.RetransformCounts) {
-	now := time.Now()
-	if now.Sub(t.last) < tellEvery {
-		return
-	}
-	t.last = now
-	rate := float64(c.Records) / now.Sub(t.began).Seconds()
-	left := time.Duration(float64(max(t.total-c.Records, 0)) / max(rate, 1) * float64(time.Second)).Round(time.Second)
-	_, _ = fmt.Fprintf(t.to, "%s: %s of %s records, %s a second, about %s left\n", t.what, grouped(c.Records), grouped(t.total), grouped(int64(rate)), left)
 }
 
 // retransformResult is the answer of --apply and --cancel in JSON.

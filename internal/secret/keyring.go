@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -29,6 +30,7 @@ var ErrCannotOpen = errors.New("sealed value does not open")
 // KeyRing seals and opens secrets. The zero value holds no keys and seals nothing.
 type KeyRing struct {
 	sealing string
+	order   []string // ids
 	keys    map[string]cipher.AEAD
 }
 
@@ -68,6 +70,7 @@ func ParseKeyRing(s string) (*KeyRing, error) {
 			return nil, fmt.Errorf("key %q: %w", id, err)
 		}
 		ring.keys[id] = aead
+		ring.order = append(ring.order, id)
 		if ring.sealing == "" {
 			ring.sealing = id
 		}
@@ -77,6 +80,18 @@ func ParseKeyRing(s string) (*KeyRing, error) {
 
 // SealingKeyID names the key that Seal uses.
 func (r *KeyRing) SealingKeyID() string { return r.sealing }
+
+// KeyIDs names the ring's keys, in its order: the first one seals.
+func (r *KeyRing) KeyIDs() []string { return slices.Clone(r.order) }
+
+// KeyIDOf names the key that sealed a value, as the value says; "" for what is no sealed value.
+func KeyIDOf(sealed string) string {
+	parts := strings.SplitN(sealed, ":", 3)
+	if len(parts) != 3 || parts[0] != "v1" {
+		return ""
+	}
+	return parts[1]
+}
 
 // Seal encrypts plain for the row named by identity (for example
 // "connections/<id>/refresh_token"). An empty plain seals to "".

@@ -37,6 +37,7 @@ const (
 	EventRetransformRequested    = "integration.retransform_requested"
 	EventRetransformCancelled    = "integration.retransform_cancelled"
 	EventDeliveryRequested       = "integration.delivery_requested" // of all comments, once more
+	EventKeysRotated             = "keys.rotated"
 	EventSignedIn                = "user.signed_in"
 	EventPasswordChosen          = "user.password_chosen"
 	EventPasswordLinkCreated     = "user.password_link_created"

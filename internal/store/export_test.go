@@ -3,9 +3,12 @@ package store
 import (
 	"context"
 	"io/fs"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"salesforcesync/internal/secret"
 )
 
 // ReadMigrations is readMigrations for tests of what it refuses.
@@ -27,4 +30,26 @@ func (s *Store) Trace(ctx context.Context, tracer pgx.QueryTracer) error {
 // ApplyStep is Migration.apply for tests of steps that are not released.
 func (s *Store) ApplyStep(ctx context.Context, m Migration) error {
 	return s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return m.apply(ctx, conn) })
+}
+
+// SealedColumns names the sealed columns as table.column.
+func SealedColumns() (names []string) {
+	for _, c := range sealedColumns {
+		names = append(names, c.Table+"."+c.Column)
+	}
+	return names
+}
+
+// SealedFields names them as table/field, sorted.
+func SealedFields() (names []string) {
+	for _, c := range sealedColumns {
+		names = append(names, c.Table+"/"+c.Field)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// SealFor is seal.
+func SealFor(s *Store, value secret.Text, table, id, field string) (string, error) {
+	return s.seal(value, table, id, field)
 }

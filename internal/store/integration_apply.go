@@ -261,8 +261,9 @@ func (a *applying) create(ctx context.Context, projectID string) error {
 func (a *applying) connection(ctx context.Context) error {
 	id, now := a.result.IntegrationID, a.spec.Connection
 	var instance, key, sealed, state, granted string
+	// Locked: what is sealed anew meanwhile is not put back as it was.
 	if err := a.tx.QueryRow(ctx, `
-		select instance_url, consumer_key, consumer_secret, state, token_instance_url from connections where integration_id = $1`, id).
+		select instance_url, consumer_key, consumer_secret, state, token_instance_url from connections where integration_id = $1 for update`, id).
 		Scan(&instance, &key, &sealed, &state, &granted); err != nil {
 		return err
 	}

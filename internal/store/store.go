@@ -33,7 +33,7 @@ type Store struct {
 // Options tune a Store.
 type Options struct {
 	Keys             *secret.KeyRing // seals secrets; nil refuses what would seal or open one
-	ApplicationName  string          // shown in pg_stat_activity
+	ApplicationName  string          // shown in pg_stat_activity, with the ids of Keys
 	MaxConns         int32           // 0 = pgxpool's default
 	StatementTimeout time.Duration   // ends any longer statement with fault.Unreachable; 0 = none
 }
@@ -53,7 +53,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	cfg.MaxConns = max(cfg.MaxConns, 2) // a refresh needs two
 	if o.ApplicationName != "" {
-		cfg.ConnConfig.RuntimeParams["application_name"] = o.ApplicationName
+		cfg.ConnConfig.RuntimeParams["application_name"] = o.ApplicationName + ringSuffix(o.Keys)
 	}
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	// A client that vanished inside a transaction must not hold its locks for ever.
@@ -164,7 +164,7 @@ func translate(op string, err error) error {
 	return fault.Wrap(fault.Unreachable, err, "%s", op)
 }
 
-// seal seals value for one field of one row.
+// seal seals value for one field of one row, one of sealedColumns.
 func (s *Store) seal(value secret.Text, table, id, field string) (string, error) {
 	if value == "" {
 		return "", nil
@@ -172,6 +172,9 @@ func (s *Store) seal(value secret.Text, table, id, field string) (string, error)
 	if s.keys == nil {
 		return "", fault.New(fault.Invalid, "ENCRYPTION_KEYS is missing").
 			WithHint("set it to the key ring that the worker and authsvc use")
+	}
+	if !sealedField(table, field) {
+		return "", fault.New(fault.Internal, "%s of %s is not one of the sealed columns", field, table)
 	}
 	sealed, err := s.keys.Seal(value, table+"/"+id+"/"+field)
 	if err != nil {
