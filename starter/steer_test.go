@@ -13,6 +13,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
+	"salesforcesync/internal/clean"
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/operate"
 	"salesforcesync/internal/store"
@@ -68,6 +69,47 @@ func TestWithoutAWorkflow(t *testing.T) {
 	require.Contains(t, b.run("start", name).good().talk, "started")
 	require.Contains(t, b.run("start", name).good().talk, "runs already")
 	b.heard(name, flow.SignalConfigChanged)
+}
+
+// When Temporal was lost, or an older database was restored, all are started at once, whatever they wait for.
+func TestStartAll(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withTemporal()
+	b.work()
+	running, _ := b.apply("--no-start")
+	paused, _ := b.apply("--no-start")
+	cut, _ := b.apply("--no-start")
+	going, _ := b.apply("--no-start")
+	b.grant(running)
+	b.grant(paused)
+	b.run("pause", paused).good()
+	require.NoError(t, b.db.SetDesired(t.Context(), b.integration(cut).ID, store.DesiredDisconnected))
+	require.NoError(t, b.db.SetDesired(t.Context(), b.integration(going).ID, store.DesiredDeleted))
+	require.NoError(t, b.db.RequestRetransform(t.Context(), b.integration(running).ID, "EmailMessage", clean.Version))
+
+	first := b.run("start", "--all").good()
+	for _, name := range []string{running, paused, cut} {
+		require.Contains(t, first.out, name+"\t"+operate.WorkflowStarted+"\n")
+	}
+	require.NotContains(t, first.out, going)
+	require.Contains(t, first.talk, going+" is being deleted and is left alone\n  next: starter delete "+going)
+	require.Contains(t, first.talk, "3 workflows started, 0 ran already")
+	project, name, _ := strings.Cut(running, "/")
+	d, err := b.temporal().DescribeWorkflow(t.Context(), flow.RetransformID(project, name), "")
+	require.NoError(t, err)
+	require.Equal(t, flow.WorkflowRetransform, d.WorkflowExecutionMetadata.WorkflowType.Name)
+	require.Equal(t, store.DesiredPaused, b.integration(paused).Desired)
+	require.Equal(t, store.DesiredDisconnected, b.integration(cut).Desired)
+
+	var again []steerResult
+	b.run("start", "--all", "--json").json(&again)
+	require.Len(t, again, 3)
+	for _, r := range again {
+		require.Equal(t, operate.WorkflowSignalled, r.Workflow)
+	}
+	b.run("start", "--all", running).bad(exitInput, "one PROJECT/INTEGRATION or --all, not both")
+	b.env["TEMPORAL_ADDRESS"] = "127.0.0.1:1"
+	b.run("start", "--all").bad(exitUnreachable, "Temporal at 127.0.0.1:1 does not answer")
 }
 
 func TestSteeringHoldsWhileTemporalIsAway(t *testing.T) {

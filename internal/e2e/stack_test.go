@@ -62,8 +62,8 @@ func newStack(t *testing.T) *stack {
 	return newStackWith(t, simforce.Options{MailDir: os.Getenv("MAIL_DIR"), Generate: 300, Seed: 7})
 }
 
-// newStackWith is newStack with other mail.
-func newStackWith(t *testing.T, o simforce.Options) *stack {
+// newStackWith is newStack with other mail, and with other settings of PostgreSQL.
+func newStackWith(t *testing.T, o simforce.Options, settings ...string) *stack {
 	t.Helper()
 	return newStackOf(t, o, (*stack).build)
 }
@@ -77,7 +77,7 @@ func newStackOf(t *testing.T, o simforce.Options, build func(*stack)) *stack {
 	build(s)
 
 	var err error
-	s.pg, err = devstack.StartPostgres(t.Context(), devstack.PostgresOptions{Durable: true, Database: "e2e"})
+	s.pg, err = devstack.StartPostgres(t.Context(), devstack.PostgresOptions{Durable: true, Database: "e2e", Settings: settings})
 	require.NoError(t, err, "start PostgreSQL")
 	t.Cleanup(func() { _ = s.pg.Remove() })
 	s.temporal, err = devstack.StartTemporal(t.Context(), devstack.TemporalOptions{

@@ -28,6 +28,7 @@ type Store interface {
 	DeleteIntegration(ctx context.Context, integrationID string, erase bool) error
 	Delivery(ctx context.Context, project, integration string) (*store.Delivery, error)
 	DeliverAgain(ctx context.Context, integrationID string) error
+	OpenRetransforms(ctx context.Context, project, integration string) ([]store.RetransformJob, error)
 	RequestCheck(ctx context.Context, integrationID string) (int64, error)
 	CheckReport(ctx context.Context, integrationID string) (store.StoredReport, error)
 	UnitCap(ctx context.Context, integrationID string) (store.Cap, error)

@@ -68,24 +68,48 @@ func (h *Hand) Start(ctx context.Context, i store.Integration) (Done, error) {
 	if err := connectable(i); err != nil {
 		return d, err
 	}
+	if i.Desired != store.DesiredDisconnected {
+		return h.Revive(ctx, i)
+	}
+	temporal, err := h.Dial(ctx) // before anything is changed
+	if err != nil {
+		return d, err
+	}
+	temporal.Close()
+	if err := h.Store.SetDesired(ctx, i.ID, store.DesiredRunning); err != nil { // it was granted anew
+		return d, err
+	}
+	i.Desired = store.DesiredRunning
+	d, err = h.Revive(ctx, i)
+	d.Written = true
+	return d, err
+}
+
+// Revive sees that an integration's workflows run, whatever state it is in: one that is paused or disconnected
+// waits as it did. Temporal may know nothing of it any more. Its large loads are started by its workflow.
+func (h *Hand) Revive(ctx context.Context, i store.Integration) (Done, error) {
+	d := Done{Desired: i.Desired, Workflow: WorkflowNotStarted}
 	temporal, err := h.Dial(ctx)
 	if err != nil {
 		return d, err
 	}
 	defer temporal.Close()
-	if i.Desired == store.DesiredDisconnected { // and granted anew
-		if err := h.Store.SetDesired(ctx, i.ID, store.DesiredRunning); err != nil {
-			return d, err
-		}
-		d.Desired, d.Written = store.DesiredRunning, true
-	}
-	started, err := temporal.Ensure(ctx, i.Project, i.Name, FirstStatus(d.Desired, Connected(i)))
+	started, err := temporal.Ensure(ctx, i.Project, i.Name, FirstStatus(i.Desired, Connected(i)))
 	if err != nil {
 		return d, err
 	}
 	d.Workflow = WorkflowSignalled
 	if started {
 		d.Workflow = WorkflowStarted
+	}
+	again, err := h.Store.OpenRetransforms(ctx, i.Project, i.Name)
+	if err != nil {
+		return d, err
+	}
+	if len(again) > 0 {
+		if _, err := temporal.StartRetransform(ctx, i.Project, i.Name); err != nil {
+			return d, err
+		}
 	}
 	delivery, err := h.Store.Delivery(ctx, i.Project, i.Name)
 	if err != nil || delivery == nil {

@@ -54,6 +54,13 @@ func Share(c client.Client, o client.Options) func(context.Context) (*Temporal, 
 	return func(context.Context) (*Temporal, error) { return w, nil }
 }
 
+// Shared gives what is connected to everyone who dials; whoever dialled first closes it.
+func (w *Temporal) Shared() func(context.Context) (*Temporal, error) {
+	shared := *w
+	shared.shared = true
+	return func(context.Context) (*Temporal, error) { return &shared, nil }
+}
+
 // Close ends the connection.
 func (w *Temporal) Close() {
 	if !w.shared {

@@ -73,6 +73,9 @@ func (s *Store) upsert(ctx context.Context, ref flow.BatchRef) (result flow.Upse
 			return err
 		}
 		b, err := readBatch(ctx, tx, ref)
+		if errors.Is(err, pgx.ErrNoRows) { // whoever asks remembers what a restored database does not
+			return fault.New(fault.Fenced, "batch %d of stream %d is not known: it was dropped, or the database was restored", ref.Seq, ref.Stream)
+		}
 		if err != nil {
 			return err
 		}

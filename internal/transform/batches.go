@@ -26,7 +26,7 @@ type Batches struct {
 func (t Batches) Transform(ctx context.Context, ref flow.BatchRef) (flow.TransformResult, error) {
 	result := flow.TransformResult{CleaningVersion: clean.Version}
 	b, err := t.Store.LoadBatch(ctx, ref)
-	if fault.Is(err, fault.NotFound) { // it could not be applied any more and was dropped
+	if fault.Is(err, fault.NotFound) { // it could not be applied any more and was dropped, or the database was restored
 		return result, fault.Wrap(fault.Fenced, err, "batch %d of stream %d", ref.Seq, ref.Stream)
 	}
 	if err != nil {
