@@ -165,6 +165,8 @@ type outcomes struct {
 	gone     int64 // rows that bring an erased record's text once more, or erase one
 	asked    int64 // records to be read again
 	returned int64 // records that were set aside
+	// forgotten is rows that bring what was erased on request once more.
+	forgotten int64
 }
 
 // merge writes everything a batch changes, and says whether it erased something. What each
@@ -173,7 +175,7 @@ type outcomes struct {
 func merge(ctx context.Context, tx pgx.Tx, b *Batch) (c flow.Counts, erased bool, err error) {
 	args := pgx.NamedArgs{
 		"source": b.SourceID, "integration": b.IntegrationID, "object": b.Object,
-		"stream": b.Stream, "epoch": b.Epoch, "seq": b.Seq, "settle": Settle, "tail": Tail,
+		"stream": b.Stream, "epoch": b.Epoch, "seq": b.Seq, "settle": Settle, "tail": Tail, "forgotten": ForgottenReason,
 	}
 	if _, err := tx.Exec(ctx, makeOutcomes); err != nil {
 		return c, false, translate("make room for the outcomes", err)
@@ -197,7 +199,7 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (c flow.Counts, erased bool
 	args["erase"], args["keep"] = policy == "erase", policy == "keep"
 	var o outcomes
 	if err := tx.QueryRow(ctx, decideOutcomes, args).Scan(&o.Rows, &o.Created, &o.TextChanged, &o.MetadataChanged, &o.Unchanged, &o.Stale, &o.SetAside,
-		&o.Deleted, &o.Filtered, &o.Invisible, &o.written, &o.known, &o.novel, &o.ended, &o.gone, &o.asked, &o.returned); err != nil {
+		&o.Deleted, &o.Filtered, &o.Invisible, &o.written, &o.known, &o.novel, &o.ended, &o.gone, &o.asked, &o.returned, &o.forgotten); err != nil {
 		return c, false, translate("decide what each row is", err)
 	}
 	if o.Rows != b.Rows-b.Skipped {
@@ -219,6 +221,7 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (c flow.Counts, erased bool
 		{"write record states again", updateRecords, o.known},
 		{"answer the rechecks", answerRechecks, -1},
 		{"erase what is gone", eraseRows, min(o.gone, 1)},
+		{"forget what is forgotten", forgetAgain, min(o.forgotten, 1)},
 		{"ask ambiguous rows again", addRechecks, o.asked},
 		{"set records aside", setAside, o.SetAside},
 		{"take records back", unsetAside, min(o.returned, 1)},
@@ -244,8 +247,8 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (c flow.Counts, erased bool
 			if tag.RowsAffected() != step.rows {
 				return c, false, fault.Wrap(fault.Transient, errOvertaken, "%s: %d rows of %d of %s", step.what, tag.RowsAffected(), step.rows, b.Object)
 			}
-		case eraseRows:
-			erased = tag.RowsAffected() > 0
+		case eraseRows, forgetAgain:
+			erased = erased || tag.RowsAffected() > 0
 		}
 	}
 	if err := hasCost(ctx, tx, b.IntegrationID, o.Units); err != nil {
@@ -327,7 +330,8 @@ const makeOutcomes = `
 		ask         text,
 		ended       boolean not null,
 		gone        boolean not null,
-		returned    boolean not null
+		returned    boolean not null,
+		forgotten   boolean not null default false
 	) on commit delete rows`
 
 // staging gives the staged row of the outcome o, which is where it was when the outcome was
@@ -354,7 +358,7 @@ const staging = ` cross join lateral (select * from staged where ctid = o.at off
 var decideOutcomes = `
 	with decided as (
 		insert into outcomes (at, record_id, outcome, revision, before_hash, text_hash, text_digest, reason, comment_id,
-			comment_at, comment_version, record_at, record_version, state, ask, ended, gone, returned)
+			comment_at, comment_version, record_at, record_version, state, ask, ended, gone, returned, forgotten)
 		select x.at, x.record_id, x.outcome,
 			case when x.outcome in ('created', 'text_changed') then coalesce(x.revision, 0) + 1 else x.revision end,
 			case when x.erased then null else x.before_hash end,
@@ -369,14 +373,15 @@ var decideOutcomes = `
 			       or (x.outcome <> 'stale' and x.stamp > x.server_time - @settle::interval)
 			     then case when x.outcome = 'stale' then 'ambiguous' else 'unsettled' end end,
 			x.outcome = 'deleted' and x.living and not @keep,
-			coalesce(case when x.outcome = 'stale' then x.known_state = 'erased' when x.is_deleted then @erase or x.known_state = 'erased' end, false),
-			coalesce(x.known_state = 'set_aside', false) and x.outcome not in ('stale', 'set_aside') and x.reason is null
+			coalesce(case when x.outcome = 'stale' then x.known_state = 'erased' when x.is_deleted then @erase or x.known_state = 'erased' or x.forgotten end, false),
+			coalesce(x.known_state = 'set_aside', false) and x.outcome not in ('stale', 'set_aside') and x.reason is null,
+			x.forgotten
 		from (
-			select n.ctid as at, n.record_id, n.stamp, n.record_digest, n.is_deleted, n.verdict, n.text_hash, k.text_digest, k.reason,
+			select n.ctid as at, n.record_id, n.stamp, n.record_digest, n.is_deleted, n.verdict, n.text_hash, k.text_digest, k.reason, forgotten.forgotten,
 				b.read_begin, b.read_again, b.server_time, b.verified_to,
 				coalesce(n.comment_id, r.comment_id) as comment_id, c.ctid as comment_at, c.version as comment_version, c.revision, c.text_hash as before_hash, coalesce(c.erased, false) as erased, c.id is not null and c.deleted_at is null as living,
 				r.ctid as record_at, r.version as record_version, r.stamp as known_stamp, r.record_digest as known_digest, r.text_digest as known_text, r.state as known_state, r.read_begin as known_begin,
-				case when n.is_deleted and @erase then 'erased' when n.is_deleted then 'deleted' when k.reason is not null then 'set_aside' else coalesce(n.verdict, 'live') end as state,
+				case when n.is_deleted and (@erase or forgotten.forgotten) then 'erased' when n.is_deleted then 'deleted' when k.reason is not null then 'set_aside' else coalesce(n.verdict, 'live') end as state,
 				case
 					when n.verdict is not null and r.record_id is null then 'stale' -- nothing is known that it could change
 					when r.record_id is not null and n.stamp < r.stamp then 'stale'
@@ -405,12 +410,14 @@ var decideOutcomes = `
 			left join lateral (
 				select ctid, xmin as version, * from comments
 				where source_id = @source and` + byKey("id", "coalesce(n.comment_id, r.comment_id)") + `) c on true
+			cross join lateral (select` + forgotten + `as forgotten) forgotten
 			cross join lateral (
 				select r.record_digest = n.record_digest and (r.state in ('deleted', 'erased')) = n.is_deleted as same
 			) same
 			cross join lateral (
 				select case when n.text_kept and r.record_id is not null then r.text_digest else n.text_digest end as text_digest,
-				       case when n.text_kept and r.record_id is not null
+				       case when forgotten.forgotten then case when n.is_deleted or n.verdict is not null then null else @forgotten end
+				            when n.text_kept and r.record_id is not null
 				            then case when c.id is null or c.erased then 'its text was erased while it was being read' end
 				            else n.reason end as reason
 			) k
@@ -434,7 +441,8 @@ var decideOutcomes = `
 	       count(*) filter (where ended),
 	       count(*) filter (where gone),
 	       count(ask),
-	       count(*) filter (where returned)
+	       count(*) filter (where returned),
+	       count(*) filter (where forgotten)
 	from decided`
 
 const insertComments = `
