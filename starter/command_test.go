@@ -14,7 +14,7 @@ import (
 	"salesforcesync/internal/store/storetest"
 )
 
-var commands = []string{"setup", "plan", "apply", "connect", "start", "pause", "resume", "sync-now", "resync", "backfill", "retransform", "disconnect", "status", "check", "list", "usage", "audit", "skipped", "explain", "clean", "health", "user", "role", "token", "keys", "delete"}
+var commands = []string{"setup", "plan", "apply", "connect", "start", "pause", "resume", "sync-now", "resync", "backfill", "retransform", "disconnect", "status", "check", "list", "usage", "audit", "skipped", "explain", "clean", "health", "user", "role", "token", "keys", "erase", "delete"}
 
 func TestHelpTeaches(t *testing.T) {
 	t.Parallel()

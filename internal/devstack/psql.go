@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"salesforcesync/internal/fault"
 )
 
 // BareEnvironment is this process's environment without what configures the product or psql.
@@ -74,4 +76,31 @@ func (p *Postgres) Psql(ctx context.Context, database string, commands ...string
 		return "", fmt.Errorf("psql: %w: %s", err, strings.TrimSpace(problems.String()))
 	}
 	return strings.TrimSpace(string(out)), nil
+}
+
+// Program gives the path of one of PostgreSQL's programs. Installs of a bare server lack the clients, such as pg_dump.
+func (in PostgresInstall) Program(name string) (string, error) {
+	path := filepath.Join(in.Bin, name)
+	if _, err := os.Stat(path); err != nil {
+		return "", fault.Wrap(fault.NotFound, err, "PostgreSQL in %s has no %s", in.Bin, name).
+			WithHint("install PostgreSQL from the package manager: apt-get install postgresql")
+	}
+	return path, nil
+}
+
+// Dump gives everything that is in the database of an address, as pg_dump writes it.
+func (in PostgresInstall) Dump(ctx context.Context, databaseURL string) (string, error) {
+	program, err := in.Program("pg_dump")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, program, "--dbname", databaseURL)
+	cmd.Env = in.env()
+	var problems strings.Builder
+	cmd.Stderr = &problems
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("pg_dump: %w: %s", err, strings.TrimSpace(problems.String()))
+	}
+	return string(out), nil
 }

@@ -212,7 +212,9 @@ func (s *stack) baseBackup() string {
 	env, err := s.pg.ClientEnvironment("")
 	require.NoError(s.t, err)
 	dir := filepath.Join(s.dir, "base")
-	cmd := exec.CommandContext(s.t.Context(), filepath.Join(s.pg.Install().Bin, "pg_basebackup"), "--pgdata", dir, "--checkpoint", "fast", "--wal-method", "stream")
+	program, err := s.pg.Install().Program("pg_basebackup")
+	require.NoError(s.t, err)
+	cmd := exec.CommandContext(s.t.Context(), program, "--pgdata", dir, "--checkpoint", "fast", "--wal-method", "stream")
 	cmd.Env = env
 	var said bytes.Buffer
 	cmd.Stderr = &said

@@ -62,6 +62,7 @@ const (
 	EventCommentRevisionsRead    = "comments.revisions_read"
 	EventCommentsWritten         = "comments.written"
 	EventCommentsDeleted         = "comments.deleted"
+	EventCommentsForgotten       = "comments.forgotten" // erased on request
 	EventRawRead                 = "records.read_raw"
 	EventUsageExported           = "usage.exported"
 	EventAuditRead               = "audit.read"

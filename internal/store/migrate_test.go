@@ -26,17 +26,17 @@ func TestReadMigrations(t *testing.T) {
 		files fstest.MapFS
 		want  string // of the error
 	}{
-		"two in order":         {fstest.MapFS{"m/0002_more.sql": file, "m/0001_first.sql": file}, ""},
-		"a gap":                {fstest.MapFS{"m/0001_first.sql": file, "m/0003_third.sql": file}, "migration 3 follows 1"},
-		"a duplicate":          {fstest.MapFS{"m/0001_first.sql": file, "m/0001_again.sql": file}, "migration 1 follows 1"},
-		"the first is missing": {fstest.MapFS{"m/0002_second.sql": file}, "migration 2 follows 0"},
-		"zero":                 {fstest.MapFS{"m/0000_zero.sql": file}, "migration 0 follows 0"},
-		"no number":            {fstest.MapFS{"m/first.sql": file}, `"first.sql" is not named`},
-		"three digits":         {fstest.MapFS{"m/001_first.sql": file}, `"001_first.sql" is not named`},
-		"capitals":             {fstest.MapFS{"m/0001_First.sql": file}, `"0001_First.sql" is not named`},
-		"another ending":       {fstest.MapFS{"m/0001_first.sql.bak": file}, `"0001_first.sql.bak" is not named`},
+		"two in order":          {fstest.MapFS{"m/0002_more.sql": file, "m/0001_first.sql": file}, ""},
+		"a gap":                 {fstest.MapFS{"m/0001_first.sql": file, "m/0003_third.sql": file}, "migration 3 follows 1"},
+		"a duplicate":           {fstest.MapFS{"m/0001_first.sql": file, "m/0001_again.sql": file}, "migration 1 follows 1"},
+		"the first is missing":  {fstest.MapFS{"m/0002_second.sql": file}, "migration 2 follows 0"},
+		"zero":                  {fstest.MapFS{"m/0000_zero.sql": file}, "migration 0 follows 0"},
+		"no number":             {fstest.MapFS{"m/first.sql": file}, `"first.sql" is not named`},
+		"three digits":          {fstest.MapFS{"m/001_first.sql": file}, `"001_first.sql" is not named`},
+		"capitals":              {fstest.MapFS{"m/0001_First.sql": file}, `"0001_First.sql" is not named`},
+		"another ending":        {fstest.MapFS{"m/0001_first.sql.bak": file}, `"0001_first.sql.bak" is not named`},
 		"runs with a later one": {fstest.MapFS{"m/0001_first.sql": &fstest.MapFile{Data: []byte("-- Runs with: 2\nselect 1")}}, "no version up to its own"},
-		"no folder":            {fstest.MapFS{}, "read migrations"},
+		"no folder":             {fstest.MapFS{}, "read migrations"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
