@@ -116,6 +116,7 @@ func run(ctx context.Context) error {
 	signals := &relay{store: db, temporal: temporal, listener: listener, log: log.Named("relay"), every: relayEvery}
 	process.Go("relay", signals.run)
 	process.Go("unconfirmed grants", func(ctx context.Context) error { return sweepGrants(ctx, connections, log) })
+	process.Go("what has run out", func(ctx context.Context) error { return removeExpired(ctx, db, log) })
 	process.Go("deleted sources", func(ctx context.Context) error { return eraseDeleted(ctx, db, log) })
 	seen := newObserver(log, process.Metrics)
 	process.Monitor(cfg.MetricsAddr)

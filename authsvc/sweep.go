@@ -51,3 +51,24 @@ func eraseDeleted(ctx context.Context, db *store.Store, log *zap.Logger) error {
 		}
 	}
 }
+
+// expireEvery is how often it is looked for what has run out.
+const expireEvery = time.Hour
+
+// removeExpired removes, until ctx ends, what has run out and nobody came for.
+func removeExpired(ctx context.Context, db *store.Store, log *zap.Logger) error {
+	ticker := time.NewTicker(expireEvery)
+	defer ticker.Stop()
+	for {
+		if removed, err := db.Sweep(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("what has run out was not all removed", zap.Any("removed", removed), zap.Error(err))
+		} else if len(removed) > 0 {
+			log.Info("removed what has run out", zap.Any("removed", removed))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}

@@ -2,19 +2,26 @@ package poll
 
 import (
 	"context"
+	"slices"
 
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/transform"
 )
 
-// tidy removes raw copies that are older than the file wants, and tries records again that
-// could not become comments with another mapping or cleaning. It does a little of it between two
-// looks, and the second only as often as the tail is scanned.
+// tidy removes raw copies that are older than the file wants, and the receipts that they leave when these are old,
+// and tries records again that could not become comments with another mapping or cleaning. It does a little of it
+// between two looks, and all but the first only as often as the tail is scanned.
 func (s *Service) tidy(ctx context.Context, t *store.Target, objects []*store.TargetObject) error {
 	if before, ends := specOf(t).RawRetention.Before(t.ReadAt); ends {
-		if _, err := s.Store.RemoveRaw(ctx, t.IntegrationID, before, removeBatches); err != nil {
+		more, err := s.Store.RemoveRaw(ctx, t.IntegrationID, before, removeBatches)
+		if err != nil {
 			return err
+		}
+		if !more && slices.ContainsFunc(objects, func(o *store.TargetObject) bool { return o.VerifyDue }) {
+			if _, err := s.Store.RemoveReceipts(ctx, t.IntegrationID, removeBatches); err != nil {
+				return err
+			}
 		}
 	}
 	for _, o := range objects {

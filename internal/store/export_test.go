@@ -53,3 +53,11 @@ func SealedFields() (names []string) {
 func SealFor(s *Store, value secret.Text, table, id, field string) (string, error) {
 	return s.seal(value, table, id, field)
 }
+
+// SweptTables names the tables that Sweep looks at.
+func SweptTables() (names []string) {
+	for _, s := range sweeps {
+		names = append(names, s.table)
+	}
+	return names
+}
