@@ -27,7 +27,7 @@ func TestHelpTeaches(t *testing.T) {
 		require.Contains(t, help.out, "Exit codes")
 		require.Empty(t, help.talk)
 	}
-	for _, c := range append(commands, "token create", "token list", "token revoke", "role list", "user list", "user add", "user grant", "user revoke", "user disable", "user enable", "user password", "user remove", "keys list", "keys rotate") {
+	for _, c := range append(commands, "token create", "token list", "token revoke", "role list", "user list", "user add", "user grant", "user revoke", "user disable", "user enable", "user password", "user remove", "keys list", "keys rotate", "keys abandon") {
 		help := b.run(append(strings.Fields(c), "--help")...).good()
 		require.Contains(t, help.out, "starter "+c, "%s --help", c)
 		if c != "token" && c != "user" && c != "role" && c != "keys" {

@@ -30,7 +30,7 @@ Whoever still has the ring of one step before opens what those of the next step 
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.keysListCommand(), a.keysRotateCommand())
+	cmd.AddCommand(a.keysListCommand(), a.keysRotateCommand(), a.keysAbandonCommand())
 	return cmd
 }
 
@@ -80,6 +80,72 @@ as it was renewed. It may be interrupted, and repeated: what has the first key i
 	}
 	cmd.Flags().BoolVar(&apply, "apply", false, "do it")
 	return cmd
+}
+
+func (a *app) keysAbandonCommand() *cobra.Command {
+	var apply bool
+	cmd := &cobra.Command{
+		Use:   "abandon ID [--apply]",
+		Short: "Give up what a lost key sealed",
+		Long: `Says what a key that nobody has any more sealed, and changes nothing. --apply gives it up: the
+integrations whose tokens it sealed wait for a new grant, consumer secrets and tenants' tokens
+are to be applied once more, and authorizations under way end. Comments, cursors and the bill stay.
+
+It refuses while the key is in this ring, or in that of a program that runs: then it is not lost.`,
+		Example: `  starter keys abandon k1
+  starter keys abandon k1 --apply
+  next: starter list`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fault.New(fault.Invalid, "starter keys abandon takes the id of one key").WithHint("`starter keys list` has them")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withKeys(cmd.Context(), func(ctx context.Context, db *store.Store, ring []string) error {
+				return a.abandonKey(ctx, db, ring, args[0], apply)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&apply, "apply", false, "do it, for good")
+	return cmd
+}
+
+// abandoned is the answer of keys abandon in JSON: a contract with scripts.
+type abandoned struct {
+	Key     string `json:"key"`
+	Applied bool   `json:"applied"`
+	Values  int64  `json:"values"`
+}
+
+func (a *app) abandonKey(ctx context.Context, db *store.Store, ring []string, id string, apply bool) error {
+	v, err := readKeys(ctx, db, ring)
+	if err != nil {
+		return err
+	}
+	n := slices.IndexFunc(v.Keys, func(k keyView) bool { return k.ID == id })
+	if n < 0 {
+		return fault.New(fault.NotFound, "nothing is sealed with a key %s", id).WithHint("`starter keys list` has the keys")
+	}
+	if held := v.holders(id); v.Keys[n].InRing || held != "-" {
+		return fault.New(fault.Conflict, "the key %s is not lost: it is in the ring of %s", id, map[bool]string{true: "this command", false: held}[v.Keys[n].InRing]).
+			WithHint("seal everything anew with another key: starter keys rotate")
+	}
+	r := abandoned{Key: id, Applied: apply, Values: v.Keys[n].Values}
+	if apply {
+		if r.Values, err = db.AbandonKey(ctx, id); err != nil {
+			return err
+		}
+	}
+	if a.json {
+		return a.printJSON(r)
+	}
+	if !apply {
+		a.say("%s would be given up: %s\nnext: starter keys abandon %s --apply", id, v.kinds(id), id)
+		return nil
+	}
+	a.say("%s is given up: %s\nnext: `starter list` has the integrations that wait for a grant; apply files with a consumer secret or a token once more", id, v.kinds(id))
+	return nil
 }
 
 // withKeys opens the database with the ring.
@@ -290,7 +356,7 @@ func (a *app) showRotation(r rotated, v keysView) error {
 	}
 	if r.Applied && len(r.Failed) > 0 {
 		return fault.New(fault.Conflict, "%s values do not open with any key of the ring", grouped(int64(len(r.Failed)))).
-			WithHint("add the key that sealed them, or connect these integrations again: starter connect %s", r.Failed[0].Integration)
+			WithHint("add the key that sealed them; if it is lost: starter keys abandon %s", r.Failed[0].KeyID)
 	}
 	return nil
 }

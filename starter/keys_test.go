@@ -67,6 +67,15 @@ func TestKeys(t *testing.T) {
 	require.Equal(t, exitInput, lost.code)
 	require.Contains(t, lost.talk, "does not open: one of consumer secrets, of p")
 	require.Contains(t, lost.talk, "1 values do not open with any key of the ring")
+	require.Contains(t, lost.talk, "starter keys abandon k2")
+
+	// It is lost, and given up.
+	b.run("keys", "abandon", "k3").bad(exitInput, "the key k3 is not lost: it is in the ring of this command")
+	b.run("keys", "abandon", "k9").bad(exitInput, "nothing is sealed with a key k9")
+	require.Contains(t, b.run("keys", "abandon", "k2").good().talk, "k2 would be given up: 1 consumer secrets")
+	require.Contains(t, b.run("keys", "abandon", "k2", "--apply").good().talk, "k2 is given up: 1 consumer secrets")
+	require.Contains(t, b.run("keys", "rotate").good().talk, "everything is sealed with k3")
+	require.Contains(t, b.run("audit").good().out, store.EventKeyAbandoned)
 	b.env["ENCRYPTION_KEYS"] = ""
 	b.run("keys", "list").bad(exitInput, "ENCRYPTION_KEYS: is not set")
 }

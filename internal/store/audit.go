@@ -38,6 +38,7 @@ const (
 	EventRetransformCancelled    = "integration.retransform_cancelled"
 	EventDeliveryRequested       = "integration.delivery_requested" // of all comments, once more
 	EventKeysRotated             = "keys.rotated"
+	EventKeyAbandoned            = "keys.abandoned" // lost, and with it what it sealed
 	EventSignedIn                = "user.signed_in"
 	EventPasswordChosen          = "user.password_chosen"
 	EventPasswordLinkCreated     = "user.password_link_created"

@@ -167,3 +167,49 @@ func (s *Store) resealed(c sealedColumn, v sealedValue) (string, error) {
 	}
 	return s.seal(plain, c.Table, v.Key, c.Field)
 }
+
+// AbandonKey gives up what a lost key sealed: grants become lost, consumer secrets and tenants' tokens are empty until the
+// files are applied with them again, authorizations under way end. It says how many values that were. fault.Conflict while the
+// store's own ring has the key.
+func (s *Store) AbandonKey(ctx context.Context, keyID string) (values int64, err error) {
+	if s.keys != nil && slices.Contains(s.keys.KeyIDs(), keyID) {
+		return 0, fault.New(fault.Conflict, "the key %s is in the ring: what it sealed opens", keyID)
+	}
+	err = s.inTx(ctx, "give up what key "+keyID+" sealed", func(tx pgx.Tx) error {
+		by := func(column string) string {
+			return "(" + column + " like 'v1:%' and split_part(" + column + ", ':', 2) = $1)"
+		}
+		for _, c := range sealedColumns {
+			var n int64
+			if err := tx.QueryRow(ctx, fmt.Sprintf(`select count(*) from %s where %s`, c.Table, by(c.Column)), keyID).Scan(&n); err != nil {
+				return err
+			}
+			values += n
+		}
+		for _, sql := range []string{
+			// A grant needs both tokens, and its tokens the secret.
+			`update connections c set state = case when c.state = 'granted' then 'lost' else c.state end,
+				lost_reason = 'the key that sealed the tokens was lost', lost_hint = 'run ` + "`starter connect '" + ` || p.name || '/' || i.name || '` + "`" + `',
+				access_token = '', refresh_token = '', token_instance_url = '', generation = c.generation + 1, refresh_started_at = null, updated_at = now()
+			 from integrations i join projects p on p.id = i.project_id
+			 where i.id = c.integration_id and (` + by("c.access_token") + ` or ` + by("c.refresh_token") + `)`,
+			`update connections set consumer_secret = '', updated_at = now() where ` + by("consumer_secret"),
+			`update deliveries set token = '' where ` + by("token"),
+			`delete from oauth_attempts where ` + by("verifier"),
+			`delete from pending_grants where ` + by("grant_sealed"),
+		} {
+			if _, err := tx.Exec(ctx, sql, keyID); err != nil {
+				return err
+			}
+		}
+		if values == 0 {
+			return nil
+		}
+		if err := audited(ctx, tx, AuditEvent{Type: EventKeyAbandoned, Details: map[string]any{"key": keyID, "values": values}}); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `select pg_notify($1, integration_id) from connections`, channelWake)
+		return err
+	})
+	return values, err
+}

@@ -186,6 +186,30 @@ func TestReseal(t *testing.T) {
 	require.Equal(t, store.Resealed{}, again, "what has the first key is left alone")
 }
 
+// A key that is lost takes away what it sealed, and a new grant makes all good again.
+func TestAbandonKey(t *testing.T) {
+	t.Parallel()
+	l := newLane(t, config.DeletedTombstone)
+	l.sealedEverywhere(withRing(t, l.seed.URL(), "old", "k1"))
+	db := withRing(t, l.seed.URL(), "new", "k2")
+	requireKind(t, fault.Invalid, db.SaveGrant(t.Context(), l.grantOf(userOne)))
+	n, err := db.AbandonKey(t.Context(), "k1")
+	require.NoError(t, err)
+	require.EqualValues(t, len(store.SealedColumns()), n)
+	require.Empty(t, usesOf(t, db), "nothing is sealed with it")
+	c, err := db.LoadConnection(t.Context(), l.id)
+	require.NoError(t, err)
+	require.Equal(t, []string{store.ConnectionLost, "the key that sealed the tokens was lost", "run `starter connect support/salesforce-prod`"},
+		[]string{c.State, c.LostReason, c.LostHint})
+	require.NoError(t, db.SaveGrant(t.Context(), l.grantOf(userOne)))
+	_, err = db.AbandonKey(t.Context(), "k2")
+	requireKind(t, fault.Conflict, err)
+	n, err = db.AbandonKey(t.Context(), "k1")
+	require.NoError(t, err)
+	require.Zero(t, n)
+	require.Equal(t, map[string]int64{"k2": 2}, usesOf(t, db))
+}
+
 // Tokens that are renewed while everything is sealed anew are never put back.
 func TestResealNeverLosesARefresh(t *testing.T) {
 	t.Parallel()

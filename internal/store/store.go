@@ -195,7 +195,7 @@ func (s *Store) open(sealed, table, id, field string) (secret.Text, error) {
 	value, err := s.keys.Open(sealed, table+"/"+id+"/"+field)
 	if errors.Is(err, secret.ErrUnknownKey) {
 		return "", fault.Wrap(fault.Invalid, err, "ENCRYPTION_KEYS does not hold the key that sealed %s", field).
-			WithHint("add the missing key to the ring; it may stand behind the others")
+			WithHint("add the missing key to the ring; it may stand behind the others. If it is lost for good: starter keys abandon %s", secret.KeyIDOf(sealed))
 	}
 	if err != nil {
 		return "", fault.Wrap(fault.Invalid, err, "%s does not open with ENCRYPTION_KEYS", field).
