@@ -65,11 +65,11 @@ func newStack(t *testing.T) *stack {
 // newStackWith is newStack with other mail, and with other settings of PostgreSQL.
 func newStackWith(t *testing.T, o simforce.Options, settings ...string) *stack {
 	t.Helper()
-	return newStackOf(t, o, (*stack).build)
+	return newStackOf(t, o, (*stack).build, settings...)
 }
 
 // newStackOf is newStackWith with other programs: build puts them into the folder bin.
-func newStackOf(t *testing.T, o simforce.Options, build func(*stack)) *stack {
+func newStackOf(t *testing.T, o simforce.Options, build func(*stack), settings ...string) *stack {
 	t.Helper()
 	s := &stack{t: t, dir: t.TempDir(), replies: map[clean.Mail]string{}}
 	s.bin, s.crash = filepath.Join(s.dir, "bin"), filepath.Join(s.dir, "crash")
