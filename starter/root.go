@@ -56,7 +56,7 @@ func (a *app) command() *cobra.Command {
 	for group, commands := range map[string][]*cobra.Command{
 		"make":  {a.setupCommand(), a.planCommand(), a.applyCommand(), a.connectCommand()},
 		"steer": {a.startCommand(), a.pauseCommand(), a.resumeCommand(), a.syncNowCommand(), a.resyncCommand(), a.backfillCommand(), a.retransformCommand(), a.deliverCommand(), a.disconnectCommand()},
-		"see":   {a.statusCommand(), a.checkCommand(), a.listCommand(), a.usageCommand(), a.auditCommand(), a.skippedCommand(), a.explainCommand(), a.cleanCommand(), a.healthCommand()},
+		"see":   {a.statusCommand(), a.checkCommand(), a.listCommand(), a.usageCommand(), a.auditCommand(), a.skippedCommand(), a.explainCommand(), a.faultCommand(), a.cleanCommand(), a.healthCommand()},
 		"house": {a.userCommand(), a.roleCommand(), a.tokenCommand(), a.keysCommand(), a.eraseCommand(), a.deleteCommand()},
 	} {
 		for _, c := range commands {

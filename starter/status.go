@@ -158,6 +158,7 @@ func (a *app) printStatus(v statusView) error {
 	for _, line := range []struct{ label, text string }{
 		{"why", v.Reason},
 		{"next", v.Hint},
+		{"more", lookUp(v.Reason)},
 		{"goes on", optional(v.Until)},
 		{"wanted", map[bool]string{true: v.Desired}[v.Desired != store.DesiredRunning]},
 		{"connection", connectionLine(v)},
@@ -257,6 +258,9 @@ func (a *app) printTrouble(object, problem, hint string, retry *time.Time) {
 	a.print("  %s: %s", object, problem)
 	if hint != "" {
 		a.print("    next: %s", hint)
+	}
+	if more := lookUp(problem); more != "" {
+		a.print("    more: %s", more)
 	}
 }
 

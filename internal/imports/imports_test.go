@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"activities", "workflows", "internal/devstack", "internal/meter"},
 	{"internal/app"},
 	{"internal/api", "internal/web"},
-	{"internal/operate"},
+	{"internal/operate", "internal/catalogue"},
 	{"internal/poll", "internal/deliver", "internal/request", "internal/find"},
 	{"internal/transform", "internal/oauth", "internal/openid", "internal/quota", "internal/access", "internal/bill", "internal/store/simtime"},
 	{"internal/store", "internal/salesforce", "internal/tenant"},

@@ -50,6 +50,34 @@ var tokenRules = []rule{
 	{"invalid_scope", "", fault.Config, "the app lacks a scope", "add the scopes api and refresh_token, offline_access to the app"},
 }
 
+// TokenAnswer is one line of the table that sorts what the token endpoint answers, for the page that
+// explains it.
+type TokenAnswer struct {
+	Code, Text string // Salesforce's error, and what its description holds in lower case; "" = any
+	Kind       fault.Kind
+	Message    string // what is wrong
+	Hint       string // the next step; "" = none
+}
+
+// TokenAnswers gives the table, in the order in which it is read: the first line that fits decides.
+func TokenAnswers() []TokenAnswer {
+	out := make([]TokenAnswer, len(tokenRules))
+	for i, r := range tokenRules {
+		out[i] = TokenAnswer{Code: r.code, Text: r.text, Kind: r.kind, Message: r.message, Hint: strings.ReplaceAll(r.hint, thisOne, "support/salesforce-prod")}
+	}
+	return out
+}
+
+// Fits reports whether text, such as a line of a log, is about this answer: it repeats our message, or
+// Salesforce's own words.
+func (a TokenAnswer) Fits(text string) bool {
+	if strings.Contains(text, a.Message) {
+		return true
+	}
+	lower := strings.ToLower(text)
+	return a.Code != "" && strings.Contains(lower, a.Code) && strings.Contains(lower, a.Text)
+}
+
 // sortError makes a fault of what x/oauth2 returned for the integration called name.
 // The answer's body is not repeated: it may hold a token.
 func sortError(err error, name string) error {

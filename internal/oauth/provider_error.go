@@ -1,6 +1,10 @@
 package oauth
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // ProviderError is what Salesforce told the browser instead of giving a code, with
 // what the administrator must do about it.
@@ -39,6 +43,24 @@ var advice = map[string]struct{ title, text string }{
 		"Add the scopes api and refresh_token, offline_access to the app's OAuth settings."},
 	"unsupported_response_type": {"The app does not allow the web server flow",
 		"Enable the Authorization Code and Credentials or web server flow in the app's OAuth settings."},
+}
+
+// ConsentAnswer is what Salesforce's consent page may send back instead of a code, for the page that explains it.
+type ConsentAnswer struct{ Code, Title, Advice string }
+
+// ConsentAnswers gives all that are known, by code.
+func ConsentAnswers() []ConsentAnswer {
+	var out []ConsentAnswer
+	for _, code := range slices.Sorted(maps.Keys(advice)) {
+		out = append(out, ConsentAnswer{code, advice[code].title, advice[code].text})
+	}
+	return out
+}
+
+// Fits reports whether text, such as a line of a log, is about this answer.
+func (a ConsentAnswer) Fits(text string) bool {
+	plain := strings.ReplaceAll(strings.ToLower(text), "-", "_")
+	return plain == a.Code || strings.Contains(text, a.Title) || strings.Contains(plain, "refused the authorization: "+a.Code)
 }
 
 func newProviderError(code, description string) *ProviderError {

@@ -144,6 +144,27 @@ var rules = []rule{
 	{status: []int{400}, kind: fault.Internal, hint: hintBug},
 }
 
+// Refusal is one line of the table that sorts what Salesforce answers, for the page that explains it.
+type Refusal struct {
+	Codes    []string // errorCodes, any of them; none = whatever the code
+	Statuses []string // HTTP statuses, any of them; none = whatever the status
+	Text     string   // what the message must hold, in lower case
+	Kind     fault.Kind
+	Hint     string
+}
+
+// Refusals gives the table, in the order in which it is read: the first line that fits decides.
+func Refusals() []Refusal {
+	out := make([]Refusal, len(rules))
+	for i, r := range rules {
+		out[i] = Refusal{Codes: slices.Clone(r.codes), Text: r.text, Kind: r.kind, Hint: r.hint}
+		for _, status := range r.status {
+			out[i].Statuses = append(out[i].Statuses, strconv.Itoa(status))
+		}
+	}
+	return out
+}
+
 // Sort makes a fault of an answer of Salesforce that is not what was asked for.
 // body may be any of the shapes Salesforce and its edge send: JSON array, JSON
 // object, OAuth object, XML, HTML, empty, cut short; header gives the request id and
