@@ -9,7 +9,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	a := &app{in: os.Stdin, out: os.Stdout, talk: os.Stderr, terminal: isTerminal(os.Stdout)}
+	a := &app{in: os.Stdin, out: os.Stdout, talk: visible{os.Stderr}, terminal: isTerminal(os.Stdout)}
+	if a.terminal { // files and pipes get every byte
+		a.out = visible{os.Stdout}
+	}
 	code := a.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)

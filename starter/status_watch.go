@@ -91,9 +91,9 @@ func (a *app) watch(ctx context.Context, name string, untilDone bool) error {
 		if every == 0 {
 			every = watchScreen
 		}
-		fmt.Fprint(a.out, screenEnter)
+		fmt.Fprint(a.screen(), screenEnter)
 		defer func() { // what was seen last stays where the reader's own screen is
-			fmt.Fprint(a.out, screenLeave)
+			fmt.Fprint(a.screen(), screenLeave)
 			w.write(a.out)
 		}()
 	}
@@ -220,9 +220,9 @@ func (w *watching) done() (bool, error) {
 // showScreen draws the status over what the terminal shows.
 func (w *watching) showScreen() error {
 	var text bytes.Buffer
-	w.write(&text)
+	w.write(visible{&text})
 	fmt.Fprintf(&text, "\n  %s  Ctrl-C ends the watching, not the sync\n", time.Now().UTC().Format(time.TimeOnly))
-	if _, err := fmt.Fprint(w.app.out, screenTop+strings.ReplaceAll(text.String(), "\n", clearLine+"\n")+clearRest); err != nil {
+	if _, err := fmt.Fprint(w.app.screen(), screenTop+strings.ReplaceAll(text.String(), "\n", clearLine+"\n")+clearRest); err != nil {
 		return fault.Wrap(fault.Internal, err, "write the status")
 	}
 	return nil

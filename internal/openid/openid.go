@@ -61,7 +61,9 @@ type Provider struct {
 
 // New makes a Provider. It does not ask the provider yet: one that is away keeps nobody from starting.
 func New(s Store, o Options) *Provider {
-	return &Provider{store: s, options: o, client: &http.Client{Transport: o.Transport, Timeout: askTimeout}}
+	return &Provider{store: s, options: o, client: &http.Client{Transport: o.Transport, Timeout: askTimeout,
+		// Our secret goes to the provider's own addresses, not to where they send it on to.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 // Identity is who somebody is by the provider's word.
@@ -174,6 +176,10 @@ func (p *Provider) config(ctx context.Context) (*oauth2.Config, *oidc.Provider, 
 		if err != nil {
 			return nil, nil, fault.Wrap(fault.Transient, err, "the identity provider %s does not answer as one", p.options.Issuer).
 				WithHint("check OIDC_ISSUER and whether the provider can be reached")
+		}
+		if at := found.Endpoint(); strings.HasPrefix(p.options.Issuer, "https://") && !(strings.HasPrefix(at.TokenURL, "https://") && strings.HasPrefix(at.AuthURL, "https://")) {
+			return nil, nil, fault.New(fault.Transient, "the identity provider %s names addresses without https", p.options.Issuer).
+				WithHint("check OIDC_ISSUER; our secret is not sent over plain http")
 		}
 		p.found = found
 	}

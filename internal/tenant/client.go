@@ -58,10 +58,15 @@ type Client struct {
 
 // New makes a Client that sends to what hosts lets it.
 func New(hosts Hosts) *Client {
+	return newClient(&guard{hosts: hosts})
+}
+
+func newClient(g *guard) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
+	transport.Proxy, transport.DialContext = g.proxy, g.dial
 	transport.TLSHandshakeTimeout = connectLongest
 	transport.MaxResponseHeaderBytes = 64 << 10
-	return &Client{hosts: hosts, http: &http.Client{
+	return &Client{hosts: g.hosts, http: &http.Client{
 		Transport:     transport,
 		Timeout:       callLongest,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -172,6 +177,10 @@ func (c *Client) do(ctx context.Context, t Target, op, method, rest string, body
 		var at *url.Error
 		if errors.As(err, &at) {
 			err = at.Err // the address holds ids
+		}
+		var refused *fault.Error
+		if errors.As(err, &refused) { // by the guard
+			return &fault.Error{Kind: fault.Config, Op: op, Message: "the endpoint may not be called", Cause: refused, Hint: refused.Hint}
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

@@ -2,8 +2,8 @@ package tenant
 
 import (
 	"net"
-	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -46,6 +46,11 @@ func (h Hosts) Parse(text string) (string, error) {
 	return u.Scheme + "://" + u.Host + path, nil
 }
 
+// publicName is the name of a host below a top-level domain, which has letters only or is xn--…. So no
+// spelling of an address is one: 127.1, 0x7f.1 and ones in wide digits, which would be taken for plain ones on the
+// way to the network.
+var publicName = regexp.MustCompile(`^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)+([a-z]{2,}|xn--[a-z0-9-]*[a-z0-9])$`)
+
 func (h Hosts) allowed(u *url.URL) error {
 	port := u.Port()
 	switch {
@@ -64,9 +69,7 @@ func (h Hosts) allowed(u *url.URL) error {
 		return fault.New(fault.Invalid, "%s would be called over plain http", u.Host).
 			WithHint("write https://%s; hosts that may be called so are listed in DELIVERY_EXTRA_HOSTS as host:port", u.Hostname())
 	}
-	name := strings.TrimRight(u.Hostname(), ".")
-	_, err := netip.ParseAddr(name)
-	if err == nil || name == "localhost" || strings.HasSuffix(name, ".localhost") || !strings.Contains(name, ".") {
+	if name := strings.TrimRight(u.Hostname(), "."); !publicName.MatchString(name) || strings.HasSuffix(name, ".localhost") {
 		return fault.New(fault.Invalid, "%s is not the name of a host on the internet", u.Hostname()).
 			WithHint("hosts of your own network are listed in DELIVERY_EXTRA_HOSTS as host:port")
 	}
