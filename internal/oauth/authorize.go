@@ -99,7 +99,7 @@ func (s *Service) Finish(ctx context.Context, p FinishParams) (Outcome, error) {
 	}
 	token, err := s.token(ctx, c.Name(), cfg, func(ctx context.Context, cfg *oauth2.Config) (*oauth2.Token, error) {
 		return cfg.Exchange(ctx, p.Code, oauth2.VerifierOption(attempt.Verifier.Reveal()))
-	})
+	}, secret.Text(p.Code), attempt.Verifier)
 	if err != nil {
 		return out, err
 	}

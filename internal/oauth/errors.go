@@ -8,6 +8,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/secret"
 )
 
 // rule sorts an answer of the token endpoint by its error and a part of its
@@ -79,29 +80,31 @@ func (a TokenAnswer) Fits(text string) bool {
 }
 
 // sortError makes a fault of what x/oauth2 returned for the integration called name.
-// The answer's body is not repeated: it may hold a token.
-func sortError(err error, name string) error {
+// The answer's body is not repeated: it may hold a token. What it says besides may, too, if something on the
+// way repeats what it was sent.
+func sortError(err error, name string, sent ...secret.Text) error {
 	var f *fault.Error
 	if errors.As(err, &f) {
 		return err
 	}
 	var retrieve *oauth2.RetrieveError
 	if !errors.As(err, &retrieve) {
-		return fault.Wrap(fault.Transient, withoutURL(err), "call Salesforce's token endpoint")
+		return fault.Wrap(fault.Transient, secret.HideIn(withoutURL(err), sent...), "call Salesforce's token endpoint")
 	}
-	code, text := retrieve.ErrorCode, strings.ToLower(retrieve.ErrorDescription)
+	code, description := clip(secret.Hide(retrieve.ErrorCode, sent...)), secret.Hide(retrieve.ErrorDescription, sent...)
+	text := strings.ToLower(description)
 	for _, r := range tokenRules {
 		if (r.code == "" || r.code == code) && strings.Contains(text, r.text) && (code != "" || r.code == "" && text != "") {
-			return &fault.Error{Kind: r.kind, Op: "call Salesforce's token endpoint", Message: r.message + described(retrieve.ErrorDescription),
-				Hint: strings.ReplaceAll(r.hint, thisOne, name), Code: code, RequestID: requestID(retrieve.Response)}
+			return &fault.Error{Kind: r.kind, Op: "call Salesforce's token endpoint", Message: r.message + described(description),
+				Hint: strings.ReplaceAll(r.hint, thisOne, name), Code: code, RequestID: secret.Hide(requestID(retrieve.Response), sent...)}
 		}
 	}
 	status := 0
 	if retrieve.Response != nil {
 		status = retrieve.Response.StatusCode
 	}
-	e := &fault.Error{Kind: fault.Transient, Op: "call Salesforce's token endpoint", Code: code, RequestID: requestID(retrieve.Response),
-		Message: "Salesforce answered " + http.StatusText(status) + described(retrieve.ErrorDescription)}
+	e := &fault.Error{Kind: fault.Transient, Op: "call Salesforce's token endpoint", Code: code, RequestID: secret.Hide(requestID(retrieve.Response), sent...),
+		Message: "Salesforce answered " + http.StatusText(status) + described(description)}
 	if code != "" && status >= 400 && status < 500 && status != http.StatusTooManyRequests {
 		// An error we have no rule for, said by Salesforce itself: a person must look.
 		e.Kind, e.Hint = fault.Config, "look the error up in Salesforce's list of OAuth flow errors"

@@ -14,6 +14,7 @@ import (
 
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/salesforce"
+	"salesforcesync/internal/secret"
 	"salesforcesync/internal/store"
 )
 
@@ -112,8 +113,8 @@ func (s *Service) Org(integrationID string) *salesforce.Client {
 
 // token calls the token endpoint with x/oauth2. A redirect to another allowed host is
 // followed once with the whole POST: Salesforce answers so on hosts that are not the
-// org's own, and Go's client would make a GET of it.
-func (s *Service) token(ctx context.Context, name string, cfg *oauth2.Config, ask func(context.Context, *oauth2.Config) (*oauth2.Token, error)) (*oauth2.Token, error) {
+// org's own, and Go's client would make a GET of it. What is sent is not repeated by an error.
+func (s *Service) token(ctx context.Context, name string, cfg *oauth2.Config, ask func(context.Context, *oauth2.Config) (*oauth2.Token, error), sent ...secret.Text) (*oauth2.Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, salesforce.NewHTTPClient(s.Transport))
@@ -124,7 +125,7 @@ func (s *Service) token(ctx context.Context, name string, cfg *oauth2.Config, as
 		token, err = ask(ctx, &there)
 	}
 	if err != nil {
-		return nil, sortError(err, name)
+		return nil, sortError(err, name, append(sent, secret.Text(cfg.ClientSecret))...)
 	}
 	return token, nil
 }

@@ -95,7 +95,7 @@ func (s *Service) renew(ctx context.Context, c *store.Connection) (store.Refresh
 	}
 	token, err := s.token(ctx, c.Name(), cfg, func(ctx context.Context, cfg *oauth2.Config) (*oauth2.Token, error) {
 		return cfg.TokenSource(ctx, &oauth2.Token{RefreshToken: c.Refresh.Reveal()}).Token()
-	})
+	}, c.Refresh)
 	if fault.Is(err, fault.Reauthorize) && !c.RefreshStarted.IsZero() {
 		return store.Refreshed{}, fault.Wrap(fault.Reauthorize, err,
 			"the answer to a token refresh begun at %s never arrived, and Salesforce has replaced the token since", c.RefreshStarted.UTC().Format(time.RFC3339)).

@@ -306,7 +306,7 @@ func (c *Client) exchange(ctx context.Context, r request, t try) (cure remedy, e
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return remedyNone, c.broken(callCtx, ctx, r, base, err, "")
+		return remedyNone, c.broken(callCtx, ctx, r, t, base, err, "")
 	}
 	defer resp.Body.Close()
 	// It watches while a byte is waited for, not while the last ones are made use of.
@@ -320,7 +320,9 @@ func (c *Client) exchange(ctx context.Context, r request, t try) (cure remedy, e
 	if !good {
 		const enough = 64 << 10
 		body, _ := io.ReadAll(io.LimitReader(counted, enough)) // what came of a cut error body still tells the code
-		e, cure := sortAnswer(r.op, resp.StatusCode, resp.Header, body)
+		// Salesforce repeats no token, but whatever stands on the way may repeat what it was sent.
+		e, cure := sortAnswer(r.op, resp.StatusCode, resp.Header, []byte(secret.Hide(string(body), t.token.Access)))
+		e.RequestID = secret.Hide(e.RequestID, t.token.Access)
 		return cure, e
 	}
 	a := &answer{status: resp.StatusCode, header: resp.Header, body: counted, lenient: t.damaged >= mostDamaged, usage: seen.Usage}
@@ -347,7 +349,7 @@ func (c *Client) exchange(ctx context.Context, r request, t try) (cure remedy, e
 		if errors.Is(err, errNotUTF8) && context.Cause(callCtx) == nil && !r.once {
 			cure = remedyAgain
 		}
-		return cure, c.broken(callCtx, ctx, r, base, err, seen.RequestID)
+		return cure, c.broken(callCtx, ctx, r, t, base, err, seen.RequestID)
 	}
 	_, _ = io.CopyN(io.Discard, counted, 4<<10) // to the end, so that the connection is used again
 	return remedyNone, nil
@@ -385,12 +387,13 @@ func (c *Client) newRequest(ctx context.Context, r request, base *url.URL, token
 
 // broken sorts what went wrong on the way: no connection, silence, a cut body, an
 // answer that is too large or not JSON.
-func (c *Client) broken(callCtx, ctx context.Context, r request, base *url.URL, err error, id string) error {
+func (c *Client) broken(callCtx, ctx context.Context, r request, t try, base *url.URL, err error, id string) error {
 	e := &fault.Error{Kind: fault.Transient, Op: r.op, RequestID: id, Hint: hintPassing}
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) { // it repeats the URL and with it the query
 		err = wrapped.Err
 	}
+	err = secret.HideIn(err, t.token.Access) // a malformed answer is quoted
 	switch cause := context.Cause(callCtx); {
 	case ctx.Err() != nil:
 		e.Message, e.Cause, e.Hint = "the call was given up", ctx.Err(), ""

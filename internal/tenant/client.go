@@ -268,9 +268,7 @@ func retryAfter(h http.Header) time.Duration {
 func quote(t Target, text string) error { return errors.New(quoted(t, text)) }
 
 func quoted(t Target, text string) string {
-	if token := t.Token.Reveal(); token != "" {
-		text = strings.ReplaceAll(text, token, t.Token.String())
-	}
+	text = secret.Hide(text, t.Token)
 	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "�")), " ")
 	if runes := []rune(text); len(runes) > mostQuote {
 		text = string(runes[:mostQuote]) + "…"
