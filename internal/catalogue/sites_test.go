@@ -120,7 +120,7 @@ func sitesOf(t *testing.T, path, rel string) []site {
 					message = textOf(n.Rhs[i])
 				}
 			}
-			if kind != "" && message != "" {
+			if message != "" && message != "%v" {
 				add(n, kind, message)
 			}
 		case *ast.CompositeLit:

@@ -36,8 +36,9 @@ func TestRestoreToAPointInTime(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(archive) })
 	require.NoError(t, os.Chmod(archive, 0o777))
-	s := newStackWith(t, simforce.Options{Generate: 40, Seed: 9},
-		"archive_mode=on", "archive_command=test ! -f "+archive+"/%f && cp %p "+archive+"/%f")
+	s := newStackWith(t, simforce.Options{Generate: 40, Seed: 9}, func(s *stack) {
+		s.settings = []string{"archive_mode=on", "archive_command=test ! -f " + archive + "/%f && cp %p " + archive + "/%f"}
+	})
 	lap("started")
 	ledger := &ledger{s: s}
 	s.apply("prod", strings.Replace(file(s, ""), "poll_interval: 2s", "poll_interval: 1s", 1))

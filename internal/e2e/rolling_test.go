@@ -27,11 +27,12 @@ import (
 func TestRollingUpgrade(t *testing.T) {
 	t.Parallel()
 	var old, current string
-	s := newStackOf(t, simforce.Options{Generate: 60, Seed: 11}, func(s *stack) {
-		s.build()
-		old, current = filepath.Join(s.dir, "old"), s.bin
-		s.buildBefore(old)
-		s.bin = old
+	s := newStackWith(t, simforce.Options{Generate: 60, Seed: 11}, func(s *stack) {
+		s.built = func(s *stack) {
+			old, current = filepath.Join(s.dir, "old"), s.bin
+			s.buildBefore(old)
+			s.bin = old
+		}
 	})
 	ledger := &ledger{s: s}
 	s.apply("prod", file(s, ""))

@@ -40,8 +40,10 @@ const (
 type stack struct {
 	t        *testing.T
 	dir      string
-	bin      string // folder of the programs
-	crash    string // folder that arms crash points of the worker
+	bin      string       // folder of the programs
+	settings []string     // of PostgreSQL
+	built    func(*stack) // called when the programs are built; nil for nothing
+	crash    string       // folder that arms crash points of the worker
 	pg       *devstack.Postgres
 	temporal *devstack.Temporal
 	sim      *simforce.Server
@@ -53,6 +55,9 @@ type stack struct {
 	worker   *devstack.Process
 	authsvc  *devstack.Process
 	client   client.Client
+
+	extra []string                        // environment besides, of every program
+	wrap  func(http.Handler) http.Handler // around the simulator; nil = nothing
 }
 
 // newStack starts everything but the worker. Servers keep what they acknowledged
@@ -62,22 +67,21 @@ func newStack(t *testing.T) *stack {
 	return newStackWith(t, simforce.Options{MailDir: os.Getenv("MAIL_DIR"), Generate: 300, Seed: 7})
 }
 
-// newStackWith is newStack with other mail, and with other settings of PostgreSQL.
-func newStackWith(t *testing.T, o simforce.Options, settings ...string) *stack {
-	t.Helper()
-	return newStackOf(t, o, (*stack).build, settings...)
-}
-
-// newStackOf is newStackWith with other programs: build puts them into the folder bin.
-func newStackOf(t *testing.T, o simforce.Options, build func(*stack), settings ...string) *stack {
+// newStackWith is newStack with other mail, and whatever set sets before anything starts.
+func newStackWith(t *testing.T, o simforce.Options, set ...func(*stack)) *stack {
 	t.Helper()
 	s := &stack{t: t, dir: t.TempDir(), replies: map[clean.Mail]string{}}
 	s.bin, s.crash = filepath.Join(s.dir, "bin"), filepath.Join(s.dir, "crash")
 	require.NoError(t, os.MkdirAll(s.crash, 0o755))
-	build(s)
+	for _, f := range set {
+		f(s)
+	}
+	if s.build(); s.built != nil {
+		s.built(s)
+	}
 
 	var err error
-	s.pg, err = devstack.StartPostgres(t.Context(), devstack.PostgresOptions{Durable: true, Database: "e2e", Settings: settings})
+	s.pg, err = devstack.StartPostgres(t.Context(), devstack.PostgresOptions{Durable: true, Database: "e2e", Settings: s.settings})
 	require.NoError(t, err, "start PostgreSQL")
 	t.Cleanup(func() { _ = s.pg.Remove() })
 	s.temporal, err = devstack.StartTemporal(t.Context(), devstack.TemporalOptions{
@@ -97,6 +101,7 @@ func newStackOf(t *testing.T, o simforce.Options, build func(*stack), settings .
 		"LISTEN_ADDR="+fmt.Sprintf("127.0.0.1:%d", port), "ENCRYPTION_KEYS=k1:"+base64.StdEncoding.EncodeToString(key),
 		"SALESFORCE_EXTRA_HOSTS="+strings.TrimPrefix(s.simURL, "http://"),
 		"ADMIN_EMAIL="+adminEmail, "ADMIN_PASSWORD="+adminPassword, "SF_CONSUMER_SECRET="+consumerSecret)
+	s.env = append(s.env, s.extra...)
 	s.starter("setup")
 	s.starter("setup") // may be repeated
 	s.token = strings.TrimSpace(s.starter("token", "create", "--email", adminEmail, "--name", "e2e"))
@@ -142,7 +147,11 @@ func (s *stack) startSimulator(o simforce.Options) {
 	o.BaseURL, o.ConsumerKey, o.ConsumerSecret, o.CallbackURLs = s.simURL, consumerKey, consumerSecret, []string{s.public + callbackPath}
 	s.sim, err = simforce.New(o)
 	require.NoError(s.t, err)
-	server := &http.Server{Handler: s.sim, ReadHeaderTimeout: time.Minute}
+	handler := http.Handler(s.sim)
+	if s.wrap != nil {
+		handler = s.wrap(handler)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	go server.Serve(listener) //nolint:errcheck // closed below
 	s.t.Cleanup(func() {
 		_ = server.Close()

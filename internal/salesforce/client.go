@@ -309,6 +309,7 @@ func (c *Client) exchange(ctx context.Context, r request, t try) (cure remedy, e
 		return remedyNone, c.broken(callCtx, ctx, r, t, base, err, "")
 	}
 	defer resp.Body.Close()
+	hideInIDs(resp.Header, t.token.Access)
 	// It watches while a byte is waited for, not while the last ones are made use of.
 	watchdog.Stop()
 	counted.from = resp.Body
@@ -322,7 +323,6 @@ func (c *Client) exchange(ctx context.Context, r request, t try) (cure remedy, e
 		body, _ := io.ReadAll(io.LimitReader(counted, enough)) // what came of a cut error body still tells the code
 		// Salesforce repeats no token, but whatever stands on the way may repeat what it was sent.
 		e, cure := sortAnswer(r.op, resp.StatusCode, resp.Header, []byte(secret.Hide(string(body), t.token.Access)))
-		e.RequestID = secret.Hide(e.RequestID, t.token.Access)
 		return cure, e
 	}
 	a := &answer{status: resp.StatusCode, header: resp.Header, body: counted, lenient: t.damaged >= mostDamaged, usage: seen.Usage}
@@ -353,6 +353,15 @@ func (c *Client) exchange(ctx context.Context, r request, t try) (cure remedy, e
 	}
 	_, _ = io.CopyN(io.Discard, counted, 4<<10) // to the end, so that the connection is used again
 	return remedyNone, nil
+}
+
+// hideInIDs is for the headers that are shown to people, before they are cut to their length.
+func hideInIDs(h http.Header, token secret.Text) {
+	for _, name := range requestIDs {
+		if id := h.Get(name); id != "" {
+			h.Set(name, secret.Hide(id, token))
+		}
+	}
 }
 
 func (c *Client) newRequest(ctx context.Context, r request, base *url.URL, token Token) (*http.Request, error) {

@@ -220,9 +220,12 @@ func statusText(status int) string {
 	return strconv.Itoa(status)
 }
 
+// requestIDs are the headers that have it, the likelier first.
+var requestIDs = []string{"X-Request-Id", "X-Sfdc-Request-Id"}
+
 // requestID returns the id under which Salesforce's support finds the call.
 func requestID(h http.Header) string {
-	for _, name := range []string{"X-Request-Id", "X-Sfdc-Request-Id"} {
+	for _, name := range requestIDs {
 		if id := h.Get(name); id != "" {
 			return clean(id, 64)
 		}
