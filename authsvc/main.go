@@ -27,6 +27,10 @@ It takes no arguments. The environment says where things are:
   OIDC_CLIENT_SECRET      our secret there; a public client has none
   OIDC_ALLOWED_DOMAINS    whose owners of addresses get a user at their first sign-in
   METRICS_ADDR            where to serve /metrics, /healthz and /readyz; off when unset
+  OTEL_EXPORTER_OTLP_ENDPOINT  where traces go; none when unset
+  OTEL_EXPORTER_OTLP_HEADERS   headers sent with them
+  OTEL_TRACES_EXPORTER         none turns them off
+  OTEL_*                       OpenTelemetry's other standard variables for traces
   LOG_LEVEL               debug, info, warn or error
 
 Run "starter setup" once before the first start.`

@@ -22,6 +22,7 @@ import (
 	"salesforcesync/internal/access"
 	"salesforcesync/internal/app"
 	"salesforcesync/internal/config"
+	"salesforcesync/internal/monitoringtest"
 	"salesforcesync/internal/secret"
 	"salesforcesync/internal/store/storetest"
 )
@@ -164,6 +165,7 @@ func TestTheDoorOpensAndCloses(t *testing.T) {
 	status, _, body = r.get("metrics", "/metrics", "")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, body, `salesforcesync_http_request_seconds_count{route="GET /auth/user",status="200"} 2`)
+	require.Empty(t, monitoringtest.Holds(t, "authsvc", monitoringtest.Exported(t, strings.NewReader(body))))
 	status, _, _ = r.get("door", "/metrics", "")
 	require.Equal(t, http.StatusNotFound, status, "metrics are not for the public")
 

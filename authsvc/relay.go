@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
+	"salesforcesync/internal/flow"
 	"salesforcesync/internal/store"
 )
 
@@ -90,10 +91,10 @@ func (r *relay) signal(ctx context.Context, s store.Signal) error {
 	var gone *serviceerror.NotFound
 	switch {
 	case err == nil:
-		r.log.Info("signalled", zap.String("workflow_id", s.WorkflowID), zap.String("signal", s.Name))
+		r.log.Info("signalled", zap.String(flow.LogWorkflowID, s.WorkflowID), zap.String(flow.LogSignal, s.Name))
 		return r.settle(ctx, s, store.SignalDelivered)
 	case errors.As(err, &gone):
-		r.log.Info("no workflow to signal", zap.String("workflow_id", s.WorkflowID), zap.String("signal", s.Name))
+		r.log.Info("no workflow to signal", zap.String(flow.LogWorkflowID, s.WorkflowID), zap.String(flow.LogSignal, s.Name))
 		return r.settle(ctx, s, store.SignalDropped)
 	}
 	return errors.Join(err, r.giveBack(ctx, s, err))

@@ -12,6 +12,7 @@ import (
 	"salesforcesync/internal/api"
 	"salesforcesync/internal/app"
 	"salesforcesync/internal/config"
+	"salesforcesync/internal/flow"
 	"salesforcesync/internal/oauth"
 	"salesforcesync/internal/openid"
 	"salesforcesync/internal/operate"
@@ -52,8 +53,13 @@ func run(ctx context.Context) error {
 	defer log.Sync() //nolint:errcheck // standard error cannot always be synced
 	app.SayBuild(log)
 
+	process := app.New(log)
+	tracer, err := process.Traces(ctx, "authsvc", cfg.Traces)
+	if err != nil {
+		return err
+	}
 	db, err := app.OpenDatabase(ctx, log, cfg.DatabaseURL, store.Options{
-		Keys: cfg.Keys, ApplicationName: "authsvc", MaxConns: maxConns, StatementTimeout: statementTimeout,
+		Keys: cfg.Keys, ApplicationName: "authsvc", MaxConns: maxConns, StatementTimeout: statementTimeout, Applied: process.AppliedMetrics(store.LaneAPI),
 	})
 	if err != nil {
 		return err
@@ -61,6 +67,7 @@ func run(ctx context.Context) error {
 	defer db.Close()
 	// It does not wait for Temporal: reading needs none.
 	temporalOptions.Logger = app.TemporalLogger(log)
+	temporalOptions.MetricsHandler = process.TemporalMetrics()
 	temporal, err := client.NewLazyClient(temporalOptions)
 	if err != nil {
 		return fmt.Errorf("make the Temporal client: %w", err)
@@ -74,11 +81,11 @@ func run(ctx context.Context) error {
 			return fmt.Errorf("create the first administrator from ADMIN_EMAIL and ADMIN_PASSWORD: %w", err)
 		}
 		if created {
-			log.Info("created the first administrator", zap.String("email", cfg.AdminEmail))
+			log.Info("created the first administrator", zap.String(flow.LogEmail, cfg.AdminEmail))
 		}
 	}
 
-	process := app.New(log)
+	process.DatabaseMetrics(db)
 	process.Health.Add("database", db.Ping)
 	process.Health.Add("schema", db.CheckSchema)
 	process.Health.Add("temporal", func(ctx context.Context) error {
@@ -120,7 +127,7 @@ func run(ctx context.Context) error {
 	process.Go("deleted sources", func(ctx context.Context) error { return eraseDeleted(ctx, db, log) })
 	seen := newObserver(log, process.Metrics)
 	process.Monitor(cfg.MetricsAddr)
-	process.Serve("door", "LISTEN_ADDR", cfg.ListenAddr, newDoor(comments, pages, process.Health, seen.observe, cfg.Proxies))
+	process.Serve("door", "LISTEN_ADDR", cfg.ListenAddr, newDoor(comments, pages, process.Health, seen.observe, cfg.Proxies, tracer))
 	process.Add(app.Step{Name: "checks of drafts", Stop: func(context.Context) error { hand.Stop(); return nil }})
 	process.Add(app.Step{Name: "pages that move", Stop: func(context.Context) error { pages.Stop(); return nil }}) // before the door waits for them
 	return process.Run(ctx)

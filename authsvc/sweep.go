@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"salesforcesync/internal/flow"
 	"salesforcesync/internal/oauth"
 	"salesforcesync/internal/store"
 )
@@ -19,9 +20,9 @@ func sweepGrants(ctx context.Context, connections *oauth.Service, log *zap.Logge
 	defer ticker.Stop()
 	for {
 		if n, err := connections.SweepPending(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("unconfirmed grants were not all given back", zap.Int("taken", n), zap.Error(err))
+			log.Warn("unconfirmed grants were not all given back", zap.Int(flow.LogGrants, n), zap.Error(err))
 		} else if n > 0 {
-			log.Info("gave back unconfirmed grants", zap.Int("grants", n))
+			log.Info("gave back unconfirmed grants", zap.Int(flow.LogGrants, n))
 		}
 		select {
 		case <-ctx.Done():
@@ -40,9 +41,9 @@ func eraseDeleted(ctx context.Context, db *store.Store, log *zap.Logger) error {
 	defer ticker.Stop()
 	for {
 		if n, err := db.EraseDeleted(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("comments of deleted sources were not all removed", zap.Int64("removed", n), zap.Error(err))
+			log.Warn("comments of deleted sources were not all removed", zap.Int64(flow.LogComments, n), zap.Error(err))
 		} else if n > 0 {
-			log.Info("removed comments of deleted sources", zap.Int64("comments", n))
+			log.Info("removed comments of deleted sources", zap.Int64(flow.LogComments, n))
 		}
 		select {
 		case <-ctx.Done():

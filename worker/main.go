@@ -19,6 +19,10 @@ It takes no arguments. The environment says where things are:
   DELIVERY_EXTRA_HOSTS    host:port that comments may be delivered to although it is no https name
   TASK_QUEUES             the task queues it serves, all unless you scale stages apart
   METRICS_ADDR            where to serve /metrics, /healthz and /readyz; off when unset
+  OTEL_EXPORTER_OTLP_ENDPOINT  where traces go; none when unset
+  OTEL_EXPORTER_OTLP_HEADERS   headers sent with them
+  OTEL_TRACES_EXPORTER         none turns them off
+  OTEL_*                       OpenTelemetry's other standard variables for traces
   LOG_LEVEL               debug, info, warn or error
 
 Run "starter setup" once before the first worker. Any number of workers may run.`

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"strconv"
 	"time"
 
@@ -17,7 +16,12 @@ type metrics struct {
 	calls     *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
 	truncated prometheus.Counter
+	readable  prometheus.Histogram
+	batches   *prometheus.HistogramVec
 }
+
+// lanes that batches come through.
+var lanes = []string{"live", "backfill", "resync", "retransform"}
 
 func newMetrics(registry *prometheus.Registry, governor *quota.Governor) *metrics {
 	m := &metrics{
@@ -34,44 +38,34 @@ func newMetrics(registry *prometheus.Registry, governor *quota.Governor) *metric
 			Name: "salesforcesync_comments_truncated_total",
 			Help: "Comments that were made with a text cut to what the Comments API takes.",
 		}),
+		readable: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "salesforcesync_change_to_readable_seconds",
+			Help:    "From the stamp of the newest record of a live batch, which has whole seconds and is Salesforce's, to the commit of its comment.",
+			Buckets: []float64{1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 1800, 3600, 86400},
+		}),
+		batches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "salesforcesync_batch_seconds",
+			Help:    "From the beginning of a batch to its commit.",
+			Buckets: prometheus.ExponentialBuckets(0.05, 3, 10),
+		}, []string{"lane"}),
 	}
-	registry.MustRegister(m.calls, m.seconds, m.truncated, quotaMetrics{governor})
+	registry.MustRegister(m.calls, m.seconds, m.truncated, m.readable, m.batches, quotaMetrics{governor})
 	return m
-}
-
-// alerts is the number of open schema alerts, counted when somebody asks.
-type alerts struct {
-	count func(context.Context) (map[string]int64, error)
-	desc  *prometheus.Desc
-}
-
-// scrapeWait bounds how long a scrape waits for the database.
-const scrapeWait = 2 * time.Second
-
-func newAlerts(count func(context.Context) (map[string]int64, error)) *alerts {
-	return &alerts{count, prometheus.NewDesc("salesforcesync_schema_alerts",
-		"Fields and objects that were read before and are hidden now, of all integrations.", []string{"kind"}, nil)}
-}
-
-// Describe names the metric.
-func (a *alerts) Describe(out chan<- *prometheus.Desc) { out <- a.desc }
-
-// Collect counts. A database that is away leaves the metric out: zero would be a lie.
-func (a *alerts) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), scrapeWait)
-	defer cancel()
-	counts, err := a.count(ctx)
-	if err != nil {
-		return
-	}
-	for _, kind := range []string{store.FieldHidden, store.ObjectHidden} {
-		out <- prometheus.MustNewConstMetric(a.desc, prometheus.GaugeValue, float64(counts[kind]), kind)
-	}
 }
 
 func (m *metrics) observe(c salesforce.Call) {
 	m.calls.WithLabelValues(c.Kind, strconv.Itoa(c.Status), string(c.Fault)).Inc()
 	m.seconds.WithLabelValues(c.Kind).Observe(c.Duration.Seconds())
+}
+
+// applied measures how long a batch took.
+func (m *metrics) applied(done store.Applied) {
+	if !done.Newest.IsZero() {
+		m.readable.Observe(max(0, time.Since(done.Newest)).Seconds())
+	}
+	if !done.Began.IsZero() {
+		m.batches.WithLabelValues(done.Lane).Observe(time.Since(done.Began).Seconds())
+	}
 }
 
 // quotaMetrics reads the governor when it is asked. The gauges are of one org, the one

@@ -27,6 +27,6 @@ func TestFailedExchangesAreToldOnce(t *testing.T) {
 	failed.Again = true
 	observe(failed)
 	require.Len(t, lines.All(), 1)
-	require.Equal(t, map[string]any{"call": "query", "status": int64(401), "fault": "Stale", "code": "INVALID_SESSION_ID", "request_id": "req-7"},
+	require.Equal(t, map[string]any{"call": "query", "status": int64(401), "fault": "Stale", "code": "INVALID_SESSION_ID", "salesforce_request_id": "req-7"},
 		lines.All()[0].ContextMap())
 }

@@ -11,6 +11,7 @@ import (
 	"salesforcesync/internal/config"
 	"salesforcesync/internal/deliver"
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/flow"
 	"salesforcesync/internal/gate"
 	"salesforcesync/internal/oauth"
 	"salesforcesync/internal/poll"
@@ -52,11 +53,35 @@ func run(ctx context.Context) error {
 	defer log.Sync() //nolint:errcheck // standard error cannot always be synced
 	app.SayBuild(log)
 
-	db, err := app.OpenDatabase(ctx, log, cfg.DatabaseURL, store.Options{Keys: cfg.Keys, ApplicationName: "worker", MaxConns: maxConns})
+	process := app.New(log)
+	tracer, err := process.Traces(ctx, "worker", cfg.Traces)
+	if err != nil {
+		return err
+	}
+	var traces *batchTraces
+	var own *metrics
+	count := process.AppliedMetrics(lanes...)
+	db, err := app.OpenDatabase(ctx, log, cfg.DatabaseURL, store.Options{
+		Keys: cfg.Keys, ApplicationName: "worker", MaxConns: maxConns,
+		Applied: func(ctx context.Context, done store.Applied) {
+			count(ctx, done)
+			own.applied(done)
+			traces.applied(ctx, done)
+		},
+	})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	if tracer != nil {
+		instance, err := db.Instance(ctx)
+		if err != nil {
+			return err
+		}
+		traces = &batchTraces{tracer, instance}
+	}
+	temporalOptions.MetricsHandler = process.TemporalMetrics()
+	temporalOptions.Interceptors = append(temporalOptions.Interceptors, newAttempts(process.Metrics, log.Named("activities"), traces))
 	var temporal client.Client
 	if err := app.WaitFor(ctx, log, "Temporal", app.WaitAtStart, func(ctx context.Context) (err error) {
 		temporal, err = app.DialTemporal(ctx, log, temporalOptions)
@@ -69,7 +94,6 @@ func run(ctx context.Context) error {
 		return err
 	}
 
-	process := app.New(log)
 	process.Health.Add("database", db.Ping)
 	process.Health.Add("schema", db.CheckSchema)
 	process.Health.Add("temporal", func(ctx context.Context) error {
@@ -79,9 +103,10 @@ func run(ctx context.Context) error {
 	listener := store.NewListener()
 	process.Go("notifications", func(ctx context.Context) error { listener.Run(ctx, db); return nil })
 	process.Go("words", func(ctx context.Context) error { followWords(ctx, db, listener, log.Named("words")); return nil })
-	process.Metrics.MustRegister(newAlerts(db.CountAlerts), completeness{db.CompletenessTotals}, loads{db.LoadTotals}, deliveries{db.DeliveryTotals}, wordsLag{db.WordsLag})
+	process.Metrics.MustRegister(newTotals(db.Totals))
+	process.DatabaseMetrics(db)
 	governor := &quota.Governor{Store: db}
-	own := newMetrics(process.Metrics, governor)
+	own = newMetrics(process.Metrics, governor)
 	auth := &oauth.Service{Store: db, Hosts: hosts, Observe: observe(own, log), Quota: governor}
 	governor.Limits = func(ctx context.Context, integrationID string) (map[string]salesforce.Limit, error) {
 		return auth.Org(integrationID).Limits(ctx)
@@ -109,7 +134,7 @@ func (g grants) Renew(ctx context.Context, integrationID string, generation int6
 	err := g.auth.Renew(ctx, integrationID, generation)
 	if err != nil {
 		g.log.Warn("the grant of a connection could not be kept alive; it is tried again within hours",
-			zap.String("integration_id", integrationID), zap.Error(err), zap.String("hint", fault.HintOf(err)))
+			zap.String(flow.LogIntegrationID, integrationID), zap.Error(err), zap.String(flow.LogHint, fault.HintOf(err)))
 	}
 	return err
 }
@@ -120,8 +145,8 @@ func observe(m *metrics, log *zap.Logger) func(salesforce.Call) {
 	return func(c salesforce.Call) {
 		m.observe(c)
 		if c.Again {
-			log.Warn("an answer of Salesforce was no use; the call is made again", zap.String("call", c.Kind), zap.Int("status", c.Status),
-				zap.String("fault", string(c.Fault)), zap.String("code", c.Code), zap.String("request_id", c.RequestID))
+			log.Warn("an answer of Salesforce was no use; the call is made again", zap.String(flow.LogCall, c.Kind), zap.Int(flow.LogStatus, c.Status),
+				zap.String(flow.LogFault, string(c.Fault)), zap.String(flow.LogCode, c.Code), zap.String(flow.LogSalesforceRequestID, c.RequestID))
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"salesforcesync/internal/store"
@@ -45,25 +44,5 @@ func followWords(ctx context.Context, db *store.Store, listener *store.Listener,
 		case <-timer.C:
 		}
 		timer.Stop()
-	}
-}
-
-// wordsLag is how far the index of words is behind, read when somebody asks.
-type wordsLag struct {
-	read func(ctx context.Context, sourceID string) (time.Duration, error)
-}
-
-var wordsLagSeconds = prometheus.NewDesc("salesforcesync_search_lag_seconds",
-	"How long ago the oldest change to a comment was made that searches do not find yet, of all sources; 0 when they find everything.", nil, nil)
-
-// Describe names the metric.
-func (w wordsLag) Describe(out chan<- *prometheus.Desc) { out <- wordsLagSeconds }
-
-// Collect reads it. A database that is away leaves it out: zero would be a lie.
-func (w wordsLag) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), scrapeWait)
-	defer cancel()
-	if lag, err := w.read(ctx, ""); err == nil {
-		out <- prometheus.MustNewConstMetric(wordsLagSeconds, prometheus.GaugeValue, lag.Seconds())
 	}
 }

@@ -133,7 +133,7 @@ func (b *backfill) absorb(ctx workflow.Context) error {
 			return err
 		}
 		if err != nil { // it has ended meanwhile: the next step says so
-			workflow.GetLogger(ctx).Warn("the signal was not written", "signal", name, "error", err)
+			workflow.GetLogger(ctx).Warn("the signal was not written", flow.LogSignal, name, flow.LogError, err)
 		}
 	}
 }
@@ -256,7 +256,7 @@ func (b *backfill) abandon() {
 	b.parked = true
 	b.enter(ctx, flow.StateCancelled, "the workflow was cancelled", "", time.Time{})
 	if err := b.steer(ctx, flow.SignalCancel); err != nil {
-		workflow.GetLogger(ctx).Warn("the backfill was not cancelled", "error", err)
+		workflow.GetLogger(ctx).Warn("the backfill was not cancelled", flow.LogError, err)
 	}
 	var result flow.BackfillStepResult
 	if b.stepping != nil { // it looks at PostgreSQL all the time, and comes back
@@ -268,6 +268,6 @@ func (b *backfill) abandon() {
 	}
 	if _, err := flow.BackfillStep.Run(onPoll(ctx, stepLongest, heartbeatBatch, "end the jobs"), flow.BackfillStepParams{
 		Project: b.params.Project, Integration: b.params.Integration, Object: b.params.Object, Wait: breath}); err != nil {
-		workflow.GetLogger(ctx).Warn("the backfill's jobs were not ended; the next one of the object does it", "error", err)
+		workflow.GetLogger(ctx).Warn("the backfill's jobs were not ended; the next one of the object does it", flow.LogError, err)
 	}
 }

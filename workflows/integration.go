@@ -159,7 +159,7 @@ func (l *loop) beside(ctx workflow.Context, id, kind, summary string, params any
 	case temporal.IsCanceledError(err):
 		return err
 	}
-	workflow.GetLogger(ctx).Warn("a workflow was not started", "workflow", id, "error", err)
+	workflow.GetLogger(ctx).Warn("a workflow was not started", flow.LogChildWorkflowID, id, flow.LogError, err)
 	return nil
 }
 

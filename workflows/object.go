@@ -142,6 +142,6 @@ func (l *loop) reportObject(ctx workflow.Context, name string) {
 		Project: l.params.Project, Integration: l.params.Integration, Object: name,
 		Kind: o.Kind, Reason: o.Fault, Hint: o.Hint, Until: o.RetryAt})
 	if err != nil {
-		workflow.GetLogger(ctx).Warn("the object's state was not reported", "object", name, "error", err)
+		workflow.GetLogger(ctx).Warn("the object's state was not reported", flow.LogObject, name, flow.LogError, err)
 	}
 }

@@ -31,7 +31,7 @@ func Retransform(ctx workflow.Context, p flow.RetransformParams) error {
 		steady, _ := workflow.NewDisconnectedContext(ctx)
 		r.params.Cancel = true
 		if _, err := flow.RetransformStep.Run(onBackfill(steady, "cancel"), r.params); err != nil {
-			workflow.GetLogger(ctx).Warn("the retransform was not cancelled: the next one of the integration goes on with it", "error", err)
+			workflow.GetLogger(ctx).Warn("the retransform was not cancelled: the next one of the integration goes on with it", flow.LogError, err)
 		}
 		return ctx.Err()
 	}

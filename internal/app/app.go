@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
+
+	"salesforcesync/internal/flow"
 )
 
 // StopTimeout bounds the whole of a graceful stop.
@@ -102,7 +104,7 @@ func (a *App) Run(ctx context.Context) error {
 		case err = <-a.failed:
 		}
 	}
-	a.Log.Info("stopping", zap.Duration("at_most", a.stopTimeout))
+	a.Log.Info("stopping", zap.Duration(flow.LogAtMost, a.stopTimeout))
 	a.Health.setPhase("stopping")
 	if stopErr := a.stop(ctx, started); err == nil {
 		err = stopErr
@@ -143,7 +145,7 @@ func (a *App) stop(ctx context.Context, started []Step) error {
 		if err := step.Stop(ctx); err != nil {
 			problems = append(problems, fmt.Errorf("stop %s: %w", step.Name, err))
 		}
-		a.Log.Debug("stopped", zap.String("step", step.Name), zap.Duration("took", time.Since(begun)))
+		a.Log.Debug("stopped", zap.String(flow.LogStep, step.Name), zap.Duration(flow.LogDuration, time.Since(begun)))
 	}
 	return errors.Join(problems...)
 }

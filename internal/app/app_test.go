@@ -273,7 +273,7 @@ func TestWaitFor(t *testing.T) {
 	}))
 	require.Equal(t, 3, n)
 	require.Equal(t, 1, logs.FilterMessage("waiting").Len())
-	require.Equal(t, "PostgreSQL", logs.FilterMessage("waiting").All()[0].ContextMap()["for"])
+	require.Equal(t, "PostgreSQL", logs.FilterMessage("waiting").All()[0].ContextMap()["what"])
 
 	n = 0
 	wrong := fault.New(fault.Invalid, "no such database")

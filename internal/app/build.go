@@ -5,12 +5,13 @@ import (
 	"go.uber.org/zap"
 
 	"salesforcesync/internal/build"
+	"salesforcesync/internal/flow"
 )
 
 // SayBuild writes the first line of a program's log: which build this is.
 func SayBuild(log *zap.Logger) {
 	b := build.Read()
-	log.Info("starting", zap.String("version", b.Version), zap.String("commit", b.Commit), zap.String("go", b.Go))
+	log.Info("starting", zap.String(flow.LogVersion, b.Version), zap.String(flow.LogCommit, b.Commit), zap.String(flow.LogGo, b.Go))
 }
 
 // buildInfo is the build as a metric: always 1, what it says is in the labels.

@@ -3,6 +3,8 @@ package app
 import (
 	"fmt"
 	"os"
+	"strings"
+	"unicode"
 
 	temporallog "go.temporal.io/sdk/log"
 	"go.uber.org/zap"
@@ -38,7 +40,15 @@ type sdkLogger struct{ sugar *zap.SugaredLogger }
 func (l sdkLogger) Debug(msg string, pairs ...any) { l.sugar.Debugw(msg, named(pairs)...) }
 func (l sdkLogger) Info(msg string, pairs ...any)  { l.sugar.Infow(msg, named(pairs)...) }
 func (l sdkLogger) Warn(msg string, pairs ...any)  { l.sugar.Warnw(msg, named(pairs)...) }
-func (l sdkLogger) Error(msg string, pairs ...any) { l.sugar.Errorw(msg, named(pairs)...) }
+func (l sdkLogger) Error(msg string, pairs ...any) {
+	if msg != toldByWorker {
+		l.sugar.Errorw(msg, named(pairs)...)
+	}
+}
+
+// toldByWorker is what the SDK says of a failed activity. The worker says it with what failed
+// and what to do about it; twice is once too often.
+const toldByWorker = "Activity error."
 
 // With returns a logger that adds the pairs to each line.
 func (l sdkLogger) With(pairs ...any) temporallog.Logger {
@@ -46,7 +56,7 @@ func (l sdkLogger) With(pairs ...any) temporallog.Logger {
 }
 
 // named makes every key a string and every pair whole, which zap insists on and
-// the SDK does not.
+// the SDK does not, and spells keys as all lines do: workflow_id, not WorkflowID.
 func named(pairs []any) []any {
 	out := make([]any, len(pairs), len(pairs)+1)
 	copy(out, pairs)
@@ -54,9 +64,25 @@ func named(pairs []any) []any {
 		out = append(out, nil)
 	}
 	for i := 0; i < len(out); i += 2 {
-		if _, ok := out[i].(string); !ok {
-			out[i] = fmt.Sprint(out[i])
-		}
+		out[i] = snake(fmt.Sprint(out[i]))
 	}
 	return out
+}
+
+// snake spells a name in lower case with underscores: TaskFirstEventID is task_first_event_id.
+func snake(name string) string {
+	var b strings.Builder
+	letters := []rune(name)
+	for i, r := range letters {
+		switch {
+		case r == ' ' || r == '-':
+			b.WriteByte('_')
+			continue
+		case unicode.IsUpper(r) && i > 0 && letters[i-1] != ' ' && letters[i-1] != '_' &&
+			(!unicode.IsUpper(letters[i-1]) || i+1 < len(letters) && unicode.IsLower(letters[i+1])):
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
 }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/flow"
 )
 
 // Time limits of every HTTP server: a slow or silent caller holds a connection no
@@ -43,7 +44,7 @@ func (a *App) Serve(name, variable, addr string, handler http.Handler) {
 				Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 				IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: zap.NewStdLog(a.Log.Named(name)),
 			}
-			a.Log.Info("listening", zap.String("server", name), zap.String("address", listener.Addr().String()))
+			a.Log.Info("listening", zap.String(flow.LogServer, name), zap.String(flow.LogAddress, listener.Addr().String()))
 			go func() {
 				defer close(done)
 				if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/flow"
 )
 
 // How WaitFor asks: each attempt and the pause between two are bounded.
@@ -31,7 +32,7 @@ func WaitFor(ctx context.Context, log *zap.Logger, what string, total time.Durat
 		cancelOnce()
 		if err == nil {
 			if n > 1 {
-				log.Info("reached", zap.String("what", what), zap.Int("attempts", n))
+				log.Info("reached", zap.String(flow.LogWhat, what), zap.Int(flow.LogAttempts, n))
 			}
 			return nil
 		}
@@ -39,7 +40,7 @@ func WaitFor(ctx context.Context, log *zap.Logger, what string, total time.Durat
 			return err
 		}
 		if n == 1 {
-			log.Warn("waiting", zap.String("for", what), zap.Duration("at_most", total), zap.Error(err))
+			log.Warn("waiting", zap.String(flow.LogWhat, what), zap.Duration(flow.LogAtMost, total), zap.Error(err))
 		}
 		select {
 		case <-ctx.Done():

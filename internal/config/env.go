@@ -42,6 +42,7 @@ type Config struct {
 	LogLevel      string   // debug, info, warn or error
 	TaskQueues    []string // that a worker serves
 	OIDC          OIDC
+	Traces        Traces
 
 	temporal temporalEnv
 }
@@ -103,6 +104,7 @@ func LoadFrom(lookup func(string) string, program Program, needs ...string) (*Co
 	}
 	c.TaskQueues = r.checkQueues(r.read("TASK_QUEUES"))
 	c.OIDC = r.readOIDC()
+	c.Traces = r.readTraces()
 	c.temporal.apiKey = secret.Text(r.read("TEMPORAL_API_KEY"))
 	if err := r.err(); err != nil {
 		return nil, err
@@ -135,6 +137,11 @@ type envReader struct {
 	problems []string
 }
 
+// uses reports whether the program has any use for a variable.
+func (r *envReader) uses(name string) bool {
+	return slices.Contains(variable(name).Programs, r.program)
+}
+
 func (r *envReader) problem(name, format string, args ...any) {
 	r.problems = append(r.problems, name+": "+fmt.Sprintf(format, args...))
 }
@@ -143,7 +150,7 @@ func (r *envReader) problem(name, format string, args ...any) {
 // _FILE form names, or its default. A variable the program does not use reads as "".
 func (r *envReader) read(name string) string {
 	v := variable(name)
-	if !slices.Contains(v.Programs, r.program) {
+	if !r.uses(name) {
 		return ""
 	}
 	value := r.lookup(name)

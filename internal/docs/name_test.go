@@ -65,16 +65,6 @@ func TestEveryPresetIsTold(t *testing.T) {
 	}
 }
 
-func TestOperatorsAreToldOfEveryMetric(t *testing.T) {
-	t.Parallel()
-	text := read(t, "docs/operations.md")
-	for _, glob := range []string{"worker/*.go", "authsvc/*.go"} {
-		for _, metric := range names(t, glob, `(?:Name:\s+|NewDesc\()"(salesforcesync_\w+)"`) {
-			require.Contains(t, text, "| `"+metric+"` |")
-		}
-	}
-}
-
 func TestEveryRouteOfTheAPIIsTold(t *testing.T) {
 	t.Parallel()
 	text := read(t, "docs/api.md")

@@ -105,3 +105,12 @@ func SplitName(name string) (project, integration string, ok bool) {
 	project, integration, ok = strings.Cut(name, "/")
 	return project, integration, ok && project != "" && integration != "" && !strings.Contains(integration, "/")
 }
+
+// OfWorkflow is the integration that a workflow is of, by its id; "" for ids of another form.
+func OfWorkflow(id string) (project, integration string) {
+	parts := strings.Split(id, "/")
+	if len(parts) < 3 {
+		return "", ""
+	}
+	return parts[1], parts[2]
+}

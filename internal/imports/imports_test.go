@@ -31,7 +31,7 @@ var layers = [][]string{
 	{"internal/transform", "internal/oauth", "internal/openid", "internal/quota", "internal/access", "internal/bill", "internal/store/simtime"},
 	{"internal/store", "internal/salesforce", "internal/tenant"},
 	{"internal/config", "internal/soql", "internal/words"},
-	{"internal/clean", "internal/comment", "internal/eml", "internal/gate"},
+	{"internal/clean", "internal/comment", "internal/eml", "internal/gate", "internal/tracing"},
 	{"internal/flow", "internal/secret", "internal/fault", "internal/crashpoint", "internal/csv", "internal/openapi", "internal/diff", "internal/build"},
 	{"internal/simforce"},
 }

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"salesforcesync/internal/fault"
 )
 
 // HeaderID is the header that carries a request's id, both ways.
@@ -23,11 +26,53 @@ type Record struct {
 	Status   int
 	Bytes    int64 // of the answer's body, as sent
 	Duration time.Duration
-	Who      string // the principal's credential name, if there was one
-	Err      error  // what went wrong on our side; shown to nobody outside
+	Who      string      // the principal's credential name, if there was one
+	Err      error       // what went wrong on our side; shown to nobody outside
+	SignIn   SignIn      // when it was one
+	Grant    string      // what became of access to Salesforce, when it was about that: a Grant…
+	Trace    []zap.Field // in which trace it was, for its line in the log
 	begun    time.Time
 	address  netip.Addr
 }
+
+// SignIn is an attempt to sign in.
+type SignIn struct {
+	By      string // ByPassword or ByProvider
+	Outcome string // SignedIn or a Refused…
+}
+
+// What SignIn holds.
+const (
+	ByPassword = "password"
+	ByProvider = "provider"
+
+	SignedIn        = "signed_in"
+	RefusedWrong    = "refused"      // wrong, or nobody we know
+	RefusedLimited  = "rate_limited" // there were too many
+	SignInUndecided = "failed"       // on our side, or the provider's
+)
+
+// Tried notes an attempt to sign in and how it ended.
+func (r *Record) Tried(by string, err error) {
+	r.SignIn = SignIn{By: by, Outcome: SignInUndecided}
+	switch {
+	case err == nil:
+		r.SignIn.Outcome = SignedIn
+	case fault.Is(err, fault.RateLimited):
+		r.SignIn.Outcome = RefusedLimited
+	case fault.Is(err, fault.Unauthenticated, fault.Invalid, fault.NotFound, fault.Forbidden, fault.Conflict):
+		r.SignIn.Outcome = RefusedWrong
+	}
+}
+
+// What became of access to Salesforce.
+const (
+	GrantConnected = "connected"
+	GrantAsked     = "asked_again" // it is of another user, and waits for a confirmation
+	GrantDeclined  = "declined"    // by the person
+	GrantRefused   = "refused"     // by Salesforce, or by us: another org, a used link
+	GrantFailed    = "failed"      // on our side, or Salesforce was away
+)
 
 type contextKey struct{}
 

@@ -14,8 +14,11 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/secret"
+	"salesforcesync/internal/tracing"
 )
 
 // DefaultAPIVersion is the version whose answers this package was written against.
@@ -276,6 +279,7 @@ func (c *Client) exchange(ctx context.Context, r request, t try) (cure remedy, e
 		}
 	}
 
+	ctx, traced := tracing.Begin(ctx, "Salesforce", r.kind)
 	began := time.Now()
 	seen := Call{Kind: r.kind}
 	counted := &boundedReader{left: c.o.MaxBody}
@@ -291,6 +295,14 @@ func (c *Client) exchange(ctx context.Context, r request, t try) (cure remedy, e
 		if c.o.Observe != nil {
 			c.o.Observe(seen)
 		}
+		if traced.Recorded() {
+			traced.Set(attribute.String("salesforce.kind", seen.Kind), attribute.Int("http.response.status_code", seen.Status), attribute.Int64("salesforce.bytes", seen.Bytes))
+		}
+		if own != nil { // the answer was good: its reader had enough
+			traced.End(nil)
+			return
+		}
+		traced.End(err)
 	}()
 
 	callCtx, stop := context.WithTimeoutCause(ctx, c.timeout(r), errTooLong)

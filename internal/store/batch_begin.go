@@ -26,6 +26,8 @@ type Batch struct {
 	Checksum      []byte // SHA-256 of the records' bytes in order; nil while reading
 	Counts        flow.Counts
 	Skipped       int64 // of Rows: what is stored already, and was not staged
+	Began         time.Time
+	Newest        time.Time // where the live cursor goes with it; zero when it stays
 }
 
 // Batch states.
@@ -136,17 +138,21 @@ type querier interface {
 func readBatch(ctx context.Context, q querier, ref flow.BatchRef) (*Batch, error) {
 	b := &Batch{BatchRef: ref}
 	c := &b.Counts
+	var newest *time.Time
 	err := q.QueryRow(ctx, `
 		select st.integration_id, i.source_id, st.object, st.lane, b.state, b.attempt, b.chunks, b.rows, b.bytes, b.more, b.read_begin, b.checksum,
 		       b.created, b.text_changed, b.metadata_changed, b.unchanged, b.stale, b.set_aside, b.deleted,
-		       b.filtered, b.invisible, b.units, b.skipped
+		       b.filtered, b.invisible, b.units, b.skipped, b.begun_at, case when st.lane = 'live' and b.to_stamp > st.hi_stamp then b.to_stamp end
 		from batches b join streams st on st.id = b.stream_id join integrations i on i.id = st.integration_id
 		where (b.stream_id, b.epoch, b.seq) = ($1, $2, $3)`,
 		ref.Stream, ref.Epoch, ref.Seq).Scan(
 		&b.IntegrationID, &b.SourceID, &b.Object, &b.Lane, &b.State, &b.Attempt, &b.Chunks, &b.Rows, &b.Bytes, &b.More, &b.ReadBegin, &b.Checksum,
 		&c.Created, &c.TextChanged, &c.MetadataChanged, &c.Unchanged, &c.Stale, &c.SetAside, &c.Deleted,
-		&c.Filtered, &c.Invisible, &c.Units, &b.Skipped)
+		&c.Filtered, &c.Invisible, &c.Units, &b.Skipped, &b.Began, &newest)
 	c.Rows = b.Rows
+	if newest != nil {
+		b.Newest = *newest
+	}
 	return b, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"salesforcesync/internal/comment"
 	"salesforcesync/internal/crashpoint"
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/flow"
 )
 
 // CommentWrite is a comment as a client sends it.
@@ -114,6 +115,8 @@ func (s *Store) writeComments(ctx context.Context, b CommentBatch, guarded bool)
 	if err != nil {
 		return Written{}, err
 	}
+	s.tell(ctx, Applied{Lane: LaneAPI, Counts: flow.Counts{Rows: int64(len(writes)), Created: w.New, TextChanged: w.TextChanged,
+		MetadataChanged: w.PropertiesOnly, Unchanged: w.Unchanged, Units: w.Units()}})
 	crashpoint.Hit(crashpoint.AfterCommit)
 	if len(writes) > manyRows {
 		s.analyzeFirst(ctx)

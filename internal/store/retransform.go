@@ -203,6 +203,7 @@ func (s *Store) Retransforms(ctx context.Context, integrationID string) ([]Retra
 // takes the place of something newer. fault.Quota when the page would cost more AI units than the
 // integration's cap leaves for this month: nothing of it is written.
 func (s *Store) RemakePage(ctx context.Context, job RetransformJob, limit int, remake func(*Remaking) (flow.RetransformCounts, error)) (over bool, err error) {
+	var told *flow.RetransformCounts
 	err = s.inTx(ctx, "make texts anew", func(tx pgx.Tx) error {
 		// The stream first, as everybody does.
 		w, err := s.openRemaking(ctx, tx, job.IntegrationID, job.SourceID, job.Object)
@@ -241,12 +242,16 @@ func (s *Store) RemakePage(ctx context.Context, job RetransformJob, limit int, r
 		if err := w.apply(ctx, job.Version, made); err != nil {
 			return err
 		}
+		told = &made
 		counts.Add(made)
 		_, err = tx.Exec(ctx, `update retransforms set at_id = $2, counts = $3, beat_at = now() where id = $1`,
 			job.ID, w.page.Records[len(w.page.Records)-1].ID, counts)
 		crashpoint.Hit(crashpoint.BeforeCommit)
 		return err
 	})
+	if err == nil && told != nil {
+		s.tellRemade(ctx, *told)
+	}
 	return over, err
 }
 
@@ -254,7 +259,8 @@ func (s *Store) RemakePage(ctx context.Context, job RetransformJob, limit int, r
 // is made anew while the object has no plan.
 func (s *Store) RemakeRecords(ctx context.Context, integrationID, sourceID, object string, version int, ids []string,
 	remake func(*Remaking) (flow.RetransformCounts, error)) error {
-	return s.inTx(ctx, "make records anew", func(tx pgx.Tx) error {
+	var made flow.RetransformCounts
+	err := s.inTx(ctx, "make records anew", func(tx pgx.Tx) error {
 		w, err := s.openRemaking(ctx, tx, integrationID, sourceID, object)
 		if err != nil || w == nil {
 			return err
@@ -262,12 +268,15 @@ func (s *Store) RemakeRecords(ctx context.Context, integrationID, sourceID, obje
 		if w.page.Records, err = storedByID(ctx, tx, sourceID, object, ids); err != nil {
 			return err
 		}
-		made, err := remake(w.page)
-		if err != nil {
+		if made, err = remake(w.page); err != nil {
 			return err
 		}
 		return w.apply(ctx, version, made)
 	})
+	if err == nil {
+		s.tellRemade(ctx, made)
+	}
+	return err
 }
 
 // remakingTx is a page under way.

@@ -15,15 +15,17 @@ import (
 
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/secret"
+	"salesforcesync/internal/tracing"
 )
 
 // Store is a pool of connections to the product's database. It is safe for
 // concurrent use.
 type Store struct {
-	pool   *pgxpool.Pool
-	health *pgxpool.Pool // one connection, for Ping and CheckSchema; not opened before they ask
-	keys   *secret.KeyRing
-	counts largeCounts
+	pool    *pgxpool.Pool
+	health  *pgxpool.Pool // one connection, for Ping and CheckSchema; not opened before they ask
+	keys    *secret.KeyRing
+	counts  largeCounts
+	applied func(context.Context, Applied) // nil: nobody wants to know
 
 	// A refresh holds a connection while it waits for Salesforce and needs another for
 	// a moment: at most half of the pool may refresh, else all could wait for all.
@@ -32,10 +34,11 @@ type Store struct {
 
 // Options tune a Store.
 type Options struct {
-	Keys             *secret.KeyRing // seals secrets; nil refuses what would seal or open one
-	ApplicationName  string          // shown in pg_stat_activity, with the ids of Keys
-	MaxConns         int32           // 0 = pgxpool's default
-	StatementTimeout time.Duration   // ends any longer statement with fault.Unreachable; 0 = none
+	Keys             *secret.KeyRing                // seals secrets; nil refuses what would seal or open one
+	ApplicationName  string                         // shown in pg_stat_activity, with the ids of Keys
+	MaxConns         int32                          // 0 = pgxpool's default
+	StatementTimeout time.Duration                  // ends any longer statement with fault.Unreachable; 0 = none
+	Applied          func(context.Context, Applied) // told what was applied, once it is committed; must be quick; nil = nobody
 }
 
 // Open connects to the database that url names and waits until it answers or ctx
@@ -80,13 +83,22 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		pool.Close()
 		return nil, translate("open the database", err)
 	}
-	return &Store{pool: pool, health: health, keys: o.Keys, refreshing: make(chan struct{}, max(pool.Config().MaxConns/2, 1))}, nil
+	return &Store{pool: pool, health: health, keys: o.Keys, applied: o.Applied, refreshing: make(chan struct{}, max(pool.Config().MaxConns/2, 1))}, nil
 }
 
 // Close releases the connections.
 func (s *Store) Close() {
 	s.health.Close()
 	s.pool.Close()
+}
+
+// Instance names the database apart from others, in other places too: this server's identifier and the
+// database's own number.
+func (s *Store) Instance(ctx context.Context) (string, error) {
+	var name string
+	err := s.pool.QueryRow(ctx, `
+		select (select system_identifier from pg_control_system())::text || '.' || oid from pg_database where datname = current_database()`).Scan(&name)
+	return name, translate("read which database this is", err)
 }
 
 // Ping reports whether the database answers. It has a connection of its own, as has
@@ -107,6 +119,7 @@ func NewID() string {
 // inTx runs fn in one transaction and translates what goes wrong. Where somebody is waiting to have
 // an event in the audit log, it is written with the first transaction that changes something.
 func (s *Store) inTx(ctx context.Context, op string, fn func(tx pgx.Tx) error) error {
+	ctx, traced := tracing.Begin(ctx, "PostgreSQL", op)
 	p := actingOf(ctx).pending
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := fn(tx); err != nil {
@@ -115,7 +128,9 @@ func (s *Store) inTx(ctx context.Context, op string, fn func(tx pgx.Tx) error) e
 		return p.within(ctx, tx)
 	})
 	p.over(err == nil)
-	return translate(op, err)
+	err = translate(op, err)
+	traced.End(err)
+	return err
 }
 
 // exchange runs what fill queues as one transaction, begun as begin says, in one exchange with the

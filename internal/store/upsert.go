@@ -62,6 +62,7 @@ var errOvertaken = errors.New("another lane wrote one of the batch's records mea
 // upsert is one try of Upsert.
 func (s *Store) upsert(ctx context.Context, ref flow.BatchRef) (result flow.UpsertResult, err error) {
 	var integration string
+	var told Applied
 	erased := false
 	err = s.inTx(ctx, "apply the batch", func(tx pgx.Tx) error {
 		var applied int64
@@ -95,9 +96,13 @@ func (s *Store) upsert(ctx context.Context, ref flow.BatchRef) (result flow.Upse
 			return err
 		}
 		integration = b.IntegrationID
+		told = Applied{Lane: b.Lane, Counts: result.Counts, Began: b.Began, Newest: b.Newest}
 		crashpoint.Hit(crashpoint.BeforeCommit)
 		return nil
 	})
+	if err == nil && !result.Again {
+		s.tell(ctx, told)
+	}
 	if err == nil && !result.Again && result.Counts.Rows > manyRows {
 		s.vacuumStaged(ctx)
 		s.analyzeFirst(ctx)

@@ -35,6 +35,7 @@ func (web *Web) callback(v *visit) error {
 		return nil
 	}
 	if outcome.Confirm != "" {
+		request.Of(v.r.Context()).Grant = request.GrantAsked
 		return web.render(v, http.StatusOK, "confirm", confirmPage{page: web.page(v, "Another user"), Outcome: outcome})
 	}
 	return web.connected(v, outcome)
@@ -42,6 +43,7 @@ func (web *Web) callback(v *visit) error {
 
 // connected takes the browser to the first page with the good news, or to the page that it came from.
 func (web *Web) connected(v *visit, outcome oauth.Outcome) error {
+	request.Of(v.r.Context()).Grant = request.GrantConnected
 	if err := web.notify(v.r.Context(), v.w, "success", "The integration "+outcome.Project+"/"+outcome.Integration+
 		" was configured successfully: it is connected to Salesforce as "+outcome.Username+"."); err != nil {
 		return err
@@ -70,6 +72,7 @@ func (web *Web) confirm(v *visit) error {
 		if err != nil {
 			return err
 		}
+		request.Of(v.r.Context()).Grant = request.GrantDeclined
 		if err := web.notify(v.r.Context(), v.w, "error", "The connection of "+outcome.Project+"/"+outcome.Integration+
 			" stays as it was. The access of "+outcome.Username+" was given back to Salesforce."); err != nil {
 			return err
@@ -99,6 +102,7 @@ func (web *Web) refuseGrant(v *visit, outcome oauth.Outcome, err error) {
 	}
 	var provider *oauth.ProviderError
 	var otherOrg *oauth.OtherOrgError
+	request.Of(v.r.Context()).Grant = request.GrantRefused
 	switch {
 	case errors.As(err, &provider):
 		p.Status, p.Title, p.Do = http.StatusBadRequest, provider.Title, provider.Advice
@@ -113,6 +117,7 @@ func (web *Web) refuseGrant(v *visit, outcome oauth.Outcome, err error) {
 			". You signed in to the org " + otherOrg.Granted + ". Nothing was changed, and the access you gave was given back."
 		p.Do = "Sign out of Salesforce, open the link again and sign in to the first org. To sync the other org, make an integration of its own with a source of its own."
 	case wrongKeys(err):
+		request.Of(v.r.Context()).Grant = request.GrantFailed
 		web.fail(v, err)
 		return
 	case fault.Is(err, fault.Invalid, fault.Conflict, fault.NotFound):
@@ -120,6 +125,7 @@ func (web *Web) refuseGrant(v *visit, outcome oauth.Outcome, err error) {
 	case fault.Is(err, fault.Reauthorize, fault.Config, fault.Permission):
 		p.Status = http.StatusBadRequest
 	default:
+		request.Of(v.r.Context()).Grant = request.GrantFailed
 		request.Of(v.r.Context()).Err = err
 		if fault.Is(err, fault.Unreachable, fault.Internal) {
 			web.fail(v, err)

@@ -58,6 +58,7 @@ func (web *Web) openIDCallback(v *visit) error {
 	if err == nil {
 		session, err = web.access.SignInAs(v.r.Context(), access.Identity(who), web.openid.LetsIn(who.Email), web.SessionOf(v.r))
 	}
+	request.Of(v.r.Context()).Tried(request.ByProvider, err)
 	if err != nil {
 		return web.refuseOpenID(v, safeNext(next), err)
 	}

@@ -55,6 +55,7 @@ func (web *Web) signIn(v *visit) error {
 	next := safeNext(form.Get("next"))
 	session, err := web.access.SignIn(v.r.Context(), form.Get("email"), secret.Text(form.Get("password")),
 		request.Address(v.r), web.SessionOf(v.r))
+	request.Of(v.r.Context()).Tried(request.ByPassword, err)
 	if fault.Is(err, fault.Unauthenticated, fault.RateLimited) {
 		status := http.StatusUnauthorized
 		if fault.Is(err, fault.RateLimited) {

@@ -1,0 +1,99 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"maps"
+	"sync"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
+
+	"salesforcesync/internal/config"
+	"salesforcesync/internal/fault"
+	"salesforcesync/internal/tracing"
+)
+
+// Traces adds the export of traces to the process and gives what begins them; nil when cfg says
+// that there are none. Where they go, which are kept and what else is said about the process, OpenTelemetry reads from
+// its own variables.
+func (a *App) Traces(ctx context.Context, program string, cfg config.Traces) (trace.Tracer, error) {
+	if !cfg.On {
+		return nil, nil
+	}
+	var options []otlptracehttp.Option
+	if len(cfg.Headers) > 0 {
+		headers := map[string]string{}
+		for name, value := range cfg.Headers {
+			headers[name] = value.Reveal()
+		}
+		options = append(options, otlptracehttp.WithHeaders(maps.Clone(headers)))
+	}
+	exporter, err := otlptracehttp.New(ctx, options...)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "the export of traces cannot be set up").WithHint("check the OTEL_EXPORTER_OTLP_… variables")
+	}
+	// What the environment says of the process comes last: it outranks us.
+	about, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.namespace", "salesforcesync"), attribute.String("service.name", "salesforcesync-"+program)),
+		resource.WithTelemetrySDK(), resource.WithFromEnv())
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "OTEL_RESOURCE_ATTRIBUTES cannot be read").WithHint("write it as name=value,name=value")
+	}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about), sdktrace.WithIDGenerator(ids{}))
+	otel.SetErrorHandler(&complaints{log: a.Log.Named("traces")})
+	a.Add(Step{Name: "traces", Stop: provider.Shutdown}) // what is left goes out
+	return provider.Tracer(tracing.Scope), nil
+}
+
+// TraceIDs are the ids that the next trace begun in ctx gets.
+func TraceIDs(ctx context.Context, of trace.TraceID, root trace.SpanID) context.Context {
+	return context.WithValue(ctx, idsKey{}, ids{of, root})
+}
+
+type idsKey struct{}
+
+// ids are those of a trace that several processes know without telling each other; the zero ids are random ones.
+type ids struct {
+	trace trace.TraceID
+	root  trace.SpanID
+}
+
+// NewIDs gives the ids of a new trace.
+func (ids) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
+	if known, ok := ctx.Value(idsKey{}).(ids); ok {
+		return known.trace, known.root
+	}
+	var id trace.TraceID
+	_, _ = rand.Read(id[:]) // never fails since Go 1.24
+	return id, ids{}.NewSpanID(ctx, id)
+}
+
+// NewSpanID gives the id of a span in a trace.
+func (ids) NewSpanID(context.Context, trace.TraceID) trace.SpanID {
+	var id trace.SpanID
+	_, _ = rand.Read(id[:])
+	return id
+}
+
+// complaints logs what OpenTelemetry cannot do, once until it is something else: it tries again every few
+// seconds, and traces are not what anybody should be woken for.
+type complaints struct {
+	log  *zap.Logger
+	mu   sync.Mutex
+	last string
+}
+
+// Handle is called with each error.
+func (c *complaints) Handle(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if said := err.Error(); said != c.last {
+		c.last = said
+		c.log.Warn("traces are lost", zap.Error(err))
+	}
+}
