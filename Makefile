@@ -29,12 +29,12 @@ SEED ?=
 soak: $(DEVSTACK) ## play random scripts against the simulator until one fails (FOR=10m, SEED=42)
 	@SOAK_FOR=$(FOR) SOAK_SEED=$(SEED) $(DEVSTACK) test -v -timeout 0 -run '^TestSoak$$' ./internal/soak
 
-# The same source and the same Go give the same bytes, in any folder: no path and no commit is in them.
+# The same source, Go and VERSION give the same bytes, in any folder: no path is in them.
 # The Dockerfile builds with the same words.
-BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w"
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w -X salesforcesync/internal/build.version=$(VERSION)"
 PROGRAMS := worker starter authsvc
 BIN ?= bin
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .PHONY: build
 build: ## build the three programs into bin/

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -70,6 +71,10 @@ func buildPrograms(t *testing.T) string {
 	source, bin := buildContext(t), t.TempDir()+string(filepath.Separator)
 	r := dockerfile(t)
 	given := map[string]string{"TARGETOS": runtime.GOOS, "TARGETARCH": runtime.GOARCH, "VERSION": buildVersion, "COMMIT": buildCommit}
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	require.NoError(t, err)
+	ours := regexp.MustCompile(`(?m)^BUILD = CGO_ENABLED=0 (go build .*) -ldflags="(-s -w) -X (\S+)=`).FindStringSubmatch(string(makefile))
+	require.NotNil(t, ours, "how make build builds")
 	for _, name := range []string{"programs", "simulator-program"} {
 		stage := r.stage(t, name)
 		require.Equal(t, "source", stage.BaseName)
@@ -91,6 +96,10 @@ func buildPrograms(t *testing.T) string {
 			}
 			built++
 			require.Contains(t, line, " -o /out/ ")
+			for _, word := range ours[1:3] {
+				require.Contains(t, line, word, "as make build does")
+			}
+			require.True(t, name != "programs" || strings.Contains(line, " -X "+ours[3]+"="), line)
 			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", strings.Replace(line, " -o /out/ ", " -o "+bin+" ", 1))
 			cmd.Dir, cmd.Env = source, env
 			said, err := cmd.CombinedOutput()

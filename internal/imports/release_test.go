@@ -49,7 +49,7 @@ func TestReleaseIsReproducibleAndListed(t *testing.T) {
 		require.NoError(t, err, "make %v: %s", args, out)
 	}
 	run(root, "sbom", "BIN="+here, "VERSION=v0.0.0-test")
-	run(elsewhere, "build")
+	run(elsewhere, "build", "VERSION=v0.0.0-test")
 
 	home, err := os.UserHomeDir()
 	require.NoError(t, err)
@@ -64,6 +64,7 @@ func TestReleaseIsReproducibleAndListed(t *testing.T) {
 				require.NotContains(t, string(a), path, "%s holds a path of the machine that built it", program)
 			}
 		}
+		require.Contains(t, string(a), "v0.0.0-test", "%s says which release it is", program)
 		listed(t, filepath.Join(here, program))
 	}
 }
