@@ -157,7 +157,7 @@ func TestPagesNameWhatComposeHas(t *testing.T) {
 		require.NoError(t, err)
 		text += string(one)
 	}
-	named := regexp.MustCompile(`docker compose (?:run --rm|exec|logs) ([a-z-]+)|--scale ([a-z-]+)=|--profile ([a-z]+)`).FindAllStringSubmatch(text, -1)
+	named := regexp.MustCompile(`docker compose (?:run --rm|exec|logs|stop|start)(?: -T)? ([a-z][a-z-]*)|--scale ([a-z-]+)=|--profile ([a-z]+)`).FindAllStringSubmatch(text, -1)
 	require.Greater(t, len(named), 8)
 	for _, m := range named {
 		if service := m[1] + m[2]; service != "" {
