@@ -54,6 +54,30 @@ func TestUpsertTwiceIsOnce(t *testing.T) {
 	l.sound()
 }
 
+// A workflow remembers batches that a restored database does not know: it is told so, and goes on with what is next here.
+func TestBatchesThatARestoredDatabaseDoesNotKnowAreFenced(t *testing.T) {
+	t.Parallel()
+	l := newLane(t, config.DeletedTombstone)
+	l.apply(mail{id: idA, stamp: at(0), raw: "one"})
+	before := l.everything()
+	for _, ahead := range []int64{0, 1, 7} { // the next one, and such that come after it
+		ref := l.ref
+		ref.Seq += ahead
+		_, err := l.db.Upsert(t.Context(), ref)
+		requireKind(t, fault.Fenced, err)
+		if ahead > 0 {
+			_, err = l.db.BeginBatch(t.Context(), ref)
+			requireKind(t, fault.Fenced, err)
+		}
+	}
+	gone := l.ref
+	gone.Stream += 1000
+	_, err := l.db.Upsert(t.Context(), gone)
+	requireKind(t, fault.Fenced, err)
+	require.Equal(t, before, l.everything())
+	l.apply(mail{id: idA, stamp: at(1), raw: "two"})
+}
+
 func TestUpsertOfTheSameRowsInTwoBatchesBillsOnce(t *testing.T) {
 	t.Parallel()
 	l := newLane(t, config.DeletedTombstone)

@@ -75,6 +75,7 @@ var eventLabels = map[string]string{
 	store.EventCommentRevisionsRead:    "Read earlier texts of comments",
 	store.EventCommentsWritten:         "Wrote comments",
 	store.EventCommentsDeleted:         "Deleted comments",
+	store.EventCommentsForgotten:       "Erased comments on request",
 	store.EventRawRead:                 "Read raw records",
 	store.EventUsageExported:           "Read AI units one by one",
 	store.EventAuditRead:               "Read the audit log",
@@ -92,6 +93,8 @@ var eventLabels = map[string]string{
 	store.EventRetransformRequested:    "Asked for texts to be made anew",
 	store.EventRetransformCancelled:    "Stopped making texts anew",
 	store.EventDeliveryRequested:       "Asked for all comments to be delivered again",
+	store.EventKeysRotated:             "Sealed secrets with another key",
+	store.EventKeyAbandoned:            "Gave up what a lost key sealed",
 }
 
 // eventLabel says in words what an event tells of.
