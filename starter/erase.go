@@ -207,25 +207,6 @@ func (a *app) eraseSource(ctx context.Context, db *store.Store, s erasureSource,
 	if o.mentions {
 		comments = append(slices.Clone(comments), s.Mentions...)
 	}
-	told := newTeller(a.talk, s.Source, "comments", int64(len(comments)))
-	var done int64
-	for page := range slices.Chunk(comments, store.ForgetPage) {
-		if _, err := db.Forget(ctx, s.id, page, nil); err != nil {
-			return err
-		}
-		done += int64(len(page))
-		told.tell(done)
-	}
-	for page := range slices.Chunk(s.Records, store.ForgetPage) {
-		if _, err := db.Forget(ctx, s.id, nil, page); err != nil {
-			return err
-		}
-	}
-	for page := range slices.Chunk(s.Copies, store.ForgetPage) {
-		if err := db.DropCopies(ctx, s.id, page); err != nil {
-			return err
-		}
-	}
 	by := "id"
 	switch {
 	case o.email != "":
@@ -233,10 +214,24 @@ func (a *app) eraseSource(ctx context.Context, db *store.Store, s erasureSource,
 	case o.thread != "":
 		by = "conversation"
 	}
-	// Of whom is not said: this log is kept.
-	if err := db.Audit(ctx, store.AuditEvent{Type: store.EventCommentsForgotten, Sources: []string{s.id}, Details: map[string]any{
-		"by": by, "comments": len(comments), "records": len(s.Records), "raw_copies": len(s.Copies)}}); err != nil {
-		return err
+	told := newTeller(a.talk, s.Source, "comments", int64(len(comments)))
+	var done int64
+	for page := range slices.Chunk(comments, store.ForgetPage) {
+		if _, err := db.Forget(ctx, s.id, by, page, nil); err != nil {
+			return err
+		}
+		done += int64(len(page))
+		told.tell(done)
+	}
+	for page := range slices.Chunk(s.Records, store.ForgetPage) {
+		if _, err := db.Forget(ctx, s.id, by, nil, page); err != nil {
+			return err
+		}
+	}
+	for page := range slices.Chunk(s.Copies, store.ForgetPage) {
+		if err := db.DropCopies(ctx, s.id, by, page); err != nil {
+			return err
+		}
 	}
 	all, err := db.ListIntegrations(ctx, "")
 	if err != nil {

@@ -20,7 +20,7 @@ func TestForgottenCommentsAreDeletedAtTheTenant(t *testing.T) {
 	b.delivered()
 	require.Len(t, s.has(), 3)
 	b.seed.Exec(`insert into undeliverable (integration_id, comment_id, message) values ($1, 'c000', 'the text of Ann'), ($1, 'c002', 'another')`, b.id)
-	done, err := b.db.Forget(t.Context(), b.source, []string{"c000", "c001"}, nil)
+	done, err := b.db.Forget(t.Context(), b.source, "id", []string{"c000", "c001"}, nil)
 	require.NoError(t, err)
 	require.Equal(t, store.Forgotten{Comments: 2}, done)
 	b.delivered()

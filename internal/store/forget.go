@@ -42,8 +42,8 @@ type Forgotten struct {
 // Forget erases comments of a source for good, each with all texts it ever had, and the records that they were made of:
 // what Salesforce still has of these is not taken again. records are Ids of records besides, which need not have a
 // comment. The number of the last revision, the state of the record and the bill stay; raw copies are removed by Erase. At most
-// ForgetPage ids at a time; it may be repeated.
-func (s *Store) Forget(ctx context.Context, sourceID string, comments, records []string) (done Forgotten, err error) {
+// ForgetPage ids at a time; it may be repeated. by says for the audit log how they were found, and must not say whose they are.
+func (s *Store) Forget(ctx context.Context, sourceID, by string, comments, records []string) (done Forgotten, err error) {
 	if len(comments)+len(records) > ForgetPage {
 		return done, fault.New(fault.Internal, "%d ids are too many at a time", len(comments)+len(records))
 	}
@@ -77,6 +77,7 @@ func (s *Store) Forget(ctx context.Context, sourceID string, comments, records [
 			  on conflict (source_id, object, record_id) do update set reason = excluded.reason`, nil},
 			{`insert into erasures as e (source_id, object, record_id, read_end)
 			  select r.source_id, r.object, r.record_id, nextval('read_order')` + ofForgotten + `
+			      and exists (select from integrations i where i.source_id = @source) -- else there are no copies, and nobody who removes any
 			  on conflict (source_id, object, record_id) do update set read_end = greatest(e.read_end, excluded.read_end), not_before = now()`, nil},
 			{`delete from revisions where source_id = @source and comment_id = any(@ids)`, nil},
 			{`update comments c set` + emptied + `where c.source_id = @source and c.id = any(@ids) and not c.erased`, &done.Comments},
@@ -93,6 +94,11 @@ func (s *Store) Forget(ctx context.Context, sourceID string, comments, records [
 		if done.Comments+done.Records == 0 {
 			return nil
 		}
+		// Of whom is not said: the log is kept.
+		if err := audited(ctx, tx, AuditEvent{Type: EventCommentsForgotten, Sources: []string{sourceID},
+			Details: map[string]any{"by": by, "comments": done.Comments, "records": done.Records}}); err != nil {
+			return err
+		}
 		return tellChanged(ctx, tx, sourceID)
 	})
 	return done, err
@@ -108,7 +114,8 @@ const forgetKnown = `
 	update records r set text_digest = '', raw_stream = null, raw_epoch = null, raw_seq = null, raw_chunk = null, updated_at = now(),
 		record_digest = case when r.state in ('deleted', 'erased') then '' else r.record_digest end,
 		state = case r.state when 'live' then 'set_aside' when 'deleted' then 'erased' else r.state end
-	where r.source_id = @source and (r.comment_id = any(@ids) or r.record_id = any(@named))`
+	where r.source_id = @source and (r.comment_id = any(@ids) or r.record_id = any(@named))
+	  and (r.state in ('live', 'deleted') or r.text_digest <> '' or r.raw_stream is not null)`
 
 // lockObjects keeps batches of the source's objects out until the transaction ends, as Erase does.
 func lockObjects(ctx context.Context, tx pgx.Tx, sourceID string) error {
@@ -135,8 +142,8 @@ type RecordRef struct {
 	ID     string `json:"id"`
 }
 
-// DropCopies has the raw copies of records removed; what was made of them stays. Erase does it.
-func (s *Store) DropCopies(ctx context.Context, sourceID string, records []RecordRef) error {
+// DropCopies has the raw copies of records removed; what was made of them stays. Erase does it. by is that of Forget.
+func (s *Store) DropCopies(ctx context.Context, sourceID, by string, records []RecordRef) error {
 	objects, ids := make([]string, len(records)), make([]string, len(records))
 	for i, r := range records {
 		objects[i], ids[i] = r.Object, r.ID
@@ -154,7 +161,10 @@ func (s *Store) DropCopies(ctx context.Context, sourceID string, records []Recor
 			select $1, w.object, w.id, nextval('read_order') from wanted w
 			on conflict (source_id, object, record_id) do update set read_end = greatest(e.read_end, excluded.read_end), not_before = now()`,
 			sourceID, objects, ids)
-		return err
+		if err != nil {
+			return err
+		}
+		return audited(ctx, tx, AuditEvent{Type: EventCommentsForgotten, Sources: []string{sourceID}, Details: map[string]any{"by": by, "raw_copies": len(records)}})
 	})
 }
 

@@ -167,7 +167,7 @@ func TestBatchesComeInOrder(t *testing.T) {
 	_, err = l.db.BeginBatch(t.Context(), behind)
 	requireKind(t, fault.Fenced, err)
 	_, err = l.db.Upsert(t.Context(), behind)
-	requireKind(t, fault.NotFound, err)
+	requireKind(t, fault.Fenced, err)
 
 	gone := l.ref
 	gone.Stream = 4711
