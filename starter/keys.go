@@ -215,10 +215,15 @@ func (v keysView) lacking() (lacking, sealing []string) {
 		if p.Address != "" {
 			name += " at " + p.Address
 		}
+		if len(p.Keys) == 0 {
+			name += " (of an older release, which does not say what it has)"
+		} else {
+			name += " (has " + strings.Join(p.Keys, ",") + ")"
+		}
 		if !p.Opens(v.Seals) {
-			lacking = append(lacking, name+" (has "+strings.Join(p.Keys, ",")+")")
-		} else if p.Keys[0] != v.Seals {
-			sealing = append(sealing, name+" (has "+strings.Join(p.Keys, ",")+")")
+			lacking = append(lacking, name)
+		} else if p.Seals() != v.Seals {
+			sealing = append(sealing, name)
 		}
 	}
 	return lacking, sealing
@@ -335,7 +340,7 @@ func (a *app) rotateKeys(ctx context.Context, db *store.Store, ring []string, ap
 func (v keysView) removable() []string {
 	ids := []string{}
 	for _, k := range v.Keys {
-		used := slices.ContainsFunc(v.Programs, func(p store.Ring) bool { return p.Keys[0] == k.ID })
+		used := slices.ContainsFunc(v.Programs, func(p store.Ring) bool { return p.Seals() == k.ID })
 		if k.InRing && k.ID != v.Seals && k.Values == 0 && !used {
 			ids = append(ids, k.ID)
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"salesforcesync/internal/devstack"
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/simforce"
 )
@@ -163,7 +164,51 @@ func TestRestoreToAPointInTime(t *testing.T) {
 	s.create("Written after Temporal was lost")
 	s.equal(source)
 	lap("equal")
+	units++
+	ledger.is(units)
+
+	// Moved to another server by a dump, whose transactions have other numbers: followers are refused until setup has run.
+	require.NoError(t, s.worker.Stop())
+	require.NoError(t, s.authsvc.Stop())
+	s.move()
+	s.startAuthsvc()
+	_, err = s.follow("")
+	require.ErrorContains(t, err, "give request id")
+	require.Contains(t, s.authsvc.Tail(25), "the database was restored from a dump", "the operator is told")
+	_, talk, code := s.tryStarter("setup")
+	require.Zero(t, code, talk)
+	require.Regexp(t, `the last changes of \d+ comments were numbered anew`, talk)
+	s.startWorker()
+	s.starter("start", "--all")
+	s.create("Written on another server")
+	s.equal(source)
 	ledger.is(units + 1)
+	_, err = s.follow("")
+	require.NoError(t, err)
+	lap("moved")
+}
+
+// move puts a dump of the database into a new server, which takes the place of the other one.
+func (s *stack) move() {
+	s.t.Helper()
+	dump := s.dump()
+	require.NoError(s.t, s.pg.Stop())
+	pg, err := devstack.StartPostgres(s.t.Context(), devstack.PostgresOptions{Database: "e2e"})
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = pg.Remove() })
+	cmd, err := pg.PsqlCommand(s.t.Context(), "", `\i `+s.write("dump.sql", dump))
+	require.NoError(s.t, err)
+	out, err := cmd.CombinedOutput()
+	require.NoError(s.t, err, "%s", out)
+	s.pg = pg
+	s.setVariable("DATABASE_URL", pg.URL())
+}
+
+func (s *stack) write(name, text string) string {
+	s.t.Helper()
+	path := filepath.Join(s.dir, name)
+	require.NoError(s.t, os.WriteFile(path, []byte(text), 0o600))
+	return path
 }
 
 // mailIDs lists the Ids of the mails that are comments.

@@ -40,7 +40,15 @@ func ringSuffix(ring *secret.KeyRing) string {
 type Ring struct {
 	Program string   `json:"program"`
 	Address string   `json:"address"` // from where, "" = this machine's socket
-	Keys    []string `json:"keys"`    // ids in the ring's order; the last one is "..." when there are more
+	Keys    []string `json:"keys"`    // ids in the ring's order; the last one is "..." when there are more; none of an older release, which says nothing
+}
+
+// Seals is the id of the key that the programs seal with, "" when that is not known.
+func (r Ring) Seals() string {
+	if len(r.Keys) == 0 {
+		return ""
+	}
+	return r.Keys[0]
 }
 
 // Opens tells whether the ring is known to hold a key.
@@ -60,7 +68,8 @@ func (s *Store) Rings(ctx context.Context) ([]Ring, error) {
 	rows, err := s.pool.Query(ctx, `
 		select distinct split_part(application_name, $1, 1), coalesce(host(client_addr), ''), split_part(application_name, $1, 2)
 		from pg_stat_activity
-		where datname = current_database() and application_name like '%' || $1 || '%' and application_name not like 'starter%'
+		where datname = current_database() and application_name not like 'starter%'
+		  and (application_name like '%' || $1 || '%' or application_name in ('worker', 'authsvc'))
 		order by 1, 2, 3`, ringMark)
 	if err != nil {
 		return nil, translate(op, err)
@@ -68,7 +77,9 @@ func (s *Store) Rings(ctx context.Context) ([]Ring, error) {
 	rings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r Ring, err error) {
 		var ids string
 		err = row.Scan(&r.Program, &r.Address, &ids)
-		r.Keys = strings.Split(ids, ",")
+		if r.Keys = []string{}; ids != "" {
+			r.Keys = strings.Split(ids, ",")
+		}
 		return r, err
 	})
 	return rings, translate(op, err)

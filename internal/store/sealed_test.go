@@ -274,12 +274,15 @@ func TestRings(t *testing.T) {
 	withRing(t, seed.URL(), "starter", "k3")
 	long := strings.Repeat("x", 64)
 	withRing(t, seed.URL(), "authsvc", "k4", long)
+	older, err := store.Open(t.Context(), seed.URL(), store.Options{ApplicationName: "worker", MaxConns: 2})
+	require.NoError(t, err)
+	t.Cleanup(older.Close)
 	rings, err := worker.Rings(t.Context())
 	require.NoError(t, err)
 	have := map[string]bool{}
 	for _, r := range rings {
 		have[r.Program+" "+strings.Join(r.Keys, ",")] = r.Opens("k1")
 	}
-	require.Equal(t, map[string]bool{"authsvc k1": true, "authsvc k4,...": true, "worker k2,k1": true, "test test": false}, have,
+	require.Equal(t, map[string]bool{"authsvc k1": true, "authsvc k4,...": true, "worker k2,k1": true, "worker ": false, "test test": false}, have,
 		"a starter is left out; what has no room counts as having any key")
 }
