@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"internal/operate", "internal/catalogue"},
 	{"internal/poll", "internal/deliver", "internal/request", "internal/find"},
 	{"internal/transform", "internal/oauth", "internal/openid", "internal/quota", "internal/access", "internal/bill", "internal/store/simtime"},
-	{"internal/store", "internal/salesforce", "internal/tenant"},
+	{"internal/store", "internal/salesforce", "internal/tenant", "internal/expect"},
 	{"internal/config", "internal/soql", "internal/words"},
 	{"internal/clean", "internal/comment", "internal/eml", "internal/gate", "internal/tracing"},
 	{"internal/flow", "internal/secret", "internal/fault", "internal/crashpoint", "internal/csv", "internal/openapi", "internal/diff", "internal/build"},

@@ -9,6 +9,7 @@ import (
 
 	"salesforcesync/internal/comment"
 	"salesforcesync/internal/config"
+	"salesforcesync/internal/expect"
 	"salesforcesync/internal/simforce"
 	"salesforcesync/internal/store"
 )
@@ -57,7 +58,7 @@ func (r *run) comments() map[string]*stored {
 			var err error
 			full.Messages, err = comment.Join(envelope, texts)
 			must(err, "put texts into the envelope of "+c.ID)
-			c.print = print(&full)
+			c.print = expect.Print(&full)
 		}
 		out[c.ID] = &c
 	}

@@ -4,12 +4,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"salesforcesync/internal/comment"
+	"salesforcesync/internal/expect"
 	"salesforcesync/internal/simforce"
 )
 
@@ -109,25 +109,7 @@ func (w *world) records(name string) []simforce.Row {
 	return rows
 }
 
-func (w *world) parents() parents {
-	p := parents{map[string]simforce.Row{}, map[string]simforce.Row{}, map[string]simforce.Row{}, map[string][]simforce.Row{}, w.url}
-	for _, r := range w.records("Case") {
-		p.cases[text(r, "Id")] = r
-	}
-	for _, r := range w.records("Account") {
-		p.accounts[text(r, "Id")] = r
-	}
-	for _, r := range slices.Concat(w.records("User"), w.records("Group")) {
-		p.owners[text(r, "Id")] = r
-	}
-	for _, r := range w.records("EmailMessageRelation") {
-		if r["IsDeleted"] != true {
-			mail := text(r, "EmailMessageId")
-			p.relations[mail] = append(p.relations[mail], r)
-		}
-	}
-	return p
-}
+func (w *world) parents() parents { return expect.ParentsOf(w.url, w.records) }
 
 // sees reports whether sharing lets the integration user see the row: mails and comments
 // follow their case.
@@ -176,18 +158,18 @@ func (w *world) stateOf(o *object, row simforce.Row, p parents) *state {
 	s.in = o.counts(row) && o.where.holds(row, p)
 	s.seen = w.sees(o.name, row)
 	s.parent = text(row, "ParentId")
-	parent := p.caseOf(row)
+	parent := p.CaseOf(row)
 	s.raw = fmt.Sprint(o.renamed, row["Subject"], "\x00", row["TextBody"], "\x00", row["HtmlBody"], "\x00", row["FromName"], row["FromAddress"], row["ToAddress"],
 		row["Status"], row["ParentId"], row["CommentBody"], row["Feedback__c"], "\x00", row["Submitted__c"], row["Score__c"], row["Incoming"], row["MessageDate"], row["CreatedDate"],
-		parent["Status"], parent["Priority"], parent["Origin"], parent["Subject"], p.accounts[text(parent, "AccountId")]["Name"], parent["OwnerId"], row["HasAttachment"], row["CcAddress"])
-	for _, rel := range p.relations[text(row, "Id")] {
+		parent["Status"], parent["Priority"], parent["Origin"], parent["Subject"], p.Accounts[text(parent, "AccountId")]["Name"], parent["OwnerId"], row["HasAttachment"], row["CcAddress"])
+	for _, rel := range p.Relations[text(row, "Id")] {
 		s.raw += fmt.Sprint(rel["RelationType"], rel["RelationAddress"])
 	}
 	if old := o.now[text(row, "Id")]; old != nil && old.raw == s.raw {
 		s.text, s.print = old.text, old.print
 	} else if c := o.become(row, p); c != nil {
 		o.rename(c)
-		s.text, s.print = hex.EncodeToString(comment.HashTexts(c.Texts())), print(c)
+		s.text, s.print = hex.EncodeToString(comment.HashTexts(c.Texts())), expect.Print(c)
 	}
 	return s
 }
