@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
@@ -16,6 +17,9 @@ import (
 // does not exist.
 func DialTemporal(ctx context.Context, log *zap.Logger, o client.Options) (client.Client, error) {
 	o.Logger = TemporalLogger(log)
+	// A connection that a network has forgotten is known to be dead within 25 seconds; the SDK's own 45 leave little of the
+	// minute in which work goes on. Temporal refuses to be asked more often than every ten seconds.
+	o.ConnectionOptions.KeepAliveTime, o.ConnectionOptions.KeepAliveTimeout = 15*time.Second, 10*time.Second
 	c, err := client.DialContext(ctx, o)
 	if err != nil {
 		var missing *serviceerror.NamespaceNotFound

@@ -33,7 +33,7 @@ var layers = [][]string{
 	{"internal/config", "internal/soql", "internal/words"},
 	{"internal/clean", "internal/comment", "internal/eml", "internal/gate", "internal/tracing"},
 	{"internal/flow", "internal/secret", "internal/fault", "internal/crashpoint", "internal/csv", "internal/openapi", "internal/diff", "internal/build"},
-	{"internal/simforce", "internal/netfault"},
+	{"internal/simforce", "internal/netfault", "internal/dial"},
 }
 
 // forbidden says what a package must not reach, directly or through others, and why.

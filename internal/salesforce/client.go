@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"salesforcesync/internal/dial"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/secret"
 	"salesforcesync/internal/tracing"
@@ -128,7 +128,8 @@ func NewHTTPClient(transport http.RoundTripper) *http.Client {
 var sharedTransport = sync.OnceValue(func() http.RoundTripper {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:            dial.Dialer(10 * time.Second).DialContext,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
 		TLSHandshakeTimeout:    10 * time.Second,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           100,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -61,3 +62,6 @@ func SweptTables() (names []string) {
 	}
 	return names
 }
+
+// HearsNothingFor makes the listener ask sooner whether anybody is there.
+func (l *Listener) HearsNothingFor(quiet time.Duration) { l.quiet = quiet }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Channels that transactions notify.
@@ -24,11 +27,16 @@ const CommentsID = "comments"
 type Listener struct {
 	mu      sync.Mutex
 	waiters map[string]map[chan struct{}]struct{}
+	quiet   time.Duration
 }
+
+// listenQuiet is how long a listener hears nothing before it asks whether anybody is there: silence alone does
+// not tell a quiet database from a connection that a network has forgotten.
+const listenQuiet = 15 * time.Second
 
 // NewListener returns a Listener that hears nothing until Run runs.
 func NewListener() *Listener {
-	return &Listener{waiters: map[string]map[chan struct{}]struct{}{}}
+	return &Listener{waiters: map[string]map[chan struct{}]struct{}{}, quiet: listenQuiet}
 }
 
 // Run listens until ctx ends. When the connection breaks it connects again, and
@@ -57,9 +65,12 @@ func (l *Listener) listen(ctx context.Context, s *Store) error {
 	}
 	l.wakeAll()
 	for {
-		n, err := raw.WaitForNotification(ctx)
+		n, err := l.hear(ctx, raw)
 		if err != nil {
 			return err
+		}
+		if n == nil {
+			continue
 		}
 		if n.Channel == channelOutbox {
 			l.wake(OutboxID)
@@ -70,6 +81,19 @@ func (l *Listener) listen(ctx context.Context, s *Store) error {
 		}
 		l.wake(n.Payload)
 	}
+}
+
+// hear waits for a notification; nil when there was none for a while and the connection is alive.
+func (l *Listener) hear(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
+	waiting, cancel := context.WithTimeout(ctx, l.quiet)
+	defer cancel()
+	n, err := conn.WaitForNotification(waiting)
+	if err == nil || ctx.Err() != nil || waiting.Err() == nil {
+		return n, err
+	}
+	asking, cancel := context.WithTimeout(ctx, signOfLife)
+	defer cancel()
+	return nil, conn.Ping(asking)
 }
 
 // Wait returns a channel that receives when id is notified, and a function to

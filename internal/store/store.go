@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"salesforcesync/internal/dial"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/secret"
 	"salesforcesync/internal/tracing"
@@ -41,6 +42,9 @@ type Options struct {
 	Applied          func(context.Context, Applied) // told what was applied, once it is committed; must be quick; nil = nobody
 }
 
+// signOfLife is how long a connection that is to be used has to answer.
+const signOfLife = 3 * time.Second
+
 // Open connects to the database that url names and waits until it answers or ctx
 // ends. It does not look at the schema; see CheckSchema. Errors are
 // fault.Invalid for a url that does not parse, fault.Unreachable otherwise.
@@ -64,9 +68,17 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if o.StatementTimeout > 0 {
 		cfg.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(o.StatementTimeout.Milliseconds(), 10)
 	}
+	// The same from the server's side: it asks a client of which it hears nothing whether it is there.
+	for name, value := range map[string]string{"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"} {
+		cfg.ConnConfig.RuntimeParams[name] = value
+	}
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = 5 * time.Second
 	}
+	// And from this one. A connection that nobody has used for a second is asked for a sign of life before it is, and a
+	// network that loses packets must not make that wait for ever.
+	cfg.ConnConfig.DialFunc = dial.Dialer(cfg.ConnConfig.ConnectTimeout).DialContext
+	cfg.PingTimeout = signOfLife
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, translate("open the database", err)
