@@ -165,6 +165,29 @@ func (p *Process) Kill() error {
 	return nil
 }
 
+// Freeze halts the program, its process group and its children, as a machine does that swaps or a virtual one that is
+// moved: its connections stay open, and nobody answers. Thaw, Kill and Stop end it.
+func (p *Process) Freeze() error { return p.signalAll(syscall.SIGSTOP) }
+
+// Thaw lets a frozen program go on.
+func (p *Process) Thaw() error { return p.signalAll(syscall.SIGCONT) }
+
+func (p *Process) signalAll(sig syscall.Signal) error {
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	children := childrenOf(p.PID())
+	if err := syscall.Kill(-p.PID(), sig); err != nil {
+		return fmt.Errorf("send %s to %s: %w", sig, p.opts.Name, err)
+	}
+	for _, pid := range children {
+		_ = syscall.Kill(pid, sig) // one that is gone needs none
+	}
+	return nil
+}
+
 // Ended describes, for people, a program that ended although nobody asked it to: how, and its
 // last words.
 func (p *Process) Ended() error {

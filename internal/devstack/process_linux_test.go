@@ -24,3 +24,16 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	require.Eventually(t, func() bool { return !alive(child) }, 10*time.Second, 10*time.Millisecond,
 		"process "+strconv.Itoa(child)+" outlived its parent")
 }
+
+func TestProcessFrozen(t *testing.T) {
+	t.Parallel()
+	p := startChild(t, "wait")
+	state := func() string { s, _ := procStat("/proc/" + strconv.Itoa(p.PID()) + "/stat"); return s }
+	require.NoError(t, p.Freeze())
+	require.Eventually(t, func() bool { return state() == "T" }, 10*time.Second, time.Millisecond)
+	require.NoError(t, p.Thaw())
+	require.Eventually(t, func() bool { return state() != "T" }, 10*time.Second, time.Millisecond)
+	require.NoError(t, p.Freeze())
+	require.NoError(t, p.Kill(), "a frozen program can be killed")
+	require.NoError(t, p.Freeze(), "one that is gone is no error")
+}

@@ -21,8 +21,8 @@ const module = "salesforcesync/"
 // layers from the top down: a package may import packages of the layers below its
 // own, not beside or above. Programs and their tools stand on top of all.
 var layers = [][]string{
-	{"worker", "starter", "authsvc", "internal/cmd/devstack", "internal/cmd/simforce", "internal/simforce/proof", "internal/cmd/recordhistories", "internal/cmd/cursorrules", "internal/cmd/bench", "internal/cmd/benchread", "internal/cmd/benchidle", "internal/cmd/screenshots", "internal/e2e", "internal/soak", "internal/docs", "internal/deploy"},
-	{"internal/browser"},
+	{"worker", "starter", "authsvc", "internal/cmd/devstack", "internal/cmd/simforce", "internal/simforce/proof", "internal/cmd/recordhistories", "internal/cmd/cursorrules", "internal/cmd/bench", "internal/cmd/benchread", "internal/cmd/benchidle", "internal/cmd/screenshots", "internal/cmd/chaos", "internal/e2e", "internal/soak", "internal/docs", "internal/deploy"},
+	{"internal/browser", "internal/chaos"},
 	{"activities", "workflows", "internal/devstack", "internal/meter"},
 	{"internal/app"},
 	{"internal/api", "internal/web"},

@@ -1,0 +1,140 @@
+package chaos
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"salesforcesync/internal/expect"
+	"salesforcesync/internal/simforce"
+)
+
+// TestChaos kills everything once, breaks every way once, and reckons: with a seed that is always the same, and with one that
+// nobody has had. Then what must be caught is done behind the product's back, and is caught.
+func TestChaos(t *testing.T) {
+	var said bytes.Buffer
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // the server's user must get through
+	r, err := New(t.Context(), Options{Seed: 8, Rate: 6, Lanes: 4, Shortest: 200 * time.Millisecond, Longest: 4 * time.Second, Pause: 800 * time.Millisecond,
+		Dir: dir, Temporal: os.Getenv("TEST_TEMPORAL_BIN"), MailDir: os.Getenv("MAIL_DIR"), Out: &said})
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(said.String())
+			r.logs(t)
+		}
+	})
+	require.NoError(t, err)
+	t.Cleanup(r.Close)
+	const stretch = 20 * time.Second
+	require.NoError(t, r.stretch(t.Context(), stretch))
+	r.reseed(rand.Uint64N(1_000_000))
+	require.NoError(t, r.stretch(t.Context(), stretch))
+	require.NoError(t, r.finish(t.Context()))
+
+	var report bytes.Buffer
+	r.Report(&report)
+	t.Logf("seeds 8 and %d\n%s", r.o.Seed, report.String())
+	require.True(t, r.OK(), report.String())
+	require.Contains(t, report.String(), "Every promise was kept.")
+	hit := map[string]bool{}
+	for _, e := range r.deck.events {
+		hit[e.what+" "+e.target] = true
+	}
+	for _, m := range r.stack.members {
+		require.True(t, hit[killed+" "+m.name], "%s was not killed in time", m.name)
+	}
+	for _, w := range r.stack.ways {
+		require.True(t, hit["partition of "+w.Name()], "%s was not broken in time", w.Name())
+	}
+	require.Positive(t, r.claimed, "nothing was said to be complete up to any moment")
+	require.Greater(t, r.last.comments, 500)
+	t.Run("what must be caught is caught", r.mustCatch)
+}
+
+// logs shows the end of each log of a run that failed.
+func (r *Run) logs(t *testing.T) {
+	if r == nil {
+		return
+	}
+	for _, m := range r.stack.members {
+		t.Logf("%s, last words:\n%s", m.name, m.process().Tail(15))
+	}
+}
+
+// mustCatch does what the product must never do, one after the other.
+func (r *Run) mustCatch(t *testing.T) {
+	for _, m := range r.stack.workers { // which would repair some of it
+		require.NoError(t, m.end().Kill())
+	}
+	north := r.tenants[0]
+	do := func(format string, args ...any) {
+		t.Helper()
+		_, err := r.sql(t.Context(), fmt.Sprintf(format, args...))
+		require.NoError(t, err)
+	}
+	compare := func() findings {
+		t.Helper()
+		f, err := r.compare(t.Context())
+		require.NoError(t, err)
+		return f
+	}
+	require.Empty(t, compare().all())
+	comments := `select id from comments where source_id = '` + north.sourceID + `' and deleted_at is null order by id`
+
+	do(`update revisions set texts = jsonb_set(texts, '{0,body}', '"another body"') where (comment_id, source_id, revision) =
+		(select id, source_id, revision from comments where id in (%s limit 1) and source_id = '%s')`, comments, north.sourceID)
+	f := compare()
+	require.Len(t, f.all(), 1)
+	require.Contains(t, f.wrong[0], "another body")
+
+	do(`update comments set properties = jsonb_set(properties, '{string:Read}', '"9"') where source_id = '%s' and id in (%s offset 1 limit 1)`, north.sourceID, comments)
+	require.Len(t, compare().wrong, 2)
+
+	do(`insert into ledger (source_id, comment_id, revision, reason, before_hash, after_hash)
+		select source_id, id, revision + 1, 'text_changed', text_hash, text_hash from comments where source_id = '%s' and id in (%s offset 2 limit 1)`, north.sourceID, comments)
+	f = compare()
+	require.Len(t, f.units, 2, "the unit, and what is said of the sum")
+	require.Contains(t, strings.Join(f.units, "\n"), "its text has cost a unit before")
+
+	lost, err := r.sql(t.Context(), comments+` offset 3 limit 1`)
+	require.NoError(t, err)
+	do(`delete from comments where source_id = '%s' and id = '%s'`, north.sourceID, lost[0][0])
+	f = compare()
+	require.Len(t, f.missing, 1)
+	require.Contains(t, f.missing[0], lost[0][0])
+	require.NoError(t, r.claims(t.Context()))
+	require.Positive(t, r.counts["complete up to"], "it is said to be complete, and one is missing")
+
+	rows, err := r.stack.rows(t.Context(), north.org, expect.NoteObject)
+	require.NoError(t, err)
+	note := slices.IndexFunc(rows, func(row simforce.Row) bool { return row["IsDeleted"] != true })
+	require.GreaterOrEqual(t, note, 0)
+	require.NoError(t, r.stack.control(t.Context(), http.MethodDelete, "records/"+expect.NoteObject+"/"+expect.Text(rows[note], "Id"), nil, nil))
+	require.Len(t, compare().extra, 1)
+
+	secrets, _ := r.canary.total()
+	require.Zero(t, secrets)
+	do(`update projects set description = '%s'`, r.stack.secret.consumer)
+	log, err := os.OpenFile(r.stack.logPath("worker 1"), os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = fmt.Fprintf(log, "text %s, token 5Aep861abc\n", marker)
+	require.NoError(t, err)
+	require.NoError(t, log.Close())
+	require.NoError(t, r.search(t.Context()))
+	secrets, where := r.canary.total()
+	require.Equal(t, 3, secrets, "%v", where) // of two projects, and a token
+	require.Equal(t, 1, r.counts["bodies"])
+
+	north.reader = r.token // who may read everything
+	require.NoError(t, r.strangers(t.Context()))
+	require.Equal(t, 2, r.counts["isolation"])
+	require.False(t, r.OK())
+}
