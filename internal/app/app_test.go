@@ -346,3 +346,28 @@ func TestLoggers(t *testing.T) {
 	require.Equal(t, map[string]any{"key": int64(1), "2": "value of a key that is a number", "alone": nil}, entry.ContextMap())
 	require.Contains(t, entry.LoggerName, "temporal")
 }
+
+// A caller who sends no more than a part of a head is not waited for.
+func TestASlowCallerIsCutOff(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zapcore.InfoLevel)
+	a := New(zap.New(core))
+	a.Serve("door", "LISTEN_ADDR", "127.0.0.1:0", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it is no request") }))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- a.Run(ctx) }()
+	require.Eventually(t, func() bool { return logs.FilterMessage("listening").Len() == 1 }, 10*time.Second, time.Millisecond)
+	address := logs.FilterMessage("listening").All()[0].ContextMap()["address"].(string)
+
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "))
+	require.NoError(t, err)
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(4*readHeaderTimeout)))
+	said, err := io.ReadAll(conn) // until the other side has had enough
+	require.NoError(t, err, "the server lets go, and not this test")
+	require.NotContains(t, string(said), "200")
+	cancel()
+	require.NoError(t, <-ended)
+}

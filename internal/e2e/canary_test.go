@@ -370,7 +370,9 @@ func TestCanaryNothingLeaks(t *testing.T) {
 	wait(dead, 1)
 	for _, mode := range []string{page, malformed} {
 		wait(mode, 2)
-		shows("the fault is shown", func(out string) bool { return strings.Contains(out, "  next ") && !strings.Contains(out, "  idle since") })
+		shows("the fault is shown", func(out string) bool {
+			return strings.Contains(out, "  next ") && !strings.Contains(out, "  idle since")
+		})
 		watch()
 		c.does(honest)
 		s.starter("sync-now", name)
