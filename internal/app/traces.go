@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"maps"
+	"strings"
 	"sync"
 
 	"go.opentelemetry.io/otel"
@@ -16,6 +17,7 @@ import (
 
 	"salesforcesync/internal/config"
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/secret"
 	"salesforcesync/internal/tracing"
 )
 
@@ -27,10 +29,15 @@ func (a *App) Traces(ctx context.Context, program string, cfg config.Traces) (tr
 		return nil, nil
 	}
 	var options []otlptracehttp.Option
+	var secrets []secret.Text
 	if len(cfg.Headers) > 0 {
 		headers := map[string]string{}
 		for name, value := range cfg.Headers {
 			headers[name] = value.Reveal()
+			secrets = append(secrets, value)
+			if _, token, ok := strings.Cut(value.Reveal(), " "); ok { // Bearer and the like before it are none
+				secrets = append(secrets, secret.Text(token))
+			}
 		}
 		options = append(options, otlptracehttp.WithHeaders(maps.Clone(headers)))
 	}
@@ -45,7 +52,7 @@ func (a *App) Traces(ctx context.Context, program string, cfg config.Traces) (tr
 		return nil, fault.Wrap(fault.Invalid, err, "OTEL_RESOURCE_ATTRIBUTES cannot be read").WithHint("write it as name=value,name=value")
 	}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about), sdktrace.WithIDGenerator(ids{}))
-	otel.SetErrorHandler(&complaints{log: a.Log.Named("traces")})
+	otel.SetErrorHandler(&complaints{log: a.Log.Named("traces"), secrets: secrets})
 	a.Add(Step{Name: "traces", Stop: provider.Shutdown}) // what is left goes out
 	return provider.Tracer(tracing.Scope), nil
 }
@@ -83,15 +90,17 @@ func (ids) NewSpanID(context.Context, trace.TraceID) trace.SpanID {
 // complaints logs what OpenTelemetry cannot do, once until it is something else: it tries again every few
 // seconds, and traces are not what anybody should be woken for.
 type complaints struct {
-	log  *zap.Logger
-	mu   sync.Mutex
-	last string
+	log     *zap.Logger
+	secrets []secret.Text // that the collector was sent, and may repeat
+	mu      sync.Mutex
+	last    string
 }
 
 // Handle is called with each error.
 func (c *complaints) Handle(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	err = secret.HideIn(err, c.secrets...)
 	if said := err.Error(); said != c.last {
 		c.last = said
 		c.log.Warn("traces are lost", zap.Error(err))

@@ -200,15 +200,15 @@ func TestCanaryFindsEverySpelling(t *testing.T) {
 // histories, pages, answers, metrics, the database, or files that were left.
 func TestCanaryNothingLeaks(t *testing.T) {
 	c := &canary{secrets: map[string]string{}, struck: map[string]int{}}
-	const deliveryToken = "re_canary-delivery-token-7f3a9c51"
+	const deliveryToken, tracesToken = "re_canary-delivery-token-7f3a9c51", "canary-traces-token-52d0c8e6"
 	provider := openidtest.New(t)
 	tenant := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
-		c.struck["tenant"]++
+		c.struck["tenant "+r.URL.Path]++
 		c.mu.Unlock()
 		w.Header().Set("X-Request-Id", r.Header.Get("Authorization"))
 		w.WriteHeader(http.StatusUnauthorized)
-		body, _ := json.Marshal(map[string]string{"status": "error", "message": "bad token " + r.Header.Get("Authorization") + " " + base64.StdEncoding.EncodeToString([]byte(deliveryToken))})
+		body, _ := json.Marshal(map[string]string{"status": "error", "message": "bad token " + r.Header.Get("Authorization") + " " + base64.StdEncoding.EncodeToString([]byte(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")))})
 		_, _ = w.Write(body)
 	}))
 	t.Cleanup(tenant.Close)
@@ -217,6 +217,8 @@ func TestCanaryNothingLeaks(t *testing.T) {
 		left := filepath.Join(s.dir, "left")
 		require.NoError(t, os.Mkdir(left, 0o755))
 		s.extra = []string{"LOG_LEVEL=debug", "METRICS_ADDR=127.0.0.1:0", "TMPDIR=" + left, "CANARY_DELIVERY=" + deliveryToken,
+			// Traces go to the same unfriendly server.
+			"OTEL_EXPORTER_OTLP_ENDPOINT=" + tenant.URL, "OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer " + tracesToken,
 			"DELIVERY_EXTRA_HOSTS=" + strings.TrimPrefix(tenant.URL, "http://"),
 			"OIDC_ISSUER=" + provider.URL, "OIDC_CLIENT_ID=" + openidtest.ClientID, "OIDC_CLIENT_SECRET=" + openidtest.ClientSecret, "OIDC_ALLOWED_DOMAINS=acme.example"}
 	})
@@ -224,6 +226,7 @@ func TestCanaryNothingLeaks(t *testing.T) {
 	c.know("administrator's password", adminPassword)
 	c.know("API token", s.token)
 	c.know("delivery token", deliveryToken)
+	c.know("token of the traces", tracesToken)
 	c.know("identity provider's secret", openidtest.ClientSecret)
 	for _, v := range s.env {
 		if ring, ok := strings.CutPrefix(v, "ENCRYPTION_KEYS=k1:"); ok {
@@ -418,6 +421,7 @@ func TestCanaryNothingLeaks(t *testing.T) {
 	for _, kind := range []string{"access_token ", "refresh_token ", "code ", "code_verifier ", "one-time link", "signed in cookie ", "provider code", "provider state"} {
 		require.True(t, slices.ContainsFunc(slices.Collect(maps.Keys(c.secrets)), func(known string) bool { return strings.HasPrefix(known, kind) }), "a secret of the kind %q was there", kind)
 	}
+	require.Positive(t, c.times("tenant /v1/traces"), "traces are sent, and refused")
 	total := 0
 	for where, text := range said {
 		total += len(text)
