@@ -29,7 +29,6 @@ SEED ?=
 soak: $(DEVSTACK) ## play random scripts against the simulator until one fails (FOR=10m, SEED=42)
 	@SOAK_FOR=$(FOR) SOAK_SEED=$(SEED) $(DEVSTACK) test -v -timeout 0 -run '^TestSoak$$' ./internal/soak
 
-# The same source, Go and VERSION give the same bytes, in any folder: no path is in them.
 # make chaos FOR=30m SEED=42 RATE=6. Everything it makes is below .dev/chaos. See docs/chaos.md.
 RATE ?= 4
 .PHONY: chaos
@@ -37,7 +36,7 @@ chaos: ## kill, halt and part everything at random under load, and compare (FOR=
 	@go build -buildvcs=false -o .dev/bin/chaos ./internal/cmd/chaos
 	@.dev/bin/chaos -for $(if $(filter ever,$(FOR)),5m,$(FOR)) -rate $(RATE) $(if $(SEED),-seed $(SEED)) $(if $(MAIL_DIR),-mail $(MAIL_DIR)) $(ARGS)
 
-# The same source and the same Go give the same bytes, in any folder: no path and no commit is in them.
+# The same source, Go and VERSION give the same bytes, in any folder: no path is in them.
 # The Dockerfile builds with the same words.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w -X salesforcesync/internal/build.version=$(VERSION)"

@@ -100,7 +100,7 @@ func run(ctx context.Context) error {
 	connections.Quota = governor
 	listener := store.NewListener()
 	hand := &operate.Hand{
-		Store: db, Dial: operate.Share(temporal, temporalOptions), Access: connections,
+		Store: db, Dial: operate.Share(temporal, temporalOptions, cfg.PublicURL), Access: connections,
 		Org: drafts{auth: connections, poll: &poll.Service{Store: db, Orgs: orgs{connections}, Listener: listener}},
 	}
 	buttons := operate.Buttons{Hand: hand}

@@ -30,6 +30,9 @@ func TestApplyStartsThenTells(t *testing.T) {
 	summary, err := d.GetStaticSummary()
 	require.NoError(t, err)
 	require.Contains(t, summary, name)
+	details, err := d.GetStaticDetails()
+	require.NoError(t, err)
+	require.Contains(t, details, "`starter status "+name+"`")
 	require.Eventually(t, func() bool { // visibility is eventual
 		n, err := b.temporal().CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
 			Namespace: b.env["TEMPORAL_NAMESPACE"],

@@ -23,6 +23,7 @@ func (a *app) dial(ctx context.Context, cfg *config.Config) (*workflows, error) 
 	if err != nil {
 		return nil, err
 	}
+	t.PublicURL = cfg.PublicURL
 	return &workflows{t}, nil
 }
 

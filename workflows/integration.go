@@ -150,6 +150,7 @@ func (l *loop) beside(ctx workflow.Context, id, kind, summary string, params any
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		ParentClosePolicy:     enums.PARENT_CLOSE_POLICY_ABANDON,
 		StaticSummary:         summary,
+		StaticDetails:         flow.About(id, ""),
 		Priority:              fairly(ctx),
 	}), kind, params).
 		GetChildWorkflowExecution().Get(ctx, nil)

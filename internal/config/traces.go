@@ -16,7 +16,7 @@ type Traces struct {
 
 func (r *envReader) readTraces() Traces {
 	endpoint, exporter, headers := r.read("OTEL_EXPORTER_OTLP_ENDPOINT"), r.read("OTEL_TRACES_EXPORTER"), r.read("OTEL_EXPORTER_OTLP_HEADERS")
-	if r.problems != nil || !r.uses("OTEL_*") || strings.EqualFold(r.lookup("OTEL_SDK_DISABLED"), "true") {
+	if !r.uses("OTEL_*") || strings.EqualFold(r.lookup("OTEL_SDK_DISABLED"), "true") {
 		return Traces{}
 	}
 	own := r.lookup("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")

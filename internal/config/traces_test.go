@@ -52,7 +52,7 @@ func TestWhenTracesAreOn(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://user:planted@collector", "OTEL_TRACES_EXPORTER": "zipkin",
 		"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_HEADERS": "planted",
 	} {
-		_, err := load(map[string]string{set: value}, config.Authsvc)
+		_, err := load(map[string]string{set: value}, config.Worker)
 		require.ErrorContains(t, err, set+": ")
 		require.NotContains(t, err.Error(), "planted")
 	}

@@ -31,7 +31,8 @@ type Temporal struct {
 	Client    client.Client
 	HostPort  string // for people
 	Namespace string
-	shared    bool // somebody else closes the client
+	PublicURL string // of our own page, for links in Temporal's; "" = not known
+	shared    bool   // somebody else closes the client
 }
 
 // Dial connects to Temporal; close what it gives. fault.Unreachable when it does not answer.
@@ -48,9 +49,10 @@ func Dial(ctx context.Context, o client.Options) (*Temporal, error) {
 	return w, nil
 }
 
-// Share gives the same Temporal to everyone who dials; whoever made the client closes it.
-func Share(c client.Client, o client.Options) func(context.Context) (*Temporal, error) {
-	w := &Temporal{Client: c, HostPort: o.HostPort, Namespace: o.Namespace, shared: true}
+// Share gives the same Temporal to everyone who dials; whoever made the client closes it. publicURL is where our
+// own page is.
+func Share(c client.Client, o client.Options, publicURL string) func(context.Context) (*Temporal, error) {
+	w := &Temporal{Client: c, HostPort: o.HostPort, Namespace: o.Namespace, PublicURL: publicURL, shared: true}
 	return func(context.Context) (*Temporal, error) { return w, nil }
 }
 
@@ -156,6 +158,7 @@ func (w *Temporal) start(ctx context.Context, project, integration, status strin
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		StaticSummary:            "Salesforce → comments: " + project + "/" + integration,
+		StaticDetails:            flow.About(flow.WorkflowID(project, integration), w.PublicURL),
 		Priority:                 temporal.Priority{FairnessKey: flow.FairnessKey(project)},
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			temporal.NewSearchAttributeKeyKeyword(flow.AttributeProject).ValueSet(project),
@@ -236,6 +239,7 @@ func (w *Temporal) startBeside(ctx context.Context, id, kind, project, summary s
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		StaticSummary:            summary,
+		StaticDetails:            flow.About(id, w.PublicURL),
 		Priority:                 temporal.Priority{FairnessKey: flow.FairnessKey(project)},
 	}, kind, params)
 	return !running, w.Translate("start "+id, err)

@@ -26,7 +26,7 @@ import (
 // handOf is the hand on integrations with a Temporal of the test's; without auth Salesforce cannot be asked.
 func handOf(t *testing.T, db *store.Store, temporal *temporalFake, revoke, auth *oauth.Service) operate.Buttons {
 	t.Helper()
-	hand := &operate.Hand{Store: db, Dial: operate.Share(temporal, client.Options{HostPort: "temporal.test"}), Access: revoke, Org: noOrg{}}
+	hand := &operate.Hand{Store: db, Dial: operate.Share(temporal, client.Options{HostPort: "temporal.test"}, ""), Access: revoke, Org: noOrg{}}
 	if auth != nil {
 		hand.Org = org{auth, &poll.Service{Store: db, Orgs: orgs{auth}, Listener: store.NewListener()}}
 	}
