@@ -33,7 +33,7 @@ func (s site) file() string {
 // shipped.
 var (
 	shipped    = []string{"worker", "starter", "authsvc", "workflows", "activities", "internal"}
-	notShipped = []string{"internal/devstack", "internal/cmd", "internal/simforce", "internal/store/simtime", "internal/store/storetest",
+	notShipped = []string{"internal/chaos", "internal/devstack", "internal/cmd", "internal/simforce", "internal/store/simtime", "internal/store/storetest",
 		"internal/browser", "internal/openid/openidtest", "internal/tools", "internal/fault"}
 )
 

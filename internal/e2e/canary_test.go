@@ -199,6 +199,7 @@ func TestCanaryFindsEverySpelling(t *testing.T) {
 // repeats one. Afterwards none is anywhere but sealed or hashed: not in logs of the finest grain,
 // histories, pages, answers, metrics, the database, or files that were left.
 func TestCanaryNothingLeaks(t *testing.T) {
+	t.Parallel()
 	c := &canary{secrets: map[string]string{}, struck: map[string]int{}}
 	const deliveryToken, tracesToken = "re_canary-delivery-token-7f3a9c51", "canary-traces-token-52d0c8e6"
 	provider := openidtest.New(t)

@@ -22,6 +22,7 @@ const floodRows = 16_000
 // killed five times on the way, mail is written and changed meanwhile, and nothing is
 // missing, billed twice, or fetched again that was finished.
 func TestFlood(t *testing.T) {
+	t.Parallel()
 	s := newStackWith(t, simforce.Options{Big: floodRows, Generate: 20, Seed: 11})
 	ledger := &ledger{s: s}
 	s.apply("prod", file(s, ""))

@@ -25,6 +25,7 @@ import (
 // is restarted at a time, tokens are renewed at every look, and mail is written all along. Nothing is parked, no
 // token is lost, nothing is missing or billed twice, and in the end nothing that is stored knows the old key.
 func TestKeyRotation(t *testing.T) {
+	t.Parallel()
 	s := newStackWith(t, simforce.Options{Generate: 40, Seed: 5})
 	ledger := &ledger{s: s}
 	k1, k2 := s.variable("ENCRYPTION_KEYS"), "k2:"+randomKey()

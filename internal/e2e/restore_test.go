@@ -29,6 +29,7 @@ const restorePoint = "before the accident"
 // goes on: what Salesforce wrote since is read again, whatever became of it in between; the restored bill owes each text
 // once; followers of changes are told; a token that was replaced since asks for a new grant. Then Temporal is lost, too.
 func TestRestoreToAPointInTime(t *testing.T) {
+	t.Parallel()
 	stopwatch := time.Now()
 	lap := func(what string) {
 		t.Logf("%s after %s", what, time.Since(stopwatch).Round(100*time.Millisecond))

@@ -19,6 +19,7 @@ import (
 // TestTextsAreMadeAnew has texts as an older release left them, and makes them anew in the
 // worker without asking Salesforce: what is done, and paid for, is what was planned.
 func TestTextsAreMadeAnew(t *testing.T) {
+	t.Parallel()
 	s := newStackWith(t, simforce.Options{Generate: 1200, Seed: 11})
 	ledger := &ledger{s: s}
 	s.apply("prod", file(s, ""))

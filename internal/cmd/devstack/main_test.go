@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -106,12 +107,14 @@ func TestRunsOfEverything(t *testing.T) {
 	}
 	runs, err := testRuns(root, nil, true)
 	require.NoError(t, err)
-	require.Len(t, runs, 2)
-	plain, raced := strings.Join(runs[0], " "), strings.Join(runs[1], " ")
+	require.Len(t, runs, 3)
+	plain, whole, raced := strings.Join(runs[0], " "), strings.Join(runs[1], " "), strings.Join(runs[2], " ")
 	require.True(t, strings.HasSuffix(plain, " -run "+plainTests+" ./internal/a ./internal/b/c"), plain)
-	require.NotContains(t, plain, "-race")
+	require.NotContains(t, plain+whole, "-race")
+	require.True(t, strings.HasSuffix(whole, " off "+strings.Join(plainPackages, " ")), whole)
 	require.Contains(t, raced, " -race -skip "+plainTests+" ", "what one run leaves out the other has")
-	require.True(t, strings.HasSuffix(raced, " ./..."), raced)
+	require.True(t, strings.HasSuffix(raced, " ./internal/a ./internal/b ./internal/b/c ./worker"), raced)
+	require.NotContains(t, raced, "./internal/poll")
 
 	runs, err = testRuns(root, nil, false)
 	require.NoError(t, err)
@@ -135,7 +138,7 @@ func TestRunsOfArguments(t *testing.T) {
 
 func TestTheLongestPackagesAreThere(t *testing.T) {
 	t.Parallel()
-	for _, dir := range longest {
+	for _, dir := range slices.Concat(longest, plainPackages) {
 		require.DirExists(t, filepath.Join("..", "..", "..", dir))
 	}
 }

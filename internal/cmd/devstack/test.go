@@ -180,12 +180,19 @@ func goFolders(root string) []string {
 // (…InLinearTime), or do once more, with other numbers, what others do under it (TestPlain…).
 const plainTests = `^TestPlain|InLinearTime$`
 
-// longest are the packages that take longest, which begin first: what is begun last should
-// be short, or one core waits for the other. TestJourney mostly waits, so it costs the others little.
-var longest = []string{"./internal/e2e", "./internal/poll", "./internal/soak", "./starter", "./internal/web", "./internal/store"}
+// plainPackages are run without it as a whole, those that take longest first: what is begun last
+// should be short, or one core waits for the other. They are pure, or start programs and look at them
+// from outside, or are raced by what stands above them: poll by soak and worker, simforce by all.
+var plainPackages = []string{
+	"./internal/e2e", "./internal/poll", "./starter", "./internal/chaos", "./internal/deploy", "./internal/clean", "./internal/simforce", "./internal/simforce/proof",
+	"./internal/cmd/bench", "./internal/cmd/cursorrules", "./internal/transform", "./internal/imports", "./internal/docs", "./internal/catalogue", "./internal/csv", "./internal/soql",
+}
+
+// longest are the packages under the race detector that take longest.
+var longest = []string{"./internal/soak", "./internal/web", "./internal/api", "./internal/store"}
 
 // testRuns gives the arguments of go for each go test that must run. There is one for the
-// arguments of a person, and for everything there are two where there is a race detector.
+// arguments of a person, and for everything there are three where there is a race detector.
 func testRuns(root string, args []string, race bool) ([][]string, error) {
 	flags := []string{"test", "-json", "-p", "2", "-timeout", "20m", "-shuffle", "on"}
 	if len(args) > 0 {
@@ -199,17 +206,24 @@ func testRuns(root string, args []string, race bool) ([][]string, error) {
 		return [][]string{flags}, nil
 	}
 	flags = append(flags, "-vet", "off") // it was one of the checks
-	all := append(slices.Clone(longest), "./...")
 	if !race {
-		return [][]string{append(flags, all...)}, nil
+		return [][]string{slices.Concat(flags, plainPackages, longest, []string{"./..."})}, nil
 	}
-	plain, err := packagesOf(root, plainTests)
+	all, err := packagesOf(root, "^Test")
 	if err != nil {
 		return nil, err
 	}
+	some, err := packagesOf(root, plainTests)
+	if err != nil {
+		return nil, err
+	}
+	isPlain := func(dir string) bool { return slices.Contains(plainPackages, dir) }
+	first := func(dir string) bool { return slices.Contains(longest, dir) }
 	return [][]string{
-		slices.Concat(flags, []string{"-run", plainTests}, plain),
-		slices.Concat(flags, []string{"-race", "-skip", plainTests}, all),
+		slices.Concat(flags, []string{"-run", plainTests}, slices.DeleteFunc(some, isPlain)),
+		slices.Concat(flags, plainPackages),
+		slices.Concat(flags, []string{"-race", "-skip", plainTests}, longest,
+			slices.DeleteFunc(all, func(dir string) bool { return isPlain(dir) || first(dir) })),
 	}, nil
 }
 
