@@ -117,7 +117,7 @@ func TestWhatIsDownloadedIsPinned(t *testing.T) {
 	seen := 0
 	for path, want := range map[string]string{
 		"Makefile": `go (?:run|install) (\S+\.\S+/\S+)`, ".ci/run": `go (?:run|install) (\S+\.\S+/\S+)`,
-		".github/workflows/ci.yml": `uses: (\S+)`,
+		".github/workflows/ci.yml": `uses: (\S+)`, ".github/workflows/image.yml": `uses: (\S+)`,
 	} {
 		text, err := os.ReadFile(filepath.Join("..", "..", path))
 		require.NoError(t, err)
