@@ -30,10 +30,6 @@ const restorePoint = "before the accident"
 // once; followers of changes are told; a token that was replaced since asks for a new grant. Then Temporal is lost, too.
 func TestRestoreToAPointInTime(t *testing.T) {
 	t.Parallel()
-	stopwatch := time.Now()
-	lap := func(what string) {
-		t.Logf("%s after %s", what, time.Since(stopwatch).Round(100*time.Millisecond))
-	}
 	archive, err := os.MkdirTemp("", "salesforcesync-wal-") // t.TempDir is closed to the server, which may be another user
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(archive) })
@@ -41,7 +37,6 @@ func TestRestoreToAPointInTime(t *testing.T) {
 	s := newStackWith(t, simforce.Options{Generate: 40, Seed: 9}, func(s *stack) {
 		s.settings = []string{"archive_mode=on", "archive_command=test ! -f " + archive + "/%f && cp %p " + archive + "/%f"}
 	})
-	lap("started")
 	ledger := &ledger{s: s}
 	s.apply("prod", strings.Replace(file(s, ""), "poll_interval: 2s", "poll_interval: 1s", 1))
 	s.apply("spare", strings.NewReplacer("integration: salesforce-prod", "integration: spare", "source: salesforce-emails", "source: spare").Replace(file(s, "")))
@@ -51,9 +46,7 @@ func TestRestoreToAPointInTime(t *testing.T) {
 	ledger.is(units)
 	mails := s.mailIDs()
 
-	lap("synced")
 	base := s.baseBackup()
-	lap("base")
 
 	// What is in the archive only: a new mail, a text, a delete, and a delete that is taken back.
 	s.create("Written after the base backup")
@@ -73,7 +66,6 @@ func TestRestoreToAPointInTime(t *testing.T) {
 	s.sql(&wal, `select pg_walfile_name(pg_create_restore_point('`+restorePoint+`'))`)
 	before := s.expected(nil)
 
-	lap("at the point")
 	// What will be lost: texts, deletes, undeletes, a bill, and the only refresh token that works.
 	lost := s.create("Written after the point, and deleted again")
 	s.create("Written after the point")
@@ -87,7 +79,6 @@ func TestRestoreToAPointInTime(t *testing.T) {
 	require.NoError(t, s.sim.DeleteRecord("", lost, false))
 	s.equal(source)
 	ledger.is(units + 4)
-	lap("beyond it")
 	var generation int
 	s.sql(&generation, `select generation from connections where state = 'granted'`)
 	require.NoError(t, s.sim.SetKnobs(func(k *simforce.Knobs) { k.Rotation, k.SessionTTLSeconds = "on", 1 }))
@@ -118,17 +109,14 @@ func TestRestoreToAPointInTime(t *testing.T) {
 	s.sql(&restored, `select verified_to from streams where lane = 'live' and seq > 0`)
 	require.Equal(t, complete, restored, `"complete to" is what it was`)
 
-	lap("restored")
 	s.startAuthsvc()
 	s.startWorker()
 	s.state(flow.StateAwaitingAuthorization)
-	lap("asks for a grant")
 	status := s.starter("status", name)
 	require.Contains(t, status, "no longer accepts the grant")
 	require.Contains(t, status, "starter connect "+name)
 	require.Contains(t, s.connect(name, simforce.SyncUser), "configured successfully")
 	s.equal(source)
-	lap("equal")
 	// The restored bill owes what differs from the texts at that point, however often it changed since and whatever
 	// the lost bill had of it; a mail that came and went costs nothing, and so does one that is undeleted.
 	owed := 0
@@ -161,10 +149,8 @@ func TestRestoreToAPointInTime(t *testing.T) {
 	s.starter("setup")
 	started = s.starter("start", "--all")
 	require.Equal(t, 2, strings.Count(started, "\tstarted\n"), started)
-	lap("Temporal is back")
 	s.create("Written after Temporal was lost")
 	s.equal(source)
-	lap("equal")
 	units++
 	ledger.is(units)
 
@@ -186,7 +172,6 @@ func TestRestoreToAPointInTime(t *testing.T) {
 	ledger.is(units + 1)
 	_, err = s.follow("")
 	require.NoError(t, err)
-	lap("moved")
 }
 
 // move puts a dump of the database into a new server, which takes the place of the other one.
