@@ -86,6 +86,7 @@ func run(ctx context.Context) error {
 	}
 
 	process.DatabaseMetrics(db)
+	process.Metrics.MustRegister(waiting{db.SignalTotals})
 	process.Health.Add("database", db.Ping)
 	process.Health.Add("schema", db.CheckSchema)
 	process.Health.Add("temporal", func(ctx context.Context) error {

@@ -62,9 +62,9 @@ func removeExpired(ctx context.Context, db *store.Store, log *zap.Logger) error 
 	defer ticker.Stop()
 	for {
 		if removed, err := db.Sweep(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("what has run out was not all removed", zap.Any("removed", removed), zap.Error(err))
+			log.Warn("what has run out was not all removed", zap.Any(flow.LogRemoved, removed), zap.Error(err))
 		} else if len(removed) > 0 {
-			log.Info("removed what has run out", zap.Any("removed", removed))
+			log.Info("removed what has run out", zap.Any(flow.LogRemoved, removed))
 		}
 		select {
 		case <-ctx.Done():

@@ -75,7 +75,7 @@ var of = struct {
 	loads, loadsWaiting, loaded, expected, jobs        *prometheus.Desc
 	deliveries, behind, undeliverable, delivered       *prometheus.Desc
 	words, alerts, month, capShare                     *prometheus.Desc
-	signals, signalOldest, age                         *prometheus.Desc
+	age                                                *prometheus.Desc
 }{
 	integrations: totalsOf("integrations", "Integrations by their state.", "state"),
 	lookAge:      totalsOf("look_age_seconds", "How long ago Salesforce was last asked for news, of the integration in a state that was asked longest ago.", "state"),
@@ -109,9 +109,7 @@ var of = struct {
 	month:    totalsOf("units_month", "AI units of this month (UTC), by reason.", "reason"),
 	capShare: totalsOf("unit_cap_used_ratio", "The largest part of its monthly_unit_cap that an integration has used; 0 without caps."),
 
-	signals:      totalsOf("signals_waiting", "Signals that Temporal does not have yet."),
-	signalOldest: totalsOf("signal_oldest_seconds", "How long ago the oldest of these was written."),
-	age:          totalsOf("totals_age_seconds", "How old the numbers are that are of all integrations."),
+	age: totalsOf("totals_age_seconds", "How old the numbers are that are of all integrations."),
 }
 
 func totalsOf(name, help string, labels ...string) *prometheus.Desc {
@@ -130,7 +128,7 @@ var (
 func (t *totals) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{of.integrations, of.lookAge, of.overdue, of.waiting, of.completeAge, of.missing, of.repaired, of.rechecks, of.setAside,
 		of.batches, of.batchOldest, of.stagedRows, of.stagedBytes, of.loads, of.loadsWaiting, of.loaded, of.expected, of.jobs,
-		of.deliveries, of.behind, of.undeliverable, of.delivered, of.words, of.alerts, of.month, of.capShare, of.signals, of.signalOldest, of.age} {
+		of.deliveries, of.behind, of.undeliverable, of.delivered, of.words, of.alerts, of.month, of.capShare, of.age} {
 		out <- d
 	}
 }
@@ -192,7 +190,5 @@ func (t *totals) Collect(out chan<- prometheus.Metric) {
 		gauge(of.month, float64(n.MonthUnits[reason]), reason)
 	}
 	gauge(of.capShare, n.CapShare)
-	gauge(of.signals, float64(n.Signals.Waiting))
-	gauge(of.signalOldest, n.Signals.Oldest.Seconds())
 	gauge(of.age, n.Age.Seconds())
 }

@@ -61,7 +61,7 @@ func TestMetricsOfAllIntegrations(t *testing.T) {
 			Counts: flow.DeliveryCounts{Sent: 15, New: 5, Updated: 3, Unchanged: 6, Uncounted: 1, Deleted: 2}},
 		Alerts: map[string]int64{store.FieldHidden: 2}, WordsBehind: 6 * time.Second,
 		Batches: map[string]int64{store.BatchSealed: 9}, BatchOldest: 8 * time.Second, StagedRows: 100, StagedBytes: 1000, SetAside: 12,
-		MonthUnits: map[string]int64{store.ReasonCreated: 50}, CapShare: 0.25, Signals: store.SignalTotals{Waiting: 1, Oldest: 2 * time.Second},
+		MonthUnits: map[string]int64{store.ReasonCreated: 50}, CapShare: 0.25,
 	}
 	got := gathered(t, registry)
 	for name, want := range map[string]float64{
@@ -73,7 +73,7 @@ func TestMetricsOfAllIntegrations(t *testing.T) {
 		"delivery_comments new": 5, "delivery_comments updated": 3, "delivery_comments unchanged": 6, "delivery_comments uncounted": 1, "delivery_comments deleted": 2,
 		"schema_alerts field_hidden": 2, "schema_alerts object_hidden": 0, "search_lag_seconds": 6,
 		"batches_open reading": 0, "batches_open sealed": 9, "batch_oldest_seconds": 8, "staged_rows": 100, "staged_bytes": 1000, "records_set_aside": 12,
-		"units_month created": 50, "units_month text_changed": 0, "unit_cap_used_ratio": 0.25, "signals_waiting": 1, "signal_oldest_seconds": 2,
+		"units_month created": 50, "units_month text_changed": 0, "unit_cap_used_ratio": 0.25,
 	} {
 		require.Contains(t, got, name)
 		require.InDelta(t, want, got[name], 1e-9, name)

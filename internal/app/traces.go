@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -51,16 +52,31 @@ func (a *App) Traces(ctx context.Context, program string, cfg config.Traces) (tr
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "OTEL_RESOURCE_ATTRIBUTES cannot be read").WithHint("write it as name=value,name=value")
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about), sdktrace.WithIDGenerator(ids{}))
-	otel.SetErrorHandler(&complaints{log: a.Log.Named("traces"), secrets: secrets})
-	a.Add(Step{Name: "traces", Stop: provider.Shutdown}) // what is left goes out
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about), sdktrace.WithIDGenerator(TraceIDGenerator()))
+	lost := &complaints{log: a.Log.Named("traces"), secrets: secrets}
+	otel.SetErrorHandler(lost)
+	// What is left goes out, if it can: a collector that is away must not hold the stop up, nor spoil it.
+	a.Add(Step{Name: "traces", Stop: func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, lastTraces)
+		defer cancel()
+		if err := provider.Shutdown(ctx); err != nil {
+			lost.Handle(err)
+		}
+		return nil
+	}})
 	return provider.Tracer(tracing.Scope), nil
 }
+
+// lastTraces is how long a stop waits for traces to go out.
+const lastTraces = 3 * time.Second
 
 // TraceIDs are the ids that the next trace begun in ctx gets.
 func TraceIDs(ctx context.Context, of trace.TraceID, root trace.SpanID) context.Context {
 	return context.WithValue(ctx, idsKey{}, ids{of, root})
 }
+
+// TraceIDGenerator makes the ids of traces: those that TraceIDs says, else random ones.
+func TraceIDGenerator() sdktrace.IDGenerator { return ids{} }
 
 type idsKey struct{}
 

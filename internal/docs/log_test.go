@@ -4,7 +4,12 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,4 +33,24 @@ func TestEveryLogKeyIsDocumented(t *testing.T) {
 		return true
 	})
 	require.Greater(t, n, 30)
+}
+
+var literalKey = regexp.MustCompile(`\bzap\.[A-Z]\w*\("`)
+
+// A key that is spelled where it is used is one that nobody finds in the table.
+func TestKeysOfLogLinesAreConstants(t *testing.T) {
+	t.Parallel()
+	files := 0
+	for _, dir := range []string{"worker", "authsvc", "starter", "activities", "internal"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join("..", "..", dir), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "internal/cmd/") {
+				return err
+			}
+			code, err := os.ReadFile(path)
+			files++
+			require.NotRegexp(t, literalKey, string(code), path)
+			return err
+		}))
+	}
+	require.Greater(t, files, 200)
 }

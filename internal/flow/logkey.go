@@ -27,6 +27,7 @@ const (
 	LogMethod              = "method"
 	LogObject              = "object"
 	LogProject             = "project"
+	LogRemoved             = "removed"
 	LogRequestID           = "request_id"
 	LogRoute               = "route"
 	LogSalesforceRequestID = "salesforce_request_id"

@@ -44,6 +44,7 @@ func healthy() map[string]value {
 		`up{job="salesforcesync-worker",instance="w1"}`: is(1), `up{job="salesforcesync-worker",instance="w2"}`: is(1), `up{job="salesforcesync-authsvc",instance="a1"}`: is(1),
 		`salesforcesync_http_request_seconds_count{job="salesforcesync-authsvc",instance="a1",route="GET /",status="200"}`: rising(600),
 		`salesforcesync_http_request_seconds_count{job="salesforcesync-authsvc",instance="a1",route="GET /",status="503"}`: rising(1),
+		`salesforcesync_signal_oldest_seconds{job="salesforcesync-authsvc",instance="a1"}`:                                 is(1),
 		`salesforcesync_sign_ins_total{job="salesforcesync-authsvc",instance="a1",by="password",outcome="refused"}`:        rising(1),
 		`salesforcesync_database_wait_seconds_total{job="salesforcesync-authsvc",instance="a1"}`:                           rising(0.1),
 	}
@@ -53,7 +54,7 @@ func healthy() map[string]value {
 		}
 		for name, v := range map[string]value{
 			"totals_age_seconds": is(10), "look_overdue_seconds": is(4), "complete_age_seconds": is(1200), "rows_missing": is(0), "records_set_aside": rising(0.1),
-			"backfills_open": is(1), "backfills_waiting": is(0), "backfill_rows_loaded": rising(5000), "batch_oldest_seconds": is(20), "signal_oldest_seconds": is(1),
+			"backfills_open": is(1), "backfills_waiting": is(0), "backfill_rows_loaded": rising(5000), "batch_oldest_seconds": is(20),
 			"delivery_lag_seconds": is(30), "delivery_undeliverable": is(3), "search_lag_seconds": is(2), "unit_cap_used_ratio": is(0.5),
 			"quota_own_requests_used": is(300), "quota_own_requests_max": is(1000), "quota_org_requests_used": is(4000), "quota_org_requests_max": is(10000),
 			"database_wait_seconds_total": rising(0.5),

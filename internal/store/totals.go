@@ -31,7 +31,6 @@ type Totals struct {
 	SetAside     int64            // records that cannot become comments
 	MonthUnits   map[string]int64 // AI units of this month (UTC), by reason
 	CapShare     float64          // the largest part of its cap that an integration has used; 0 = no caps
-	Signals      SignalTotals
 }
 
 // StateTotals are the integrations in one state.
@@ -128,9 +127,6 @@ func (s *Store) countTotals(ctx context.Context) (t Totals, err error) {
 		return t, err
 	}
 	if t.WordsBehind, err = s.WordsLag(ctx, ""); err != nil {
-		return t, err
-	}
-	if t.Signals, err = s.SignalTotals(ctx); err != nil {
 		return t, err
 	}
 	caps, err := s.UnitCaps(ctx)

@@ -49,8 +49,10 @@ func TestTotalsAreOfAllIntegrations(t *testing.T) {
 	require.Equal(t, []int64{7, 900, 1}, []int64{got.StagedRows, got.StagedBytes, got.SetAside})
 	require.Equal(t, map[string]int64{"created": 30}, got.MonthUnits)
 	require.InDelta(t, 0.75, got.CapShare, 1e-9)
-	require.EqualValues(t, 1, got.Signals.Waiting)
-	require.InDelta(t, 90, got.Signals.Oldest.Seconds(), 60)
+	signals, err := l.db.SignalTotals(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, signals.Waiting)
+	require.InDelta(t, 90, signals.Oldest.Seconds(), 60)
 }
 
 // Scrapes are cheap when there is much: 10,000 integrations of five objects, and eight workers that are scraped at
