@@ -61,12 +61,13 @@ func (a *attempt) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteAc
 	ctx, traced := a.traces.begin(ctx, info, about)
 	began := time.Now()
 	out, err := a.Next.ExecuteActivity(ctx, in)
-	if kind := kindOf(err); kind != "" {
+	kind := kindOf(err)
+	if kind != "" {
 		a.faults.WithLabelValues(info.ActivityType.Name, kind).Inc()
-		a.tell(ctx, info, about, kind, time.Since(began), err)
 	}
+	a.tell(ctx, info, about, kind, time.Since(began), err)
 	if traced != nil {
-		if kind := kindOf(err); kind != "" {
+		if kind != "" {
 			tracing.Fail(traced, fault.New(fault.Kind(kind), ""))
 		}
 		traced.End()
@@ -86,23 +87,33 @@ func kindOf(err error) string {
 	return string(fault.KindOf(err))
 }
 
-// tell logs a failed attempt, as loudly as its kind deserves: what belongs to a normal day hardly.
+// tell logs a failed attempt, as loudly as its kind deserves: what belongs to a normal day hardly. One that went
+// well is for who asks for everything.
 func (a *attempts) tell(ctx context.Context, info activity.Info, about subject, kind string, took time.Duration, err error) {
-	log := a.log.Warn
+	level, what := zap.WarnLevel, "an activity failed"
 	switch fault.Kind(kind) {
+	case "":
+		level, what = zap.DebugLevel, "an activity ended"
 	case fault.Fenced, fault.Stopped, fault.Quota:
-		log = a.log.Debug
+		level = zap.DebugLevel
 	case fault.Internal:
-		log = a.log.Error
+		level = zap.ErrorLevel
+	}
+	line := a.log.Check(level, what)
+	if line == nil {
+		return
 	}
 	fields := append(about.fields(), zap.String(flow.LogActivity, info.ActivityType.Name), zap.String(flow.LogWorkflowID, info.WorkflowExecution.ID),
-		zap.String(flow.LogTaskQueue, info.TaskQueue), zap.Int32(flow.LogAttempt, info.Attempt), zap.String(flow.LogFault, kind), zap.Duration(flow.LogDuration, took), zap.Error(err))
+		zap.String(flow.LogTaskQueue, info.TaskQueue), zap.Int32(flow.LogAttempt, info.Attempt), zap.Duration(flow.LogDuration, took))
+	if kind != "" {
+		fields = append(fields, zap.String(flow.LogFault, kind), zap.Error(err))
+	}
 	var said *temporal.ApplicationError
 	var failure flow.Failure
 	if errors.As(err, &said) && said.HasDetails() && said.Details(&failure) == nil && failure.Hint != "" {
 		fields = append(fields, zap.String(flow.LogHint, failure.Hint))
 	}
-	log("an activity failed", append(fields, tracing.Fields(ctx)...)...)
+	line.Write(append(fields, tracing.Fields(ctx)...)...)
 }
 
 // subject is what an activity is about, for logs and traces.
@@ -130,25 +141,27 @@ func subjectOf(info activity.Info, args []any) subject {
 	return s
 }
 
-func (s subject) fields() []zap.Field {
-	fields := []zap.Field{zap.String(flow.LogProject, s.project), zap.String(flow.LogIntegration, s.integration)}
+// tell says what is known of it, by the keys that logs and traces share.
+func (s subject) tell(text func(key, value string), number func(key string, value int64)) {
+	text(flow.LogProject, s.project)
+	text(flow.LogIntegration, s.integration)
 	if s.object != "" {
-		fields = append(fields, zap.String(flow.LogObject, s.object))
+		text(flow.LogObject, s.object)
 	}
 	if s.batch.Stream != 0 {
-		fields = append(fields, zap.Int64(flow.LogStream, s.batch.Stream), zap.Int64(flow.LogEpoch, s.batch.Epoch), zap.Int64(flow.LogSeq, s.batch.Seq))
+		number(flow.LogStream, s.batch.Stream)
+		number(flow.LogEpoch, s.batch.Epoch)
+		number(flow.LogSeq, s.batch.Seq)
 	}
-	return fields
 }
 
-func (s subject) attributes() []attribute.KeyValue {
-	all := []attribute.KeyValue{attribute.String(flow.LogProject, s.project), attribute.String(flow.LogIntegration, s.integration)}
-	if s.object != "" {
-		all = append(all, attribute.String(flow.LogObject, s.object))
-	}
-	if s.batch.Stream != 0 {
-		all = append(all, attribute.Int64(flow.LogStream, s.batch.Stream), attribute.Int64(flow.LogEpoch, s.batch.Epoch), attribute.Int64(flow.LogSeq, s.batch.Seq))
-	}
+func (s subject) fields() (all []zap.Field) {
+	s.tell(func(key, value string) { all = append(all, zap.String(key, value)) }, func(key string, value int64) { all = append(all, zap.Int64(key, value)) })
+	return all
+}
+
+func (s subject) attributes() (all []attribute.KeyValue) {
+	s.tell(func(key, value string) { all = append(all, attribute.String(key, value)) }, func(key string, value int64) { all = append(all, attribute.Int64(key, value)) })
 	return all
 }
 

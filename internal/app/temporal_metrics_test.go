@@ -33,15 +33,12 @@ func TestMetricsOfTemporalsSDKAreDocumented(t *testing.T) {
 	}
 }
 
-// notNeeded are metrics of the SDK for what is not used here.
-var notNeeded = []string{"temporal_local_activity_", "temporal_nexus_"}
-
-// A release of the SDK that names a metric otherwise, or has a new one, is noticed.
-func TestMetricsAreThoseOfTheSDK(t *testing.T) {
-	t.Parallel()
+// constants are the values of the string constants of a file of the SDK, by name.
+func constants(t *testing.T, path ...string) map[string]string {
+	t.Helper()
 	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "go.temporal.io/sdk").Output()
 	require.NoError(t, err)
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(strings.TrimSpace(string(dir)), "internal", "common", "metrics", "constants.go"), nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(append([]string{strings.TrimSpace(string(dir))}, path...)...), nil, 0)
 	require.NoError(t, err)
 	values := map[string]string{}
 	var text func(e ast.Expr) string
@@ -57,14 +54,25 @@ func TestMetricsAreThoseOfTheSDK(t *testing.T) {
 		}
 		return ""
 	}
-	there := map[string]bool{}
 	ast.Inspect(file, func(n ast.Node) bool {
 		if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 {
 			values[spec.Names[0].Name] = text(spec.Values[0])
-			there[values[spec.Names[0].Name]] = true
 		}
 		return true
 	})
+	return values
+}
+
+// notNeeded are metrics of the SDK for what is not used here.
+var notNeeded = []string{"temporal_local_activity_", "temporal_nexus_"}
+
+// A release of the SDK that names a metric otherwise, or has a new one, is noticed.
+func TestMetricsAreThoseOfTheSDK(t *testing.T) {
+	t.Parallel()
+	there := map[string]bool{}
+	for _, name := range constants(t, "internal", "common", "metrics", "constants.go") {
+		there[name] = true
+	}
 	for name := range sdkMetrics {
 		require.True(t, there[name], "the SDK has no %s", name)
 	}
@@ -105,6 +113,17 @@ func TestTagsBecomeLabelsOnlyWhereWanted(t *testing.T) {
 	require.NotContains(t, got["temporal_activity_schedule_to_start_latency"], "Integration")
 	require.Contains(t, got["temporal_activity_execution_failed"], "ActivityError")
 	require.Contains(t, got["temporal_activity_execution_failed"], "value:2")
+}
+
+// What the SDK logs is told on the page, too, also what a later release adds.
+func TestKeysOfTheSDKAreDocumented(t *testing.T) {
+	t.Parallel()
+	known := monitoringtest.LogKeys(t)
+	tags := constants(t, "internal", "internal_logging_tags.go")
+	require.Greater(t, len(tags), 30)
+	for _, tag := range tags {
+		require.Contains(t, known, snake(tag))
+	}
 }
 
 func TestKeysOfTheSDKAreSpelledAsOurs(t *testing.T) {

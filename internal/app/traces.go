@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
+	"salesforcesync/internal/build"
 	"salesforcesync/internal/config"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/secret"
@@ -47,7 +48,8 @@ func (a *App) Traces(ctx context.Context, program string, cfg config.Traces) (tr
 		return nil, fault.Wrap(fault.Invalid, err, "the export of traces cannot be set up").WithHint("check the OTEL_EXPORTER_OTLP_… variables")
 	}
 	// What the environment says of the process comes last: it outranks us.
-	about, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.namespace", "salesforcesync"), attribute.String("service.name", "salesforcesync-"+program)),
+	about, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.namespace", "salesforcesync"), attribute.String("service.name", "salesforcesync-"+program),
+		attribute.String("service.version", build.Read().Version)),
 		resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "OTEL_RESOURCE_ATTRIBUTES cannot be read").WithHint("write it as name=value,name=value")
