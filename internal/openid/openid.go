@@ -177,7 +177,7 @@ func (p *Provider) config(ctx context.Context) (*oauth2.Config, *oidc.Provider, 
 			return nil, nil, fault.Wrap(fault.Transient, err, "the identity provider %s does not answer as one", p.options.Issuer).
 				WithHint("check OIDC_ISSUER and whether the provider can be reached")
 		}
-		if at := found.Endpoint(); strings.HasPrefix(p.options.Issuer, "https://") && !(strings.HasPrefix(at.TokenURL, "https://") && strings.HasPrefix(at.AuthURL, "https://")) {
+		if at := found.Endpoint(); strings.HasPrefix(p.options.Issuer, "https://") && (!strings.HasPrefix(at.TokenURL, "https://") || !strings.HasPrefix(at.AuthURL, "https://")) {
 			return nil, nil, fault.New(fault.Transient, "the identity provider %s names addresses without https", p.options.Issuer).
 				WithHint("check OIDC_ISSUER; our secret is not sent over plain http")
 		}
