@@ -168,6 +168,9 @@ func (l *loop) beside(ctx workflow.Context, id, kind, summary string, params any
 // Watch comes back by itself when it must.
 func (l *loop) watch(ctx workflow.Context, skip []string) (flow.WatchResult, error) {
 	once := len(skip) > 0 || l.busy > 0 // somebody will want to be watched again soon
+	if l.state.Status != flow.StateIdle && l.state.Status != flow.StateSyncing {
+		once = true // what was wrong goes on being shown until this returns: a quiet integration would be watched for minutes
+	}
 	summary := "watch for news"
 	if once {
 		summary = "look for news once"

@@ -588,6 +588,24 @@ func (s *IntegrationSuite) TestARefusalThatTheCheckCannotExplainDoesNotSpin() {
 	s.Error(s.run())
 }
 
+// What was wrong is not shown while a quiet integration is watched for minutes: the look after it is a short one.
+func (s *IntegrationSuite) TestTroubleThatIsOverIsNotShown() {
+	var short []bool
+	s.do.watch = func(n int, p flow.WatchParams) (flow.WatchResult, error) {
+		switch short = append(short, p.Once); n {
+		case 2:
+			return flow.WatchResult{}, temporal.NewApplicationErrorWithOptions("no answer", "Transient", temporal.ApplicationErrorOptions{NonRetryable: true})
+		case 4:
+			s.Require().Equal(flow.StateIdle, s.status().State, "before it is watched for long")
+		case 5:
+			return flow.WatchResult{Outcome: flow.OutcomeDeleted}, nil
+		}
+		return flow.WatchResult{Outcome: flow.OutcomeQuiet, Objects: 1, Interval: 10 * time.Second}, nil
+	}
+	s.run()
+	s.Require().Equal([]bool{true, false, true, false, false}, short)
+}
+
 func (s *IntegrationSuite) TestQuotaIsWaitedForAndShown() {
 	s.do.watch = func(n int, _ flow.WatchParams) (flow.WatchResult, error) {
 		if n == 1 {
@@ -850,7 +868,7 @@ func (s *IntegrationSuite) TestContinueAsNewDoesNotLoseABackfill() {
 
 func (s *IntegrationSuite) TestElevenHoursOfQuietCostFewEvents() {
 	s.do.watch = func(n int, p flow.WatchParams) (flow.WatchResult, error) {
-		s.False(p.Once)
+		s.Equal(n == 1, p.Once, "the first look is a short one: nobody knows yet whether all is well")
 		if n > 66 { // eleven hours of ten minutes
 			return deleted()
 		}
