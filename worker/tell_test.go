@@ -132,6 +132,10 @@ func TestWhatAWorkerTells(t *testing.T) {
 			return strings.Contains(scraped, "\n"+line+"\n")
 		})
 	}
+	lines := strings.Count(scraped, "\n")
+	t.Logf("a scrape has %d lines", lines)
+	require.Less(t, lines, 1500, "and as many with ten thousand integrations: none of them is a label")
+	require.NotContains(t, scraped, "salesforce-prod")
 	require.NotContains(t, scraped, `salesforcesync_change_to_readable_seconds_count 0`)
 	require.Contains(t, scraped, `temporal_activity_schedule_to_start_latency_bucket{activity_type="Poll",task_queue="integrations-poll",le="`)
 	require.Equal(t, app.ExitOK, w.stop(), w.said()) // what is left of the traces goes out
@@ -175,19 +179,19 @@ func TestWhatAWorkerTells(t *testing.T) {
 	// Lines: known keys, and the attempt that the stop ended with the ids of its trace.
 	known := monitoringtest.LogKeys(t)
 	failed := 0
-	lines := bufio.NewScanner(strings.NewReader(w.said()))
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
+	said := bufio.NewScanner(strings.NewReader(w.said()))
+	said.Buffer(nil, 1<<20)
+	for said.Scan() {
 		var line map[string]any
-		require.NoError(t, json.Unmarshal(lines.Bytes(), &line), lines.Text())
+		require.NoError(t, json.Unmarshal(said.Bytes(), &line), said.Text())
 		for key := range line {
-			require.Contains(t, known, key, lines.Text())
+			require.Contains(t, known, key, said.Text())
 		}
 		if line["msg"] == "an activity failed" && line["activity"] == "Watch" {
 			failed++
 			trace, err := hex.DecodeString(line["trace_id"].(string))
 			require.NoError(t, err)
-			require.True(t, slices.ContainsFunc(watches, func(s *tracepb.Span) bool { return bytes.Equal(s.GetTraceId(), trace) }), lines.Text())
+			require.True(t, slices.ContainsFunc(watches, func(s *tracepb.Span) bool { return bytes.Equal(s.GetTraceId(), trace) }), said.Text())
 			require.Equal(t, []any{"support", "salesforce-prod", "Transient"}, []any{line["project"], line["integration"], line["fault"]})
 		}
 	}
