@@ -602,7 +602,7 @@ func (s *IntegrationSuite) TestTroubleThatIsOverIsNotShown() {
 		}
 		return flow.WatchResult{Outcome: flow.OutcomeQuiet, Objects: 1, Interval: 10 * time.Second}, nil
 	}
-	s.run()
+	s.Require().NoError(s.run())
 	s.Require().Equal([]bool{true, false, true, false, false}, short)
 }
 

@@ -50,14 +50,14 @@ func names(t *testing.T, addresses ...[4]byte) *net.Resolver {
 // A name of the internet that leads into our own network, at once or a minute later, is not
 // connected to, so nothing there hears of us; hosts that the operator lists are.
 func TestANameThatLeadsInsideIsNotCalled(t *testing.T) {
-	var called atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	var called, accepted atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		called.Add(1)
 		_, _ = w.Write([]byte(`{"status":"ok","statistics":{"num_comments":3}}`))
 	}))
-	t.Cleanup(server.Close)
-	var accepted atomic.Int64
 	server.Config.ConnState = func(net.Conn, http.ConnState) { accepted.Add(1) }
+	server.Start()
+	t.Cleanup(server.Close)
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	require.NoError(t, err)
 
