@@ -69,6 +69,7 @@ type record struct {
 	deleted bool
 	last    time.Time // when its newest change could be seen at the latest; its stamp is not later
 	stamp   time.Time // not before its newest stamp
+	late    time.Time // when a transaction that had it commits at the latest
 }
 
 // billed reports whether its newest text has cost its unit: what comes over it now cannot keep it from being read.
@@ -94,11 +95,15 @@ func newModel() *model { return &model{records: map[string]*record{}} }
 
 // created notes a new record; it is seen at the latest at seen.
 func (m *model) created(t *tenant, object string, row simforce.Row, seen time.Time) {
+	late := time.Time{}
+	if seen.After(time.Now()) {
+		late = seen
+	}
 	hash := textOf(object, row)
 	if hash == "" {
 		return
 	}
-	r := &record{tenant: t, object: object, id: expect.Text(row, "Id"), texts: []text{{hash: hash, must: true}}, last: seen, stamp: time.Now()}
+	r := &record{tenant: t, object: object, id: expect.Text(row, "Id"), texts: []text{{hash: hash, must: true}}, last: seen, stamp: time.Now(), late: late}
 	if stamp, ok := row["SystemModstamp"].(time.Time); ok {
 		r.stamp = stamp
 	}
@@ -117,6 +122,9 @@ func (m *model) changed(r *record, hash string, seen time.Time) {
 		r.texts = append(r.texts, text{hash: hash, must: true})
 	}
 	r.last, r.stamp = seen, time.Now()
+	if seen.After(time.Now()) {
+		r.late = seen
+	}
 }
 
 // removed notes that a record was deleted, or came back.
@@ -130,6 +138,18 @@ func (m *model) removed(r *record, deleted bool) {
 		r.texts[len(r.texts)-1].must = true
 	}
 	r.last, r.stamp = time.Now(), time.Now()
+}
+
+// lateFor is how long after its commit the product may take to find what a transaction has committed late, with a stamp
+// that everybody has looked past: it is the scan of each minute that finds it, and two rounds after that.
+const lateFor = 90 * time.Second
+
+// isLate reports whether a record was committed late, and lately.
+func (m *model) isLate(t *tenant, comment string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.records[t.key(comment)]
+	return r != nil && !r.late.IsZero() && time.Since(r.late) < lateFor
 }
 
 // unit is a row of the ledger.
@@ -188,8 +208,8 @@ func (m *model) chargeOne(t *tenant, u unit) string {
 // bill is what a tenant's records have cost and must have cost at least.
 type bill struct {
 	units  int
-	unpaid []string // texts that must have cost a unit and have not
-	spared int      // texts that something came over before they were read
+	unpaid []difference // texts that must have cost a unit and have not
+	spared int          // texts that something came over before they were read
 }
 
 func (m *model) bill(t *tenant) bill {
@@ -205,7 +225,8 @@ func (m *model) bill(t *tenant) bill {
 			case x.billed:
 				b.units++
 			case x.must:
-				b.unpaid = append(b.unpaid, fmt.Sprintf("%s: text %d of %d of %s %s cost nothing", t.name(), i+1, len(r.texts), r.object, r.id))
+				b.unpaid = append(b.unpaid, difference{kind: "units", comment: expect.HexOf(r.id),
+					text: fmt.Sprintf("%s: text %d of %d of %s %s cost nothing", t.name(), i+1, len(r.texts), r.object, r.id)})
 			default:
 				b.spared++
 			}

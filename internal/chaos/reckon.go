@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,18 +19,45 @@ const (
 	patience = 4 * time.Minute
 )
 
-// findings are what a comparison found.
-type findings struct {
-	missing, extra, wrong, units []string
-	comments, unitCount, spared  int
+// difference is one thing in which the store is not what it must be.
+type difference struct {
+	kind    string // missing, extra, wrong, units
+	comment string // "" for none
+	late    bool   // a transaction committed it late, and it may still be found
+	text    string
 }
 
-func (f findings) all() []string { return slices.Concat(f.missing, f.extra, f.wrong, f.units) }
+// findings are what a comparison found.
+type findings struct {
+	list                        []difference
+	comments, unitCount, spared int
+}
+
+// due are those that must not be any more.
+func (f findings) due() (list []difference) {
+	for _, d := range f.list {
+		if !d.late {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+func (f findings) of(kind string) (texts []string) {
+	for _, d := range f.list {
+		if d.kind == kind {
+			texts = append(texts, d.text)
+		}
+	}
+	return texts
+}
 
 // recovery is how long it took until the store was equal, after everything was back.
 type recovery struct {
-	took, complete time.Duration
-	after          []event // the faults before it
+	took  time.Duration // but for what transactions had committed late
+	all   time.Duration // with that
+	last  string        // a difference that was among the last
+	after []event       // the faults before it
 }
 
 // reckoning waits until the store equals Salesforce, and says how long that took. Nothing is written meanwhile and nothing is
@@ -41,17 +67,28 @@ func (r *Run) reckoning(ctx context.Context) (findings, error) {
 	if err := r.stack.commitAll(ctx); err != nil {
 		return findings{}, err
 	}
-	// Transactions that were to commit later have committed now; the model thinks of them as it did.
+	rec := recovery{took: -1, after: r.deck.lately(back.Add(-20 * time.Second))}
 	var found findings
-	var err error
 	for {
-		if found, err = r.compare(ctx); err == nil && len(found.all()) == 0 {
-			break
+		now, err := r.compare(ctx)
+		took := time.Since(back)
+		if err == nil {
+			found = now
+			if due := found.due(); len(due) > 0 {
+				rec.took, rec.last = -1, due[0].text
+			} else if rec.took < 0 {
+				rec.took = took
+			}
+			if len(found.list) == 0 {
+				rec.all = took
+				break
+			}
 		}
-		if time.Since(back) > patience || ctx.Err() != nil {
+		if took > patience || ctx.Err() != nil {
 			if err != nil {
 				return found, fmt.Errorf("compare the store with Salesforce: %w", err)
 			}
+			rec.took, rec.all = took, took
 			break
 		}
 		if err := r.grants(ctx); err != nil {
@@ -59,20 +96,17 @@ func (r *Run) reckoning(ctx context.Context) (findings, error) {
 		}
 		wait(ctx, 500*time.Millisecond)
 	}
-	rec := recovery{took: time.Since(back), after: r.deck.lately(back.Add(-20 * time.Second))}
 	r.recoveries = append(r.recoveries, rec)
-	r.say("reckoning: %d comments, %d units; equal %.1f s after everything was back", found.comments, found.unitCount, rec.took.Seconds())
-	for kind, list := range map[string][]string{"missing": found.missing, "extra": found.extra, "wrong": found.wrong, "units": found.units} {
-		for i, problem := range list {
-			if i < 5 {
-				r.off(kind, "%s", problem)
-			} else {
-				r.off(kind, "")
-			}
+	r.say("reckoning: %d comments, %d units; equal %.1f s after everything was back, %.1f s with what was committed late", found.comments, found.unitCount, rec.took.Seconds(), rec.all.Seconds())
+	told := map[string]int{}
+	for _, d := range found.list {
+		if told[d.kind]++; told[d.kind] > 5 {
+			d.text = ""
 		}
+		r.off(d.kind, "%s", d.text)
 	}
-	if rec.took > promise && len(found.all()) == 0 {
-		r.off("late", "the store equalled Salesforce %s after everything was back, promised are %s; before: %v", rec.took.Round(time.Second), promise, rec.after)
+	if rec.took > promise && len(found.list) == 0 {
+		r.off("late", "the store equalled Salesforce %s after everything was back, promised are %s; among the last was %s; before: %v", rec.took.Round(time.Second), promise, rec.last, rec.after)
 	}
 	return found, nil
 }
@@ -119,6 +153,10 @@ func (r *Run) behind(ctx context.Context) (list []string, err error) {
 // compare holds the store against Salesforce: record by record as the API gives them, unit by unit as the ledger has them.
 func (r *Run) compare(ctx context.Context) (findings, error) {
 	var f findings
+	var t *tenant
+	add := func(kind, comment, format string, args ...any) {
+		f.list = append(f.list, difference{kind, comment, r.model.isLate(t, comment), t.name() + ": " + fmt.Sprintf(format, args...)})
+	}
 	base, err := r.straight(ctx)
 	if err != nil {
 		return f, err
@@ -126,7 +164,7 @@ func (r *Run) compare(ctx context.Context) (findings, error) {
 	if err := r.units(ctx, ""); err != nil {
 		return f, err
 	}
-	for _, t := range r.tenants {
+	for _, t = range r.tenants {
 		want, err := r.expected(ctx, t)
 		if err != nil {
 			return f, err
@@ -138,19 +176,22 @@ func (r *Run) compare(ctx context.Context) (findings, error) {
 		for id, text := range want {
 			switch c, there := have[id]; {
 			case !there:
-				f.missing = append(f.missing, fmt.Sprintf("%s: comment %s is missing: %s", t.name(), id, r.model.story(t, id)))
+				add("missing", id, "comment %s is missing: %s", id, r.model.story(t, id))
 			case c != text:
-				f.wrong = append(f.wrong, fmt.Sprintf("%s: comment %s is\n  %s\nand should be\n  %s\n%s", t.name(), id, c, text, r.model.story(t, id)))
+				add("wrong", id, "comment %s is\n  %s\nand should be\n  %s\n%s", id, c, text, r.model.story(t, id))
 			}
 		}
 		for id := range have {
 			if _, there := want[id]; !there {
-				f.extra = append(f.extra, fmt.Sprintf("%s: comment %s should not be there: %s", t.name(), id, r.model.story(t, id)))
+				add("extra", id, "comment %s should not be there: %s", id, r.model.story(t, id))
 			}
 		}
 		f.comments += len(have)
 		b := r.model.bill(t)
-		f.units = append(f.units, b.unpaid...)
+		for _, d := range b.unpaid {
+			d.late = r.model.isLate(t, d.comment)
+			f.list = append(f.list, d)
+		}
 		f.unitCount += b.units
 		f.spared += b.spared
 		var says integration
@@ -158,13 +199,15 @@ func (r *Run) compare(ctx context.Context) (findings, error) {
 			return f, err
 		}
 		if says.Integration.Comments != int64(len(have)) || says.Integration.Units != int64(b.units) {
-			f.units = append(f.units, fmt.Sprintf("%s says that it has %d comments and %d units; there are %d and %d", t.name(),
-				says.Integration.Comments, says.Integration.Units, len(have), b.units))
+			add("units", "", "it is said that it has %d comments and %d units; there are %d and %d",
+				says.Integration.Comments, says.Integration.Units, len(have), b.units)
 		}
 	}
 	r.model.mu.Lock()
-	f.units = append(slices.Clone(r.model.wrong), f.units...)
-	r.model.mu.Unlock()
+	defer r.model.mu.Unlock()
+	for _, text := range r.model.wrong {
+		f.list = append(f.list, difference{kind: "units", text: text})
+	}
 	return f, nil
 }
 

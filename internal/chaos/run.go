@@ -222,7 +222,7 @@ func (r *Run) Play(ctx context.Context) error {
 		if err := r.stretch(ctx, min(r.o.Reckon, r.o.For-r.broken)); err != nil {
 			return err
 		}
-		if len(r.last.all()) > 0 {
+		if len(r.last.list) > 0 {
 			r.say("stopping: what is off would only be looked at anew")
 			break
 		}
@@ -242,10 +242,7 @@ func (r *Run) Play(ctx context.Context) error {
 // stretch breaks things for a while and reckons.
 func (r *Run) stretch(ctx context.Context, d time.Duration) (err error) {
 	defer r.guard(ctx)()
-	began := time.Now()
 	r.unleash(ctx, d)
-	r.broken += time.Since(began)
-	r.heard = max(r.heard, load1())
 	r.last, err = r.reckoning(ctx)
 	return err
 }
@@ -302,7 +299,7 @@ func (r *Run) reseed(seed uint64) {
 	r.say("seed %d", seed)
 	r.o.Seed = seed
 	for stream, g := range []**rand.Rand{&r.load.g, &r.deck.g, &r.unrest.g} {
-		*g = rand.New(rand.NewPCG(seed, uint64(stream)+1)) //nolint:gosec // no secret
+		*g = rand.New(rand.NewPCG(seed, uint64(stream)+1))
 	}
 }
 
@@ -317,12 +314,15 @@ func (r *Run) unleash(ctx context.Context, d time.Duration) {
 		running.Go(func() { r.deck.lane(ctx) })
 	}
 	running.Go(func() { r.operator(ctx) })
+	began := time.Now()
 	running.Wait()
+	r.broken += time.Since(began)
+	r.heard = max(r.heard, load1())
 }
 
 // operator asks for a large load, or to compare everything anew, now and then.
 func (r *Run) operator(ctx context.Context) {
-	g := rand.New(rand.NewPCG(r.o.Seed, uint64(len(r.recoveries)))) //nolint:gosec // no secret
+	g := rand.New(rand.NewPCG(r.o.Seed, uint64(len(r.recoveries))))
 	for wait(ctx, time.Duration(5+g.IntN(40))*time.Second) {
 		t := r.tenants[g.IntN(len(r.tenants))]
 		what := []string{"backfill", "resync"}[g.IntN(2)]

@@ -73,7 +73,7 @@ func newStack(ctx context.Context, o Options, say func(string, ...any)) (_ *stac
 		return nil, err
 	}
 	for _, dir := range []string{"bin", "logs"} {
-		if err := os.MkdirAll(filepath.Join(o.Dir, dir), 0o755); err != nil { //nolint:gosec // the server's user must get through
+		if err := os.MkdirAll(filepath.Join(o.Dir, dir), 0o750); err != nil {
 			return nil, err
 		}
 	}

@@ -185,7 +185,7 @@ func (p *Proxy) forget() {
 		if !l.lost.Load() {
 			continue
 		}
-		after := time.Duration(rand.Int64N(int64(clientForgets))) //nolint:gosec // no secret
+		after := time.Duration(rand.Int64N(int64(clientForgets)))
 		time.AfterFunc(after, func() { reset(l.client) })
 		time.AfterFunc(serverForgets, func() { l.end() })
 	}
