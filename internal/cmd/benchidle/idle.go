@@ -448,7 +448,7 @@ func (g *ground) measure(ctx context.Context) (measured, error) {
 		if err := pause(ctx, min(5*time.Second, time.Until(end))); err != nil {
 			return m, err
 		}
-		n, err := g.sql(ctx, "select count(*) from pg_stat_activity where application_name = 'worker'")
+		n, err := g.sql(ctx, "select count(*) from pg_stat_activity where application_name like 'worker%'")
 		if err != nil {
 			return m, err
 		}
