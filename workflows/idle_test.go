@@ -1,12 +1,11 @@
 package workflows_test
 
 import (
+	"context"
 	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
-
-	"context"
 
 	"salesforcesync/internal/flow"
 )
