@@ -101,10 +101,13 @@ func TestWhatAWorkerTells(t *testing.T) {
 	b.env["OTEL_BSP_SCHEDULE_DELAY"] = "100"
 	sim, address := b.salesforce(4)
 	const body, subject = "planted body of a mail", "planted subject of a mail"
-	_, err := sim.CreateRecord("EmailMessage", simforce.Write{Fields: simforce.Row{
-		"Subject": subject, "TextBody": body, "FromAddress": "planted.sender@example.com", "ToAddress": "support@acme.example",
-		"Incoming": true, "Status": "0", "MessageDate": time.Now().UTC().Truncate(time.Second)}})
-	require.NoError(t, err)
+	mail := func() {
+		_, err := sim.CreateRecord("EmailMessage", simforce.Write{Fields: simforce.Row{
+			"Subject": subject, "TextBody": body, "FromAddress": "planted.sender@example.com", "ToAddress": "support@acme.example",
+			"Incoming": true, "Status": "0", "MessageDate": time.Now().UTC().Truncate(time.Second)}})
+		require.NoError(t, err)
+	}
+	mail()
 
 	w := b.start()
 	id := b.integration(sim, address)
@@ -136,7 +139,11 @@ func TestWhatAWorkerTells(t *testing.T) {
 	t.Logf("a scrape has %d lines", lines)
 	require.Less(t, lines, 1500, "and as many with ten thousand integrations: none of them is a label")
 	require.NotContains(t, scraped, "salesforce-prod")
-	require.NotContains(t, scraped, `salesforcesync_change_to_readable_seconds_count 0`)
+	mail() // what the first batch brings has not just changed
+	b.eventually("how long it takes until a change can be read is measured", func() bool {
+		_, scraped = w.get("/metrics")
+		return !strings.Contains(scraped, `salesforcesync_change_to_readable_seconds_count 0`)
+	})
 	require.Contains(t, scraped, `temporal_activity_schedule_to_start_latency_bucket{activity_type="Poll",task_queue="integrations-poll",le="`)
 	require.Equal(t, app.ExitOK, w.stop(), w.said()) // what is left of the traces goes out
 
