@@ -185,7 +185,7 @@ const plainTests = `^TestPlain|InLinearTime$`
 // from outside, or are raced by what stands above them: poll by soak and worker, simforce by all.
 var plainPackages = []string{
 	"./internal/e2e", "./internal/poll", "./starter", "./internal/chaos", "./internal/deploy", "./internal/clean", "./internal/simforce", "./internal/simforce/proof",
-	"./internal/cmd/bench", "./internal/cmd/cursorrules", "./internal/transform", "./internal/imports", "./internal/docs", "./internal/catalogue", "./internal/csv", "./internal/soql",
+	"./internal/cmd/bench", "./internal/cmd/benchidle", "./internal/cmd/cursorrules", "./internal/transform", "./internal/imports", "./internal/docs", "./internal/catalogue", "./internal/csv", "./internal/soql",
 }
 
 // longest are the packages under the race detector that take longest.
