@@ -117,21 +117,8 @@ func rowKeys() []string {
 func bench(ctx context.Context, tools *devstack.Tools, temporal string, o options, out io.Writer) (err error) {
 	g := &ground{options: o, tools: tools, server: temporal, out: out, begun: time.Now(), meter: &meter.Meter{PIDs: map[string]int{}}}
 	tools.Say = g.say
-	if g.folder = o.dir; g.folder == "" {
-		g.folder = tools.Dev("bench")
-	}
-	if g.folder, err = filepath.Abs(g.folder); err != nil {
-		return err
-	}
-	lock, err := devstack.TryLock(g.folder + ".lock")
-	if err != nil {
-		return err
-	}
-	defer lock.Unlock()
-	if err := os.RemoveAll(g.folder); err != nil { // of a run that was killed
-		return err
-	}
-	if err := os.MkdirAll(g.folder, 0o755); err != nil {
+	var clear func() error
+	if g.folder, clear, err = tools.Scratch(o.dir, "bench"); err != nil {
 		return err
 	}
 	defer func() {
@@ -139,7 +126,7 @@ func bench(ctx context.Context, tools *devstack.Tools, temporal string, o option
 		if g.pg != nil {
 			err = errors.Join(err, g.pg.Remove())
 		}
-		err = errors.Join(err, os.RemoveAll(g.folder))
+		err = errors.Join(err, clear())
 	}()
 	if err := g.prepare(ctx); err != nil {
 		return err

@@ -28,7 +28,6 @@ import (
 	"syscall"
 
 	"salesforcesync/internal/devstack"
-	"salesforcesync/internal/fault"
 )
 
 const usage = `bench loads the same mails into the product and into what people would use instead, on
@@ -63,25 +62,7 @@ func main() {
 // run returns the exit code: 0 ok, 1 something failed, 2 bad usage.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "bench: %v\n", err)
-		return 2
-	}
-	tools, err := devstack.Here()
-	if err == nil {
-		err = bench(ctx, tools, "", o, stdout)
-	}
-	if err == nil {
-		return 0
-	}
-	fmt.Fprintf(stderr, "error: %v\n", err)
-	if hint := fault.HintOf(err); hint != "" {
-		fmt.Fprintf(stderr, "  %s\n", hint)
-	}
-	return 1
+	return devstack.Exit("bench", stderr, err, func(tools *devstack.Tools) error { return bench(ctx, tools, "", o, stdout) })
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {

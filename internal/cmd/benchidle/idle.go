@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -81,24 +80,11 @@ type ground struct {
 func bench(ctx context.Context, tools *devstack.Tools, temporal string, o options, out io.Writer) (err error) {
 	g := &ground{options: o, tools: tools, out: out, begun: time.Now(), meter: meter.Meter{PIDs: map[string]int{}}}
 	tools.Say = g.say
-	if g.folder = o.dir; g.folder == "" {
-		g.folder = tools.Dev("bench-idle")
-	}
-	if g.folder, err = filepath.Abs(g.folder); err != nil {
+	var clear func() error
+	if g.folder, clear, err = tools.Scratch(o.dir, "bench-idle"); err != nil {
 		return err
 	}
-	lock, err := devstack.TryLock(g.folder + ".lock")
-	if err != nil {
-		return err
-	}
-	defer lock.Unlock()
-	if err := os.RemoveAll(g.folder); err != nil { // of a run that was killed
-		return err
-	}
-	if err := os.MkdirAll(g.folder, 0o755); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, g.remove(), os.RemoveAll(g.folder)) }()
+	defer func() { err = errors.Join(err, g.remove(), clear()) }()
 	if err := g.prepare(ctx, temporal); err != nil {
 		return err
 	}
