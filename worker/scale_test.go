@@ -27,22 +27,27 @@ func TestStagesOnWorkersApart(t *testing.T) {
 	loading := b.start()
 	b.eventually("everything is there", func() bool { return len(b.seed.Strings(`select id from comments`)) == 5 })
 
+	// Which worker began what. The server writes that an activity began when it hears that it ended, after its effect is there.
 	by := map[string]map[string]bool{}
-	names := map[int64]string{}
-	for _, event := range b.history(id) {
-		if a := event.GetActivityTaskScheduledEventAttributes(); a != nil {
-			names[event.GetEventId()] = a.GetActivityType().GetName()
-			require.Equal(t, "support", a.GetPriority().GetFairnessKey())
-		}
-		if a := event.GetActivityTaskStartedEventAttributes(); a != nil {
-			name := names[a.GetScheduledEventId()]
-			if by[name] == nil {
-				by[name] = map[string]bool{}
+	b.eventually("history tells of every stage", func() bool {
+		clear(by)
+		names := map[int64]string{}
+		for _, event := range b.history(id) {
+			if a := event.GetActivityTaskScheduledEventAttributes(); a != nil {
+				names[event.GetEventId()] = a.GetActivityType().GetName()
+				require.Equal(t, "support", a.GetPriority().GetFairnessKey())
 			}
-			pid, _, _ := strings.Cut(a.GetIdentity(), "@")
-			by[name][pid] = true
+			if a := event.GetActivityTaskStartedEventAttributes(); a != nil {
+				name := names[a.GetScheduledEventId()]
+				if by[name] == nil {
+					by[name] = map[string]bool{}
+				}
+				pid, _, _ := strings.Cut(a.GetIdentity(), "@")
+				by[name][pid] = true
+			}
 		}
-	}
+		return by[flow.Upsert.Name] != nil
+	})
 	one := func(r *running) map[string]bool { return map[string]bool{strconv.Itoa(r.cmd.Process.Pid): true} }
 	require.Equal(t, one(asking), by[flow.Poll.Name])
 	require.Equal(t, one(loading), by[flow.Transform.Name])

@@ -149,6 +149,7 @@ func TestRestoreToAPointInTime(t *testing.T) {
 	s.starter("setup")
 	started = s.starter("start", "--all")
 	require.Equal(t, 2, strings.Count(started, "\tstarted\n"), started)
+	s.age()
 	s.create("Written after Temporal was lost")
 	s.equal(source)
 	units++
@@ -174,6 +175,24 @@ func TestRestoreToAPointInTime(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// age lets the server number many transactions, more than a new one needs to load a dump: what is written next has a
+// number there that no transaction has reached, as with any server that was in use.
+func (s *stack) age() {
+	s.t.Helper()
+	var before, after uint64
+	s.sql(&before, `select pg_current_xact_id()::text::bigint`)
+	s.psql(`do $$ begin for n in 1..10000 loop perform pg_current_xact_id(); commit; end loop; end $$`)
+	s.sql(&after, `select pg_current_xact_id()::text::bigint`)
+	require.GreaterOrEqual(s.t, after, before+10_000)
+}
+
+// psql runs a script of psql's in the product's database.
+func (s *stack) psql(script string) {
+	s.t.Helper()
+	_, err := s.pg.Psql(s.t.Context(), "", script)
+	require.NoError(s.t, err)
+}
+
 // move puts a dump of the database into a new server, which takes the place of the other one.
 func (s *stack) move() {
 	s.t.Helper()
@@ -182,11 +201,8 @@ func (s *stack) move() {
 	pg, err := devstack.StartPostgres(s.t.Context(), devstack.PostgresOptions{Database: "e2e"})
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { _ = pg.Remove() })
-	cmd, err := pg.PsqlCommand(s.t.Context(), "", `\i `+s.write("dump.sql", dump))
-	require.NoError(s.t, err)
-	out, err := cmd.CombinedOutput()
-	require.NoError(s.t, err, "%s", out)
 	s.pg = pg
+	s.psql(`\i ` + s.write("dump.sql", dump))
 	s.setVariable("DATABASE_URL", pg.URL())
 }
 
