@@ -28,6 +28,8 @@ type Activities struct {
 	// Truncated is told of comments that were made with a text shorter than their record's; nil for
 	// nobody.
 	Truncated func(comments int64)
+	// Watching is told when a watch begins (1) and when it ends (-1); nil for nobody.
+	Watching func(more int)
 
 	// Polls bounds how many batches of live work are read at once: each holds a page and a chunk in
 	// memory, and after an outage every integration has news. Projects take turns.

@@ -10,6 +10,10 @@ func (a *Activities) watch(ctx context.Context, in flow.WatchParams) (flow.Watch
 	ctx, cancel := untilWorkerStops(ctx)
 	defer cancel()
 	defer heartbeat(ctx)()
+	if a.Watching != nil {
+		a.Watching(1)
+		defer a.Watching(-1)
+	}
 	out, err := a.Poll.Watch(ctx, in)
 	return out, translate(err)
 }

@@ -33,7 +33,7 @@ const deliveriesAtOnce = 16
 // run builds the worker in the order in which its parts depend on each other, and
 // runs it until ctx ends.
 func run(ctx context.Context) error {
-	boundMemory()
+	bound := boundMemory()
 	cfg, err := config.Load(config.Worker)
 	if err != nil {
 		return err
@@ -117,6 +117,7 @@ func run(ctx context.Context) error {
 		Batches:    transform.Batches{Store: db},
 		Deliveries: &deliver.Service{Store: db, Listener: listener, Tenant: tenant.New(cfg.DeliveryHosts), Pages: make(chan struct{}, deliveriesAtOnce)},
 		Truncated:  func(comments int64) { own.truncated.Add(float64(comments)) },
+		Watching:   bound.watching,
 		Polls:      gate.NewTurns(livePolls()),
 	}, cfg.TaskQueues)
 	process.Monitor(cfg.MetricsAddr)
