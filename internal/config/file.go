@@ -171,7 +171,7 @@ var (
 
 func (r *fileReader) integration(root *yaml.Node) Integration {
 	i := Integration{PollInterval: DefaultPollInterval, VerifyInterval: DefaultVerifyInterval, Quota: DefaultQuota}
-	keys := r.mapping(root, "", []string{"project", "integration", "source", "connection", "poll_interval", "verify_interval", "raw_retention", "quota", "monthly_unit_cap", "start_from", "objects", "destination"})
+	keys := r.mapping(root, "", []string{"project", "integration", "source", "connection", "poll_interval", "verify_interval", "raw_retention", "comment_retention", "quota", "monthly_unit_cap", "start_from", "objects", "destination"})
 	i.Project = r.name(root, keys, "project", projectName, "letters, digits, dot, - and _")
 	if i.Project == "." || i.Project == ".." {
 		r.problem(keys["project"], "project: %q would be lost in an address: choose another name", i.Project)
@@ -189,11 +189,8 @@ func (r *fileReader) integration(root *yaml.Node) Integration {
 	if n, ok := keys["verify_interval"]; ok {
 		i.VerifyInterval = r.duration(n, "verify_interval", MinVerifyInterval, MaxVerifyInterval, DefaultVerifyInterval)
 	}
-	if n, ok := keys["raw_retention"]; ok {
-		if err := i.RawRetention.UnmarshalText([]byte(r.text(n, "raw_retention"))); err != nil {
-			r.problem(n, "raw_retention: %v: write it as 90d or forever", err)
-		}
-	}
+	i.RawRetention = r.retention(keys, "raw_retention")
+	i.CommentRetention = r.retention(keys, "comment_retention")
 	if n, ok := keys["quota"]; ok {
 		i.Quota = r.quota(n)
 	}
@@ -210,6 +207,16 @@ func (r *fileReader) integration(root *yaml.Node) Integration {
 		i.Destination = r.destination(n)
 	}
 	return i
+}
+
+// retention reads a key that may be missing: then nothing ends.
+func (r *fileReader) retention(keys map[string]*yaml.Node, key string) (kept Retention) {
+	if n, ok := keys[key]; ok {
+		if err := kept.UnmarshalText([]byte(r.text(n, key))); err != nil {
+			r.problem(n, "%s: %v: write it as 90d or forever", key, err)
+		}
+	}
+	return kept
 }
 
 func (r *fileReader) name(parent *yaml.Node, keys map[string]*yaml.Node, key string, form *regexp.Regexp, rule string) string {

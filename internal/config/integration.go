@@ -22,12 +22,14 @@ type Integration struct {
 	PollInterval Duration   `json:"poll_interval"`
 	// VerifyInterval is within which deletes and other differences are found; zero in
 	// what a release before it had stored.
-	VerifyInterval Duration   `json:"verify_interval,omitempty"`
-	RawRetention   Retention  `json:"raw_retention,omitzero"`     // of raw copies, since they were applied
-	Quota          Quota      `json:"quota,omitzero"`             // zero in files stored by older releases; see InForce
-	MonthlyUnitCap int64      `json:"monthly_unit_cap,omitempty"` // AI units, at most, per month (UTC); 0 = no cap
-	StartFrom      *time.Time `json:"start_from,omitempty"`       // UTC; nil = from the beginning
-	Objects        []Object   `json:"objects"`
+	VerifyInterval Duration  `json:"verify_interval,omitempty"`
+	RawRetention   Retention `json:"raw_retention,omitzero"` // of raw copies, since they were applied
+	// CommentRetention is of comments that were made of records, by their timestamp; what is older is erased.
+	CommentRetention Retention  `json:"comment_retention,omitzero"`
+	Quota            Quota      `json:"quota,omitzero"`             // zero in files stored by older releases; see InForce
+	MonthlyUnitCap   int64      `json:"monthly_unit_cap,omitempty"` // AI units, at most, per month (UTC); 0 = no cap
+	StartFrom        *time.Time `json:"start_from,omitempty"`       // UTC; nil = from the beginning
+	Objects          []Object   `json:"objects"`
 	// Destination is where the comments are delivered to, too; nil = nowhere.
 	Destination *Destination `json:"destination,omitempty"`
 }
@@ -201,8 +203,8 @@ func (i Integration) flat() map[string]string {
 		"connection.instance_url": i.Connection.InstanceURL, "connection.login_url": i.Connection.LoginURL,
 		"connection.consumer_key": i.Connection.ConsumerKey, "poll_interval": i.PollInterval.String(),
 		"verify_interval": cmp.Or(i.VerifyInterval, DefaultVerifyInterval).String(),
-		"raw_retention":   i.RawRetention.String(),
-		"quota.share":     i.Quota.InForce().Share.String(), "quota.reserve": i.Quota.InForce().Reserve.String(),
+		"raw_retention":   i.RawRetention.String(), "comment_retention": i.CommentRetention.String(),
+		"quota.share": i.Quota.InForce().Share.String(), "quota.reserve": i.Quota.InForce().Reserve.String(),
 	}
 	if i.MonthlyUnitCap > 0 {
 		m["monthly_unit_cap"] = Grouped(i.MonthlyUnitCap)

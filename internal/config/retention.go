@@ -10,11 +10,11 @@ import (
 // Retention is how long something is kept, in whole days. The zero value is forever.
 type Retention int
 
-// RetentionForever keeps raw copies for good. It is the default: texts can be made anew, and
+// RetentionForever keeps things for good. It is the default: nothing is removed that nobody asked for, and texts can be made anew, and
 // explained, only of raw copies that are there.
 const RetentionForever Retention = 0
 
-// Limits of raw_retention: a day is enough to apply what was read in the worst of days.
+// Limits of a retention: a day is enough to apply what was read in the worst of days.
 const (
 	MinRetention Retention = 1
 	MaxRetention Retention = 3660
@@ -36,6 +36,11 @@ func (r Retention) Before(now time.Time) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return now.Add(-time.Duration(r) * 24 * time.Hour), true
+}
+
+// Longer reports whether r keeps what before does not.
+func (r Retention) Longer(before Retention) bool {
+	return before != RetentionForever && (r == RetentionForever || r > before)
 }
 
 // MarshalText writes "90d" or "forever".

@@ -10,6 +10,28 @@ import (
 	"salesforcesync/internal/config"
 )
 
+// What ends for comments is said apart from what ends for raw copies.
+func TestCommentRetention(t *testing.T) {
+	t.Parallel()
+	i, err := read(connection + "comment_retention: 1095d\nraw_retention: 90d\n")
+	require.NoError(t, err)
+	require.EqualValues(t, 1095, i.CommentRetention)
+	require.EqualValues(t, 90, i.RawRetention)
+	data, err := i.MarshalSpec()
+	require.NoError(t, err)
+	require.Contains(t, string(data), `"comment_retention":"1095d"`, "the database reads it as an interval")
+	kept := i
+	kept.CommentRetention = config.RetentionForever
+	require.Equal(t, []config.Change{{Path: "comment_retention", Old: "1095d", New: "forever"}}, config.Diff(i, kept))
+	_, err = read(connection + "comment_retention: 3y\n")
+	require.ErrorContains(t, err, "line 5: comment_retention: ")
+	require.True(t, config.RetentionForever.Longer(5))
+	require.True(t, config.Retention(6).Longer(5))
+	require.False(t, config.Retention(5).Longer(5))
+	require.False(t, config.Retention(5).Longer(config.RetentionForever))
+	require.False(t, config.RetentionForever.Longer(config.RetentionForever))
+}
+
 func TestRawRetention(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]config.Retention{"1d": 1, "90d": 90, "3660d": 3660, "forever": config.RetentionForever, `"7d"`: 7} {

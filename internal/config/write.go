@@ -21,6 +21,9 @@ func WriteIntegration(i Integration) ([]byte, error) {
 		file.add("verify_interval", i.VerifyInterval.String())
 	}
 	file.add("raw_retention", i.RawRetention.String())
+	if i.CommentRetention != RetentionForever {
+		file.add("comment_retention", i.CommentRetention.String())
+	}
 	var quota mapping
 	quota.add("share", i.Quota.InForce().Share.String()).add("reserve", i.Quota.InForce().Reserve.String())
 	file.put("quota", quota.node())

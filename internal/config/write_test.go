@@ -21,7 +21,7 @@ func TestWrittenIsReadAgain(t *testing.T) {
 	for range 200 {
 		i := config.Integration{
 			Project: "support", Integration: "prod", Source: "on", PollInterval: config.DefaultPollInterval, VerifyInterval: config.DefaultVerifyInterval,
-			Quota: config.Quota{Share: 12.5, Reserve: 0}, MonthlyUnitCap: random.Int64N(3) * 1_000_000, RawRetention: config.Retention(random.IntN(90)),
+			Quota: config.Quota{Share: 12.5, Reserve: 0}, MonthlyUnitCap: random.Int64N(3) * 1_000_000, RawRetention: config.Retention(random.IntN(90)), CommentRetention: config.Retention(random.IntN(3) * 365),
 			Connection: config.Connection{InstanceURL: "https://acme", LoginURL: "https://acme/login", ConsumerKey: "3MVG9_abc", ConsumerSecret: "hunter2"},
 			Objects: []config.Object{{Object: "EmailMessage", Preset: config.PresetEmail, Deleted: config.DeletedTombstone, Where: text()}, {
 				Object: "A__c", Deleted: config.DeletedErase, Fields: config.FieldMap{"timestamp": "CreatedDate", "body": text()},

@@ -76,6 +76,7 @@ const (
 	maxRechecks       = 2000 // Ids read again in one batch
 	eraseBatches      = 50   // batches whose raw copies are rewritten between two looks
 	removeBatches     = 200  // batches whose raw copies are removed between two looks
+	agePages          = 5    // times some comments that are older than they are kept are erased between two looks
 	retryRecords      = 200  // records of an object that are tried again between two looks
 	recheckIDs        = 200  // Ids in one query: 18 characters each keep the URI short
 )

@@ -9,8 +9,8 @@ import (
 	"salesforcesync/internal/transform"
 )
 
-// tidy removes raw copies that are older than the file wants, and the receipts that they leave when these are old,
-// and tries records again that could not become comments with another mapping or cleaning. It does a little of it
+// tidy removes raw copies that are older than the file wants, the receipts that they leave when these are old, and comments
+// that are older than they are kept, and tries records again that could not become comments with another mapping or cleaning. It does a little of it
 // between two looks, and all but the first only as often as the tail is scanned.
 func (s *Service) tidy(ctx context.Context, t *store.Target, objects []*store.TargetObject) error {
 	if before, ends := specOf(t).RawRetention.Before(t.ReadAt); ends {
@@ -21,6 +21,15 @@ func (s *Service) tidy(ctx context.Context, t *store.Target, objects []*store.Ta
 		if !more && slices.ContainsFunc(objects, func(o *store.TargetObject) bool { return o.VerifyDue }) {
 			if _, err := s.Store.RemoveReceipts(ctx, t.IntegrationID, removeBatches); err != nil {
 				return err
+			}
+		}
+	}
+	if before, ends := specOf(t).CommentRetention.Before(t.ReadAt); ends && slices.ContainsFunc(objects, func(o *store.TargetObject) bool { return o.VerifyDue }) {
+		for range agePages {
+			if _, more, err := s.Store.Age(ctx, t.IntegrationID, before); err != nil {
+				return err
+			} else if !more {
+				break
 			}
 		}
 	}

@@ -15,7 +15,7 @@ const ForgottenReason = "its text was erased on request"
 // forgotten is true of a staged record n that is to stay forgotten. The list is short: it is hashed once.
 const forgotten = ` coalesce(n.record_id in (select f.record_id from forgotten f where f.source_id = @source), false) `
 
-// forgetAgain takes away what a batch brought of forgotten records: nothing leads to its raw copies any more, and they are
+// forgetAgain takes away what a batch brought of forgotten records, and of those older than comments are kept: nothing leads to its raw copies any more, and they are
 // removed after it, like those of erased ones. The digest of the whole record stays: it tells that the record is
 // the one that was read, so that it is not read again and again.
 const forgetAgain = `
@@ -61,35 +61,23 @@ func (s *Store) Forget(ctx context.Context, sourceID, by string, comments, recor
 		if _, err := tx.Exec(ctx, lockComments, args); err != nil {
 			return err
 		}
-		for _, step := range []struct {
-			sql   string
-			count *int64
-		}{
-			{`insert into forgotten (source_id, record_id)
-			  select @source, r.id from (
-			      select record_id from records where source_id = @source and comment_id = any(@ids)
-			      union select record_id from records where source_id = @source and record_id = any(@named)
-			      union select unnest(@named::text[]) collate "C") r (id)
-			  order by 2 on conflict do nothing`, nil},
-			{forgetKnown, &done.Records},
-			{`insert into set_aside as a (source_id, object, record_id, reason)
-			  select r.source_id, r.object, r.record_id, @reason` + ofForgotten + `and r.state = 'set_aside'
-			  on conflict (source_id, object, record_id) do update set reason = excluded.reason`, nil},
-			{`insert into erasures as e (source_id, object, record_id, read_end)
-			  select r.source_id, r.object, r.record_id, nextval('read_order')` + ofForgotten + `
-			      and exists (select from integrations i where i.source_id = @source) -- else there are no copies, and nobody who removes any
-			  on conflict (source_id, object, record_id) do update set read_end = greatest(e.read_end, excluded.read_end), not_before = now()`, nil},
-			{`delete from revisions where source_id = @source and comment_id = any(@ids)`, nil},
-			{`update comments c set` + emptied + `where c.source_id = @source and c.id = any(@ids) and not c.erased`, &done.Comments},
-			{`delete from undeliverable u using deliveries d where d.source_id = @source and u.integration_id = d.integration_id and u.comment_id = any(@ids)`, nil},
-		} {
-			tag, err := tx.Exec(ctx, step.sql, args)
-			if err != nil {
-				return err
-			}
-			if step.count != nil {
-				*step.count = tag.RowsAffected()
-			}
+		if _, err := tx.Exec(ctx, `
+			insert into forgotten (source_id, record_id)
+			select @source, r.id from (
+			    select record_id from records where source_id = @source and comment_id = any(@ids)
+			    union select record_id from records where source_id = @source and record_id = any(@named)
+			    union select unnest(@named::text[]) collate "C") r (id)
+			order by 2 on conflict do nothing`, args); err != nil {
+			return err
+		}
+		if done, err = emptyOut(ctx, tx, args, ofForgotten); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `
+			insert into set_aside as a (source_id, object, record_id, reason)
+			select r.source_id, r.object, r.record_id, @reason from records r where`+ofForgotten+`and r.state = 'set_aside'
+			on conflict (source_id, object, record_id) do update set reason = excluded.reason`, args); err != nil {
+			return err
 		}
 		if done.Comments+done.Records == 0 {
 			return nil
@@ -104,18 +92,39 @@ func (s *Store) Forget(ctx context.Context, sourceID, by string, comments, recor
 	return done, err
 }
 
-// ofForgotten joins the records that are being forgotten.
-const ofForgotten = `
-	from records r where r.source_id = @source and (r.comment_id = any(@ids) or r.record_id = any(@named)) `
+// ofForgotten is true of the records that are being forgotten.
+const ofForgotten = ` r.source_id = @source and (r.comment_id = any(@ids) or r.record_id = any(@named)) `
 
-// forgetKnown makes the records what they will be from now on: set aside while Salesforce has them, erased for good when it
-// has not.
-const forgetKnown = `
-	update records r set text_digest = '', raw_stream = null, raw_epoch = null, raw_seq = null, raw_chunk = null, updated_at = now(),
-		record_digest = case when r.state in ('deleted', 'erased') then '' else r.record_digest end,
-		state = case r.state when 'live' then 'set_aside' when 'deleted' then 'erased' else r.state end
-	where r.source_id = @source and (r.comment_id = any(@ids) or r.record_id = any(@named))
-	  and (r.state in ('live', 'deleted') or r.text_digest <> '' or r.raw_stream is not null)`
+// emptyOut takes the texts of the comments @ids and of the records that the condition names, with all that was kept of
+// them; the objects and the comments are locked. What Salesforce still has is set aside, what it has not is erased for
+// good. Raw copies are removed by Erase.
+func emptyOut(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, condition string) (done Forgotten, err error) {
+	for _, step := range []struct {
+		sql   string
+		count *int64
+	}{
+		{`update records r set text_digest = '', raw_stream = null, raw_epoch = null, raw_seq = null, raw_chunk = null, updated_at = now(),
+			record_digest = case when r.state in ('deleted', 'erased') then '' else r.record_digest end,
+			state = case r.state when 'live' then 'set_aside' when 'deleted' then 'erased' else r.state end
+		  where` + condition + `and (r.state in ('live', 'deleted') or r.text_digest <> '' or r.raw_stream is not null)`, &done.Records},
+		{`insert into erasures as e (source_id, object, record_id, read_end)
+		  select r.source_id, r.object, r.record_id, nextval('read_order') from records r where` + condition + `
+		      and exists (select from integrations i where i.source_id = @source) -- else there are no copies, and nobody who removes any
+		  on conflict (source_id, object, record_id) do update set read_end = greatest(e.read_end, excluded.read_end), not_before = now()`, nil},
+		{`delete from revisions where source_id = @source and comment_id = any(@ids)`, nil},
+		{`update comments c set` + emptied + `where c.source_id = @source and c.id = any(@ids) and not c.erased`, &done.Comments},
+		{`delete from undeliverable u using deliveries d where d.source_id = @source and u.integration_id = d.integration_id and u.comment_id = any(@ids)`, nil},
+	} {
+		tag, err := tx.Exec(ctx, step.sql, args)
+		if err != nil {
+			return done, err
+		}
+		if step.count != nil {
+			*step.count = tag.RowsAffected()
+		}
+	}
+	return done, nil
+}
 
 // lockObjects keeps batches of the source's objects out until the transaction ends, as Erase does.
 func lockObjects(ctx context.Context, tx pgx.Tx, sourceID string) error {

@@ -33,6 +33,7 @@ type ApplyResult struct {
 	Reread         []string        `json:"objects_read_again"`  // objects whose every record is read again
 	Removed        []string        `json:"objects_removed"`     // their comments stay
 	Erase          int64           `json:"records_to_erase"`    // deleted records whose texts and copies go, because the policy is erase now
+	Age            int64           `json:"comments_to_erase"`   // older than comments are kept now
 	Reconnect      string          `json:"reconnect,omitempty"` // why the access that was granted can no longer be used
 	Desired        string          `json:"desired"`             // running, paused or disconnected
 	Connected      bool            `json:"connected"`           // there is a grant that can be used
@@ -154,6 +155,9 @@ func (a *applying) run(ctx context.Context) (ApplyResult, error) {
 		if err := a.kind(ctx); err != nil {
 			return a.result, err
 		}
+		if err := a.age(ctx); err != nil {
+			return a.result, err
+		}
 	}
 	return a.result, a.finish(ctx)
 }
@@ -167,6 +171,16 @@ func (a *applying) kind(ctx context.Context) error {
 	}
 	_, err := a.tx.Exec(ctx, `update sources set kind = $2, updated_at = now() where id = $1 and kind <> $2 and kind in ('unknown', 'chat')`, a.sourceID, kind)
 	return err
+}
+
+// age counts what is older than comments are kept from now on; it is erased between looks.
+func (a *applying) age(ctx context.Context) error {
+	if a.spec.CommentRetention == config.RetentionForever || !a.moved && a.before.CommentRetention == a.spec.CommentRetention {
+		return nil
+	}
+	return a.tx.QueryRow(ctx, `
+		select count(*) from comments where source_id = $1 and ts < now() - $2::interval and not erased`,
+		a.sourceID, a.spec.CommentRetention.String()).Scan(&a.result.Age)
 }
 
 // find locks the integration and reads what is in force. Its streams and its

@@ -82,7 +82,7 @@ func (a *applying) storedObjects(ctx context.Context) (map[string]string, error)
 // readsAgain reports whether what was read of an object before does not hold for o.
 func (a *applying) readsAgain(o config.Object) bool {
 	before, known := a.before.FindObject(o.Object)
-	if !known || a.moved || !before.ReadsSame(o) {
+	if !known || a.moved || !before.ReadsSame(o) || a.spec.CommentRetention.Longer(a.before.CommentRetention) {
 		return true
 	}
 	from, to := a.before.StartFrom, a.spec.StartFrom

@@ -43,6 +43,7 @@ type Remaking struct {
 	*RawReader
 	Records []StoredRecord
 	Plan    json.RawMessage // of the object
+	Oldest  *time.Time      // since when comments are kept; nil = from the beginning
 
 	staging  *Staging
 	outcomes []Remade // without their rows
@@ -307,7 +308,7 @@ func (s *Store) openRemaking(ctx context.Context, tx pgx.Tx, integrationID, sour
 		return nil, err
 	}
 	w.args = pgx.NamedArgs{"source": sourceID, "integration": integrationID, "object": object, "stream": w.stream, "epoch": w.epoch, "seq": w.seq,
-		"settle": Settle, "tail": Tail}
+		"settle": Settle, "tail": Tail, "aged": AgedReason}
 	if _, err := tx.Exec(ctx, lockObject, w.args); err != nil {
 		return nil, err
 	}
@@ -316,7 +317,9 @@ func (s *Store) openRemaking(ctx context.Context, tx pgx.Tx, integrationID, sour
 	}
 	w.page = &Remaking{RawReader: &RawReader{ctx: ctx, q: tx, source: sourceID, object: object}}
 	var state string
-	if err := tx.QueryRow(ctx, `select state, plan from objects where integration_id = $1 and name = $2`, integrationID, object).Scan(&state, &w.page.Plan); err != nil {
+	if err := tx.QueryRow(ctx, `
+		select o.state, o.plan,`+oldestKept+`from objects o join integrations i on i.id = o.integration_id
+		where o.integration_id = $1 and o.name = $2`, integrationID, object).Scan(&state, &w.page.Plan, &w.page.Oldest); err != nil {
 		return nil, err
 	}
 	if w.page.Plan == nil || state == "unchecked" {

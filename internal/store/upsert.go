@@ -170,7 +170,7 @@ type outcomes struct {
 	gone     int64 // rows that bring an erased record's text once more, or erase one
 	asked    int64 // records to be read again
 	returned int64 // records that were set aside
-	// forgotten is rows that bring what was erased on request once more.
+	// forgotten is rows that bring what was erased on request once more, or what is older than comments are kept.
 	forgotten int64
 }
 
@@ -181,6 +181,7 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (c flow.Counts, erased bool
 	args := pgx.NamedArgs{
 		"source": b.SourceID, "integration": b.IntegrationID, "object": b.Object,
 		"stream": b.Stream, "epoch": b.Epoch, "seq": b.Seq, "settle": Settle, "tail": Tail, "forgotten": ForgottenReason,
+		"aged": AgedReason,
 	}
 	if _, err := tx.Exec(ctx, makeOutcomes); err != nil {
 		return c, false, translate("make room for the outcomes", err)
@@ -195,13 +196,15 @@ func merge(ctx context.Context, tx pgx.Tx, b *Batch) (c flow.Counts, erased bool
 	}
 	// The source is locked as a reference to it would be, once for all rows.
 	var policy string
+	var oldest *time.Time
 	if err := tx.QueryRow(ctx, `
-		select coalesce((select spec->>'deleted' from objects where integration_id = @integration and name = @object), 'tombstone')
+		select coalesce((select spec->>'deleted' from objects where integration_id = @integration and name = @object), 'tombstone'),
+		       (select`+oldestKept+`from integrations i where i.id = @integration)
 		from sources where id = @source for key share`,
-		args).Scan(&policy); err != nil {
+		args).Scan(&policy, &oldest); err != nil {
 		return c, false, translate("read the policy", err)
 	}
-	args["erase"], args["keep"] = policy == "erase", policy == "keep"
+	args["erase"], args["keep"], args["oldest"] = policy == "erase", policy == "keep", oldest
 	var o outcomes
 	if err := tx.QueryRow(ctx, decideOutcomes, args).Scan(&o.Rows, &o.Created, &o.TextChanged, &o.MetadataChanged, &o.Unchanged, &o.Stale, &o.SetAside,
 		&o.Deleted, &o.Filtered, &o.Invisible, &o.written, &o.known, &o.novel, &o.ended, &o.gone, &o.asked, &o.returned, &o.forgotten); err != nil {
@@ -379,10 +382,10 @@ var decideOutcomes = `
 			     then case when x.outcome = 'stale' then 'ambiguous' else 'unsettled' end end,
 			x.outcome = 'deleted' and x.living and not @keep,
 			coalesce(case when x.outcome = 'stale' then x.known_state = 'erased' when x.is_deleted then @erase or x.known_state = 'erased' or x.forgotten end, false),
-			coalesce(x.known_state = 'set_aside', false) and x.outcome not in ('stale', 'set_aside') and x.reason is null,
+			coalesce(x.known_state = 'set_aside', false) and x.outcome <> 'stale' and (x.outcome <> 'set_aside' and x.reason is null or x.reason = @aged),
 			x.forgotten
 		from (
-			select n.ctid as at, n.record_id, n.stamp, n.record_digest, n.is_deleted, n.verdict, n.text_hash, k.text_digest, k.reason, forgotten.forgotten,
+			select n.ctid as at, n.record_id, n.stamp, n.record_digest, n.is_deleted, n.verdict, n.text_hash, k.text_digest, k.reason, forgotten.forgotten or unwanted.why is not null as forgotten,
 				b.read_begin, b.read_again, b.server_time, b.verified_to,
 				coalesce(n.comment_id, r.comment_id) as comment_id, c.ctid as comment_at, c.version as comment_version, c.revision, c.text_hash as before_hash, coalesce(c.erased, false) as erased, c.id is not null and c.deleted_at is null as living,
 				r.ctid as record_at, r.version as record_version, r.stamp as known_stamp, r.record_digest as known_digest, r.text_digest as known_text, r.state as known_state, r.read_begin as known_begin,
@@ -417,11 +420,14 @@ var decideOutcomes = `
 				where source_id = @source and` + byKey("id", "coalesce(n.comment_id, r.comment_id)") + `) c on true
 			cross join lateral (select` + forgotten + `as forgotten) forgotten
 			cross join lateral (
+				select case when n.is_deleted or n.verdict is not null then null when forgotten.forgotten then @forgotten when n.ts < @oldest then @aged end as why
+			) unwanted
+			cross join lateral (
 				select r.record_digest = n.record_digest and (r.state in ('deleted', 'erased')) = n.is_deleted as same
 			) same
 			cross join lateral (
 				select case when n.text_kept and r.record_id is not null then r.text_digest else n.text_digest end as text_digest,
-				       case when forgotten.forgotten then case when n.is_deleted or n.verdict is not null then null else @forgotten end
+				       case when forgotten.forgotten or unwanted.why is not null then unwanted.why
 				            when n.text_kept and r.record_id is not null
 				            then case when c.id is null or c.erased then 'its text was erased while it was being read' end
 				            else n.reason end as reason
@@ -534,7 +540,7 @@ const answerRechecks = `
 
 const setAside = `
 	insert into set_aside as a (source_id, object, record_id, reason)
-	select @source, @object, record_id, reason from outcomes where outcome = 'set_aside'
+	select @source, @object, record_id, reason from outcomes where outcome = 'set_aside' and reason <> @aged
 	on conflict (source_id, object, record_id) do update set reason = excluded.reason`
 
 const unsetAside = `

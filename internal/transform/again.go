@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"salesforcesync/internal/clean"
@@ -25,6 +26,7 @@ type Again struct {
 	// What the same inputs once became stays, as it does when a record is read again.
 	inputsOnly bool
 	withoutRaw []string          // with inputsOnly: the records whose raw copies are gone
+	oldest     *time.Time        // what is older does not become a comment; nil = nothing is too old
 	reasons    map[string]string // why records cannot become comments, by Id; nil = nobody asks
 }
 
@@ -222,6 +224,9 @@ func (a *Again) decide(rec store.StoredRecord, row store.StagedRow) (store.Remad
 		out.State = store.RecordLive
 	}
 	if !rec.HasComment {
+		if a.oldest != nil && row.Comment.Timestamp.Before(*a.oldest) {
+			return unchanged, nil
+		}
 		out.Outcome = store.RemadeCreated
 		return out, nil
 	}

@@ -80,6 +80,7 @@ func remake(p *store.Remaking) (flow.RetransformCounts, error) {
 	if err != nil {
 		return flow.RetransformCounts{}, err
 	}
+	again.oldest = p.Oldest
 	return again.Records(p.RawReader, p.Records, func(c Change) error { return p.Add(c.Remade) })
 }
 
@@ -112,7 +113,7 @@ func (t Batches) RetrySetAside(ctx context.Context, integrationID, sourceID, obj
 	reasons := map[string]string{}
 	var without []string
 	if err := t.Store.RemakeRecords(ctx, integrationID, sourceID, object, clean.Version, ids, func(p *store.Remaking) (flow.RetransformCounts, error) {
-		again := &Again{reader: recipe.Reader(), inputsOnly: true, reasons: reasons}
+		again := &Again{reader: recipe.Reader(), inputsOnly: true, oldest: p.Oldest, reasons: reasons}
 		counts, err := again.Records(p.RawReader, p.Records, func(c Change) error { return p.Add(c.Remade) })
 		without = again.withoutRaw
 		return counts, err
