@@ -26,6 +26,7 @@ type trouble struct {
 	flow.Failure
 	kind     string // "" = nothing that people need to see
 	failures int    // in a row
+	refused  int    // of these, for want of a right or a name
 	until    time.Time
 }
 
@@ -38,6 +39,9 @@ func (t *trouble) note(ctx workflow.Context, cause error) {
 	case kindStopped, kindFenced, kindReauthorize:
 		// The rows in PostgreSQL say it all, and the next step reads them.
 		t.giveBack(now)
+	case kindConfig, kindPermission:
+		t.refused++
+		t.until = now.Add(refusal(ctx, "", t.refused, t.RetryAfter))
 	default:
 		t.until = now.Add(patience(t.kind, t.Failure, t.failures))
 	}

@@ -127,7 +127,7 @@ func (l *loop) turn(ctx workflow.Context) (over bool, err error) {
 		l.begin(ctx, news)
 	}
 	if len(result.Invalid) > 0 && l.state.CheckAt.IsZero() { // checked before this workflow was started
-		l.state.CheckAt = workflow.Now(ctx).Add(refusedFor)
+		l.state.CheckAt = workflow.Now(ctx).Add(refusal(ctx, "", 1, 0))
 	}
 	if l.checkDue(ctx) { // only now: Watch was allowed to ask, so Check is too
 		return false, l.check(ctx)
@@ -203,7 +203,11 @@ func (l *loop) check(ctx workflow.Context) error {
 		state.Kind, state.Fault, state.Hint, state.RetryAt = "", "", "", time.Time{}
 		if o.Problem != "" {
 			state.Kind, state.Fault, state.Hint = kindConfig, o.Problem, o.Hint
-			l.state.CheckAt = workflow.Now(ctx).Add(refusedFor)
+			state.Refused++
+			at := workflow.Now(ctx).Add(refusal(ctx, o.Object, state.Refused, 0))
+			if l.state.CheckAt.IsZero() || at.Before(l.state.CheckAt) { // all are checked together: the newest refusal decides
+				l.state.CheckAt = at
+			}
 		}
 		objects[o.Object] = state
 	}
@@ -261,7 +265,7 @@ func (l *loop) waitForQuota(ctx workflow.Context, f flow.Failure) error {
 }
 
 // patience is how long something that failed so many times in a row waits before it is
-// tried again.
+// tried again. What was refused has a patience of its own: refusal.
 func patience(kind string, f flow.Failure, failures int) time.Duration {
 	switch kind {
 	case kindQuota:
@@ -269,8 +273,6 @@ func patience(kind string, f flow.Failure, failures int) time.Duration {
 			return f.RetryAfter
 		}
 		return quotaFor
-	case kindConfig, kindPermission:
-		return refusedFor
 	}
 	return max(backoff(failures), f.RetryAfter)
 }

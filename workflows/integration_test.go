@@ -380,8 +380,9 @@ func (s *IntegrationSuite) TestADueCheckDoesNotSpinWhileParked() {
 		return quiet()
 	}
 	s.at(time.Minute, func() { lost = true; s.env.SignalWorkflow(flow.SignalSyncNow, nil) })
+	s.at(59*time.Second, func() { s.EqualValues(3, s.do.checks.Load(), "at once, after 15 s and after 30 s more") })
 	s.at(10*time.Hour, func() {
-		s.EqualValues(1, s.do.checks.Load())
+		s.EqualValues(3, s.do.checks.Load())
 		s.Less(s.do.watches.Load(), int64(40))
 		s.env.CancelWorkflow()
 	})
@@ -460,7 +461,9 @@ func (s *IntegrationSuite) TestOneRefusedObjectStopsOnlyItselfAndIsCheckedAgain(
 		r.Objects = 2
 		return r, nil
 	}
-	s.at(time.Minute, func() {
+	seen := false
+	s.at(10*time.Second, func() {
+		seen = true
 		status := s.status()
 		s.Equal(flow.StateConfigInvalid, status.Objects[0].State)
 		s.Equal("tick Read", status.Objects[0].Hint)
@@ -468,11 +471,13 @@ func (s *IntegrationSuite) TestOneRefusedObjectStopsOnlyItselfAndIsCheckedAgain(
 		s.NotEqual(flow.StateConfigInvalid, status.State)
 	})
 	s.Require().NoError(s.run())
+	s.True(seen)
 	s.EqualValues(1, s.do.upserts.Load())
 	s.EqualValues(2, s.do.checks.Load())
 }
 
 func (s *IntegrationSuite) TestAllObjectsRefusedIsConfigInvalid() {
+	start := s.env.Now()
 	s.do.check = func(int) (flow.CheckResult, error) {
 		return flow.CheckResult{Objects: []flow.CheckedObject{{Object: "Bad__c", Problem: "no such object", Hint: "check the name"}}}, nil
 	}
@@ -480,9 +485,16 @@ func (s *IntegrationSuite) TestAllObjectsRefusedIsConfigInvalid() {
 		if n == 1 {
 			return flow.WatchResult{Outcome: flow.OutcomeUnchecked}, nil
 		}
-		return deleted()
+		if s.env.Now().Sub(start) >= 30*time.Minute {
+			return deleted()
+		}
+		r, err := quiet()
+		r.Invalid = []flow.ObjectFault{{Object: "Bad__c", Message: "no such object"}}
+		return r, err
 	}
-	s.at(time.Minute, func() {
+	signalled := false
+	s.at(30*time.Minute, func() {
+		signalled = true
 		status := s.status()
 		s.Equal(flow.StateConfigInvalid, status.State)
 		s.Equal("Bad__c: no such object", status.Reason)
@@ -490,7 +502,8 @@ func (s *IntegrationSuite) TestAllObjectsRefusedIsConfigInvalid() {
 	})
 	began := s.env.Now()
 	s.Require().NoError(s.run())
-	s.Less(s.env.Now().Sub(began), 5*time.Minute, "the signal was followed by a look at the configuration")
+	s.True(signalled)
+	s.Less(s.env.Now().Sub(began), 31*time.Minute, "the signal was followed by a look at the configuration")
 }
 
 // With nothing that can be asked, looking every few seconds would only fill history.
@@ -512,14 +525,18 @@ func (s *IntegrationSuite) TestConfigInvalidWaitsForTheNextCheckOrASignal() {
 		r.Invalid = []flow.ObjectFault{{Object: "Bad__c", Message: "no such object"}}
 		return r, err
 	}
-	s.at(14*time.Minute, func() {
+	shown := false
+	s.at(12*time.Second, func() {
+		shown = true
 		s.Equal(flow.StateConfigInvalid, s.status().State)
+		s.WithinDuration(s.env.Now().Add(3*time.Second), s.status().Until, 4*time.Second)
 		s.LessOrEqual(s.do.watches.Load(), int64(3))
 	})
 	began := s.env.Now()
 	s.Require().NoError(s.run())
+	s.True(shown)
 	s.EqualValues(2, s.do.checks.Load())
-	s.Less(s.env.Now().Sub(began), 20*time.Minute)
+	s.Less(s.env.Now().Sub(began), 20*time.Second)
 }
 
 func (s *IntegrationSuite) TestAFailingObjectBacksOffAndTheOthersGoOn() {
@@ -579,13 +596,19 @@ func (s *IntegrationSuite) TestARefusalThatTheCheckCannotExplainDoesNotSpin() {
 	s.do.poll = func(flow.BatchRef) (flow.PollResult, error) {
 		return flow.PollResult{}, temporal.NewNonRetryableApplicationError("No such column", "Config", nil)
 	}
-	s.at(10*time.Minute, func() {
-		s.EqualValues(2, s.do.polls.Load())
-		s.EqualValues(1, s.do.checks.Load())
+	var early int64
+	s.at(20*time.Minute, func() {
+		early = s.do.polls.Load()
+		s.LessOrEqual(early, int64(12))
+		s.LessOrEqual(s.do.checks.Load(), int64(8))
+	})
+	s.at(20*time.Minute+5*time.Hour, func() {
+		s.LessOrEqual(s.do.polls.Load()-early, int64(2*5*5), "two each quarter of an hour: one before the check, one after it")
 		s.Equal(flow.StateConfigInvalid, s.status().Objects[0].State)
 		s.env.CancelWorkflow()
 	})
 	s.Error(s.run())
+	s.Positive(early)
 }
 
 // What was wrong is not shown while a quiet integration is watched for minutes: the look after it is a short one.

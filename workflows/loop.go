@@ -105,7 +105,7 @@ func (l *loop) absorb(ctx workflow.Context) error {
 // something about it, or wants to know.
 func (l *loop) retryNow() {
 	for _, name := range workflow.DeterministicKeys(l.state.Objects) {
-		l.state.Objects[name].RetryAt = time.Time{}
+		l.state.Objects[name].RetryAt, l.state.Objects[name].Refused = time.Time{}, 0
 	}
 }
 
@@ -219,7 +219,11 @@ func (l *loop) note(ctx workflow.Context, result flow.WatchResult, skipped []str
 		o := l.state.Objects[name]
 		faulted := slices.ContainsFunc(result.Faults, func(f flow.ObjectFault) bool { return f.Object == name })
 		news := slices.ContainsFunc(result.News, func(n flow.News) bool { return n.Object == name }) // its batch will tell
-		if o.Kind == "" || o.Kind == kindConfig || faulted || news || slices.Contains(skipped, name) {
+		if o.Kind == kindConfig || faulted || news || slices.Contains(skipped, name) {
+			continue
+		}
+		o.Refused = 0
+		if o.Kind == "" {
 			continue
 		}
 		o.Kind, o.Fault, o.Hint, o.RetryAt = "", "", "", time.Time{}

@@ -31,7 +31,7 @@ func (l *loop) begin(ctx workflow.Context, news flow.News) {
 			kind, f := failureOf(err)
 			l.fail(ctx, news.Object, kind, f)
 		default:
-			object.Failures = 0
+			object.Failures, object.Refused = 0, 0
 			if object.Kind != "" {
 				object.Kind, object.Fault, object.Hint, object.RetryAt = "", "", "", time.Time{}
 				l.reportObject(ctx, news.Object)
@@ -120,12 +120,16 @@ func (l *loop) fail(ctx workflow.Context, name, kind string, f flow.Failure) {
 	case kindConfig:
 		// Something was renamed or hidden since the last check: find out at once. If the check
 		// sees nothing wrong and it fails all the same, checking again at once would not end.
-		o.RetryAt = now.Add(refusedFor)
+		o.Refused++
+		o.RetryAt = now.Add(refusal(ctx, name, o.Refused, f.RetryAfter))
 		l.state.CheckAt = now
 		if o.Failures++; o.Failures > 1 {
 			l.state.CheckAt = o.RetryAt
 		}
-	case kindPermission, kindQuota:
+	case kindPermission:
+		o.Refused++
+		o.RetryAt = now.Add(refusal(ctx, name, o.Refused, f.RetryAfter))
+	case kindQuota:
 		o.RetryAt = now.Add(patience(kind, f, 1))
 	default:
 		o.Failures++

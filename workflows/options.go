@@ -82,7 +82,8 @@ func onControl(ctx workflow.Context, summary string) workflow.Context {
 const (
 	parkFor        = time.Hour        // while parked, look again this often: a signal may have been lost with its sender
 	firstJitter    = 3 * time.Second  // so that many integrations do not start in the same instant
-	refusedFor     = 15 * time.Minute // until an object whose names or rights are wrong is checked again
+	refusedFirst   = 15 * time.Second // after a first refusal for want of a right or a name; Salesforce says such things in passing, too
+	refusedLongest = 15 * time.Minute // between refusals of what stays refused: people take their time
 	backoffFirst   = 2 * time.Second  // after a failure that outlived the activity's own retries
 	backoffLongest = 30 * time.Second // a killed process is noticed well within a minute of being back
 	quotaFor       = time.Hour        // the org's day is a rolling one; an hour frees some of it

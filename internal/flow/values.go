@@ -36,6 +36,7 @@ type ObjectState struct {
 	Batches  int64     `json:"batches,omitempty"`
 	Totals   Counts    `json:"totals"`
 	Failures int       `json:"failures,omitempty"` // in a row
+	Refused  int       `json:"refused,omitempty"`  // for want of a right or a name, since it last went well
 	RetryAt  time.Time `json:"retry_at,omitzero"`  // leaves the watch until then
 	Fault    string    `json:"fault,omitempty"`
 	Hint     string    `json:"hint,omitempty"`

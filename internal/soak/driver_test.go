@@ -60,6 +60,7 @@ type run struct {
 	source  string
 
 	waits    map[string]time.Time // objects that failed leave the watch until then
+	refused  map[string]int       // how often in a row
 	loads    map[string]bool      // objects whose backfill has a workflow
 	checkAt  time.Time
 	away     bool // disconnected by an operator
@@ -119,7 +120,7 @@ func (o orgs) Org(id string) poll.Salesforce { return o.auth.Org(id) }
 
 // newRun builds the org and the product around it, applies the file and connects.
 func newRun(ctx context.Context, d *database, set setup, b *bend, l *live) *run {
-	r := &run{d: d, ctx: ctx, set: set, waits: map[string]time.Time{}, loads: map[string]bool{}, streams: map[string]streamState{}, receipts: map[flow.BatchRef]flow.Counts{}}
+	r := &run{d: d, ctx: ctx, set: set, waits: map[string]time.Time{}, refused: map[string]int{}, loads: map[string]bool{}, streams: map[string]streamState{}, receipts: map[flow.BatchRef]flow.Counts{}}
 	r.tally.kinds = map[string]int{}
 	r.world = newWorld(set.seed, start, simforce.Options{Generate: set.mails}, l)
 	if l == nil {
@@ -330,12 +331,18 @@ func (r *run) failed(object string, kind fault.Kind, after time.Duration) {
 	case fault.Stopped, fault.Fenced, fault.Reauthorize:
 	case fault.Config:
 		r.checkAt = r.now()
-		r.waits[object] = r.now().Add(15 * time.Minute)
+		r.waits[object] = r.now().Add(r.refusal(object))
 	case fault.Permission:
-		r.waits[object] = r.now().Add(15 * time.Minute)
+		r.waits[object] = r.now().Add(r.refusal(object))
 	default:
 		r.waits[object] = r.now().Add(max(after, 2*time.Second))
 	}
+}
+
+// refusal is how long the workflow waits after one more refusal.
+func (r *run) refusal(object string) time.Duration {
+	r.refused[object]++
+	return min(15*time.Second<<min(r.refused[object]-1, 10), 15*time.Minute)
 }
 
 // tick is one round of the workflow: Watch, and what it asks for. It reports whether
@@ -401,7 +408,7 @@ func (r *run) tick(g *rand.Rand) bool {
 		r.failed(f.Object, fault.Kind(f.Kind), f.RetryAfter)
 	}
 	if len(result.Invalid) > 0 && r.checkAt.IsZero() {
-		r.checkAt = r.now().Add(15 * time.Minute)
+		r.checkAt = r.now().Add(15 * time.Second)
 	}
 	for _, n := range result.News {
 		ref := n.Batch
@@ -469,7 +476,9 @@ func (r *run) check(g *rand.Rand) {
 	for _, o := range result.Objects {
 		if o.Problem != "" {
 			r.say("Check: %s: %s", o.Object, o.Problem)
-			r.checkAt = r.now().Add(15 * time.Minute)
+			if at := r.now().Add(r.refusal(o.Object)); r.checkAt.IsZero() || at.Before(r.checkAt) {
+				r.checkAt = at
+			}
 		}
 	}
 }
@@ -483,6 +492,7 @@ func (r *run) batchesOf(g *rand.Rand, ref flow.BatchRef) {
 		}
 		if !polled.Sealed {
 			if !polled.More {
+				delete(r.refused, ref.Object)
 				return
 			}
 			continue
@@ -494,6 +504,7 @@ func (r *run) batchesOf(g *rand.Rand, ref flow.BatchRef) {
 		r.tally.batches++
 		r.tally.rows += int(done.Counts.Rows)
 		if !done.More {
+			delete(r.refused, ref.Object)
 			return
 		}
 		object := ref.Object
@@ -758,6 +769,7 @@ func (r *run) heal() {
 	r.look()
 	r.desire(store.DesiredRunning, flow.SignalResume)
 	clear(r.waits) // a signal ends them
+	clear(r.refused)
 	if r.away {
 		r.connect()
 	}
