@@ -237,8 +237,8 @@ func (r *reading) flood(ctx context.Context) (bool, error) {
 	if err != nil || !open && n >= 0 && n < r.service.bulkFrom() {
 		return false, err
 	}
-	if r.seal.ServerTime.IsZero() { // the count was refused; the clock is not
-		q, err := r.plan.query([]string{transform.PathID}, nil, nil, 1)
+	if r.seal.ServerTime.IsZero() { // the count was too much; to tell the time is not
+		q, err := r.plan.query([]string{transform.PathID}, r.plan.least(), nil, 1)
 		if err != nil {
 			return false, fault.Wrap(fault.Internal, err, "build the query of %s", r.plan.Object)
 		}

@@ -205,7 +205,7 @@ func (l *laying) now(ctx context.Context) (time.Time, error) {
 	if now, ok := l.service.clock(l.target.IntegrationID); ok {
 		return now.Truncate(time.Second), nil
 	}
-	q, err := soql.Select{Fields: []string{transform.PathID}, From: l.plan.Object, Limit: 1}.Build()
+	q, err := l.plan.query([]string{transform.PathID}, l.plan.least(), nil, 1)
 	if err != nil {
 		return time.Time{}, fault.Wrap(fault.Internal, err, "build the query of %s", l.plan.Object)
 	}

@@ -199,14 +199,21 @@ func (c *checking) save(ctx context.Context) (flow.CheckResult, error) {
 	return result, c.service.Store.SaveCheck(ctx, c.target.IntegrationID, check)
 }
 
-// try runs the object's query for one row: some refusals no describe foretells. The
-// answer's clock is where new dependencies start.
+// try runs the object's query for one row: some refusals no describe foretells. That all of
+// the object is too much for one query is none of them, reading asks in parts: then the query is tried
+// with the least there is. The answer's clock is where new dependencies start.
 func (s *Service) try(ctx context.Context, org Salesforce, plan *Plan, verdict *store.CheckedObject) error {
-	q, err := plan.query(plan.Fields, nil, plan.order(), 1)
-	if err != nil {
-		return err
+	ask := func(more soql.Expr) (page salesforce.Page, err error) {
+		q, err := plan.query(plan.Fields, more, plan.order(), 1)
+		if err != nil {
+			return page, err
+		}
+		return org.Query(ctx, q, salesforce.QueryOptions{All: true})
 	}
-	page, err := org.Query(ctx, q, salesforce.QueryOptions{All: true})
+	page, err := ask(nil)
+	if salesforce.TooBroad(err) {
+		page, err = ask(plan.least())
+	}
 	if fault.Is(err, fault.Internal) {
 		// A refusal that describe did not foretell, such as a literal that is no id. It is this object's alone.
 		return fault.Wrap(fault.Config, err, "Salesforce refuses the query of %s", plan.Object).

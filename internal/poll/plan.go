@@ -184,6 +184,15 @@ func (p *Plan) query(fields []string, more soql.Expr, order []soql.Order, limit 
 	return soql.Select{Fields: fields, From: p.Object, Where: soql.AllOf(own, more), OrderBy: order, Limit: limit}.Build()
 }
 
+// least narrows a query down to next to nothing: a second in which no record was changed, or an Id
+// that none has. What such a query is refused for is not how much it is about.
+func (p *Plan) least() soql.Expr {
+	if stamp := p.followed(); stamp != "" {
+		return soql.Compare(stamp, soql.Equal, soql.DateTimeLiteral(firstStamp))
+	}
+	return soql.OneOf(transform.PathID, salesforce.FirstID)
+}
+
 // byKeyset is the order of every live read: without the Id the order inside one
 // second is arbitrary and a page could skip rows.
 func byKeyset(stamp string) []soql.Order {

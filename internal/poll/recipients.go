@@ -169,12 +169,19 @@ func (r *reading) relations(ctx context.Context, mails []string) (map[string]tra
 			}
 			asks[i] = salesforce.Subquery{SOQL: q}
 		}
-		answers, err := r.together(ctx, asks...)
+		answers, err := r.answers(ctx, asks)
 		if err != nil {
 			return nil, err
 		}
 		var rest []part
 		for i, a := range answers {
+			if half := len(parts[i].mails) / 2; half > 0 && salesforce.TooBroad(a.Err) {
+				rest = append(rest, part{parts[i].mails[:half], parts[i].last}, part{parts[i].mails[half:], parts[i].last})
+				continue
+			}
+			if a.Err != nil {
+				return nil, a.Err
+			}
 			last, err := gather(out, a.Page.Rows)
 			if err != nil {
 				return nil, err

@@ -125,7 +125,9 @@ func TestRecipientsOfManyMails(t *testing.T) {
 	for i := range 400 {
 		b.relate(ids[77], "CcAddress", fmt.Sprintf("cc%d@a.example", i))
 	}
+	require.NoError(t, b.sim.FailNext(simforce.Fault{Class: "operation_too_large", Contains: "FROM EmailMessageRelation WHERE EmailMessageId", Times: 3}))
 	b.settle()
+	require.Empty(t, b.sim.Faults(), "too many at once were asked for in halves")
 	for i, id := range ids {
 		m := b.message(id)
 		require.Equal(t, []string{fmt.Sprintf("to%d@a.example", i)}, m.To)

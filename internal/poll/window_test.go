@@ -1,6 +1,7 @@
 package poll_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/flow"
+	"salesforcesync/internal/poll"
 	"salesforcesync/internal/simforce"
 )
 
@@ -144,6 +147,52 @@ func TestPollSaysWhenEvenOneRecordIsTooMuch(t *testing.T) {
 			b.same()
 		})
 	}
+}
+
+// Of an object that is too much as a whole nothing is asked as a whole: not by the check before the first
+// load, and not to find out how much there is.
+func TestWhatIsTooMuchAsAWholeIsSynced(t *testing.T) {
+	t.Parallel()
+	for name, limits := range map[string]simforce.QueryLimits{
+		"too large":          {TooLargeSeconds: 3600},
+		"too large for rows": {TooLargeRows: 40},
+		"time-outs":          {TimeoutSeconds: 3600},
+	} {
+		for _, bulk := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, bulk %v", name, bulk), func(t *testing.T) {
+				t.Parallel()
+				b := start(t, simforce.Options{Generate: 60}, mailObject)
+				b.grant()
+				b.limit(limits)
+				b.check()
+				if bulk {
+					b.svc.BulkFrom, b.svc.PartRows, b.svc.StepFor, b.svc.PagesAtOnce = 50, 30, time.Nanosecond, 3
+					b.begin("EmailMessage")
+					b.svc = &poll.Service{Store: b.db, Orgs: b.orgs, Listener: b.svc.Listener, BulkFrom: 50, PartRows: 30, StepFor: time.Nanosecond, PagesAtOnce: 3} // another process
+					_, outcome := b.flood("EmailMessage", nil)
+					require.Equal(t, flow.OutcomeDone, outcome)
+				}
+				b.settle()
+				b.same()
+				require.EqualValues(t, 60, b.units())
+				require.Positive(t, b.sim.Counters().Refused["query"])
+			})
+		}
+	}
+}
+
+// A check is refused by chance, and the next question is not.
+func TestCheckIsRefusedInPassing(t *testing.T) {
+	t.Parallel()
+	b := start(t, simforce.Options{}, surveyObject, mailObject)
+	b.grant()
+	require.NoError(t, b.sim.FailNext(simforce.Fault{Class: "operation_too_large", Contains: "FROM Survey_Response__c"}))
+	b.check()
+	require.NoError(t, b.sim.FailNext(simforce.Fault{Class: "operation_too_large", Contains: "FROM Survey_Response__c", Times: 2}))
+	checked := b.checked()
+	require.Contains(t, checked["Survey_Response__c"].Problem, "OPERATION_TOO_LARGE")
+	require.Contains(t, checked["Survey_Response__c"].Hint, "View All")
+	require.Empty(t, checked["EmailMessage"].Problem)
 }
 
 // Records read by Id, and children of parents, have no window: then there are fewer of them.
