@@ -459,8 +459,8 @@ func (s *BackfillSuite) TestWhenEverythingWaitsTheStateSaysWhatFor() {
 		wait   time.Duration // after it
 	}{
 		"Quota":      {flow.StateQuotaWait, 1, 30 * time.Minute, 2 * time.Hour},
-		"Permission": {flow.StateConfigInvalid, 7, 25 * time.Minute, 15 * time.Minute},
-		"Config":     {flow.StateConfigInvalid, 7, 25 * time.Minute, 15 * time.Minute},
+		"Permission": {flow.StateConfigInvalid, 9, 20 * time.Minute, 15 * time.Minute},
+		"Config":     {flow.StateConfigInvalid, 9, 20 * time.Minute, 15 * time.Minute},
 	} {
 		s.begin(&loading{pages: map[int64]int64{11: 1}, atOnce: 1})
 		var polls atomic.Int64
@@ -474,7 +474,7 @@ func (s *BackfillSuite) TestWhenEverythingWaitsTheStateSaysWhatFor() {
 			}
 			return flow.PollResult{Rows: 1, Sealed: true}, nil
 		}
-		s.slow(flow.BackfillStep.Name, 40*time.Second)
+		s.slow(flow.BackfillStep.Name, 10*time.Second)
 		shown := false
 		s.at(c.before+time.Minute, func() {
 			shown = true

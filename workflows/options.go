@@ -82,8 +82,6 @@ func onControl(ctx workflow.Context, summary string) workflow.Context {
 const (
 	parkFor        = time.Hour        // while parked, look again this often: a signal may have been lost with its sender
 	firstJitter    = 3 * time.Second  // so that many integrations do not start in the same instant
-	refusedFirst   = 15 * time.Second // after a first refusal for want of a right or a name; Salesforce says such things in passing, too
-	refusedLongest = 15 * time.Minute // between refusals of what stays refused: people take their time
 	backoffFirst   = 2 * time.Second  // after a failure that outlived the activity's own retries
 	backoffLongest = 30 * time.Second // a killed process is noticed well within a minute of being back
 	quotaFor       = time.Hour        // the org's day is a rolling one; an hour frees some of it
@@ -93,6 +91,14 @@ const (
 	pageLongest    = 30 * time.Minute
 	defaultTick    = 10 * time.Second
 )
+
+// refusedFor is how long something waits after one more refusal for want of a right or a
+// name. Whoever gives the right takes minutes or days, and until then each question is in
+// vain; but Salesforce refuses in passing, too, and then the next call is good. So as long as a refusal
+// is not older than faults that pass, its end is noticed well within a minute, and after a quarter of an hour
+// it costs four calls an hour.
+var refusedFor = []time.Duration{15 * time.Second, 30 * time.Second, 30 * time.Second, 30 * time.Second,
+	time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute}
 
 // Waits of a backfill.
 const (

@@ -3,20 +3,18 @@ package workflows
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
 )
 
 // versionRefusal gates that what was refused is asked again soon, and then ever less often. Before, it
-// always waited for refusedLongest.
+// always waited for the last of refusedFor.
 const versionRefusal = "refused is asked again soon"
 
 // refusal is how long something waits that was refused so many times since it last went
-// well: the integration user lacks a right, or a name is not there. Whoever gives the right takes
-// minutes or days, and until then each question is in vain; but Salesforce refuses in
-// passing, too, and then the next call is good. So the wait doubles from refusedFirst, and is refusedLongest
-// after a quarter of an hour. asked is what the refusal itself asks for.
+// well, and at least as long as the refusal itself asks for.
 //
 // The count is of refusals, whatever each of them said: two that take turns are as much
 // in vain as one that stays. Up to an eighth is taken off, so that an incident that hit many at once
@@ -24,15 +22,9 @@ const versionRefusal = "refused is asked again soon"
 // the count alone.
 func refusal(ctx workflow.Context, name string, times int, asked time.Duration) time.Duration {
 	if workflow.GetVersion(ctx, versionRefusal, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
-		return refusedLongest
+		return slices.Max(refusedFor)
 	}
-	wait := refusedFirst
-	for range times - 1 {
-		if wait *= 2; wait >= refusedLongest {
-			wait = refusedLongest
-			break
-		}
-	}
+	wait := refusedFor[min(times, len(refusedFor))-1]
 	h := fnv.New32a()
 	fmt.Fprintf(h, "%s %s %d", workflow.GetInfo(ctx).WorkflowExecution.ID, name, times)
 	return max(wait-wait/8*time.Duration(h.Sum32()%1000)/1000, asked)

@@ -342,7 +342,7 @@ func (r *run) failed(object string, kind fault.Kind, after time.Duration) {
 // refusal is how long the workflow waits after one more refusal.
 func (r *run) refusal(object string) time.Duration {
 	r.refused[object]++
-	return min(15*time.Second<<min(r.refused[object]-1, 10), 15*time.Minute)
+	return min(15*time.Second<<min(r.refused[object], 7)>>1, 15*time.Minute)
 }
 
 // tick is one round of the workflow: Watch, and what it asks for. It reports whether
