@@ -69,7 +69,7 @@ func (u *unrest) act(ctx context.Context) (what string, lasts time.Duration, err
 	users := []string{simforce.SyncUser, simforce.OtherUser}
 	lasts = time.Duration(1+u.g.IntN(int(u.r.o.Longest/time.Second))) * time.Second
 	s := u.r.stack
-	switch die := u.g.IntN(10); die {
+	switch die := u.g.IntN(11); die {
 	case 0, 1, 2, 3:
 		c := simforce.Chaos{Rate: 0.05 + 0.4*u.g.Float64(), Seed: u.g.Uint64(), Classes: passing()}
 		u.acts["times of random failures"]++
@@ -85,6 +85,10 @@ func (u *unrest) act(ctx context.Context) (what string, lasts time.Duration, err
 		u.acts["slow"]++
 		return fmt.Sprintf("every answer takes %d ms more", ms), lasts, u.set(ctx, "latency_ms", ms)
 	case 8:
+		c := simforce.Chaos{Rate: 0.3 + 0.7*u.g.Float64(), Seed: u.g.Uint64(), Classes: refusals}
+		u.acts["times without rights"]++
+		return fmt.Sprintf("%.0f%% of requests are refused for want of a right", 100*c.Rate), lasts, s.control(ctx, http.MethodPost, "chaos", c, nil)
+	case 9:
 		u.acts["cursors ended"]++
 		return "cursors end", time.Second, s.control(ctx, http.MethodPost, "cursors/kill", nil, nil)
 	default:
@@ -94,11 +98,13 @@ func (u *unrest) act(ctx context.Context) (what string, lasts time.Duration, err
 	}
 }
 
-// passing are the classes of faults that are over by themselves. What says that a right is missing is none: an object that
-// gets it waits for a quarter of an hour, or until somebody asks, because rights do not come by themselves.
+// refusals say that a right is missing. One that is given back, or was never gone, must be of use as soon as any fault is over.
+var refusals = []string{"operation_too_large", "insufficient_access"}
+
+// passing are the classes of faults that are over by themselves.
 func passing() (names []string) {
 	for _, c := range simforce.FaultClasses() {
-		if !c.Lasting && !c.Heavy && c.Name != "operation_too_large" {
+		if !c.Lasting && !c.Heavy {
 			names = append(names, c.Name)
 		}
 	}
