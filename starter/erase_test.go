@@ -10,6 +10,7 @@ import (
 	"salesforcesync/internal/comment"
 	"salesforcesync/internal/devstack"
 	"salesforcesync/internal/store"
+	"salesforcesync/internal/store/storetest"
 )
 
 // planted is an address that must be nowhere in the end.
@@ -51,6 +52,14 @@ func TestErase(t *testing.T) {
 	require.Contains(t, plan.talk, "nothing is changed yet")
 	require.Equal(t, before, b.audited(t), "a plan changes nothing")
 	require.True(t, dumped(t, b, planted))
+
+	// A worker of the release before would bring it back; psql would not, whatever it is called.
+	end := storetest.Connect(t, b.env["DATABASE_URL"], "worker")
+	storetest.Connect(t, b.env["DATABASE_URL"], "psql of a worker")
+	b.run("erase", "--email", planted, "--mentions", "--apply").bad(exitInput, "would bring back what is erased: worker at 127.0.0.1\n", "stop it, or replace it by this release's")
+	require.Equal(t, before, b.audited(t))
+	require.True(t, dumped(t, b, planted))
+	end()
 
 	// What only names the address is kept unless it is asked for, and said.
 	r := b.run("erase", "support/one", "--email", planted, "--apply")

@@ -166,7 +166,7 @@ func (a *app) withKeys(ctx context.Context, do func(ctx context.Context, db *sto
 type keysView struct {
 	Seals    string            `json:"seals"` // the id of the ring's first key
 	Keys     []keyView         `json:"keys"`  // of the ring in its order, then others
-	Programs []store.Ring      `json:"programs"`
+	Programs []store.Program   `json:"programs"`
 	Sealed   []store.SealedUse `json:"sealed"`
 }
 
@@ -182,7 +182,7 @@ func readKeys(ctx context.Context, db *store.Store, ring []string) (keysView, er
 	if v.Sealed, err = db.SealedBy(ctx); err != nil {
 		return v, err
 	}
-	if v.Programs, err = db.Rings(ctx); err != nil {
+	if v.Programs, err = db.Programs(ctx); err != nil {
 		return v, err
 	}
 	for _, id := range ring {
@@ -211,10 +211,7 @@ func (v keysView) others() (n int64) {
 // lacking lists the programs whose ring does not hold the first key, sealing those that seal with another one.
 func (v keysView) lacking() (lacking, sealing []string) {
 	for _, p := range v.Programs {
-		name := p.Program
-		if p.Address != "" {
-			name += " at " + p.Address
-		}
+		name := p.Place()
 		if len(p.Keys) == 0 {
 			name += " (of an older release, which does not say what it has)"
 		} else {
@@ -265,8 +262,8 @@ func (v keysView) kinds(id string) string {
 func (v keysView) holders(id string) string {
 	var names []string
 	for _, p := range v.Programs {
-		if slices.Contains(p.Keys, id) && !slices.Contains(names, p.Program) {
-			names = append(names, p.Program)
+		if slices.Contains(p.Keys, id) && !slices.Contains(names, p.Name) {
+			names = append(names, p.Name)
 		}
 	}
 	if len(names) == 0 {
@@ -340,7 +337,7 @@ func (a *app) rotateKeys(ctx context.Context, db *store.Store, ring []string, ap
 func (v keysView) removable() []string {
 	ids := []string{}
 	for _, k := range v.Keys {
-		used := slices.ContainsFunc(v.Programs, func(p store.Ring) bool { return p.Seals() == k.ID })
+		used := slices.ContainsFunc(v.Programs, func(p store.Program) bool { return p.Seals() == k.ID })
 		if k.InRing && k.ID != v.Seals && k.Values == 0 && !used {
 			ids = append(ids, k.ID)
 		}

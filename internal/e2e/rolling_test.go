@@ -27,10 +27,11 @@ import (
 func TestRollingUpgrade(t *testing.T) {
 	t.Parallel()
 	var old, current string
+	var older bool
 	s := newStackWith(t, simforce.Options{Generate: 60, Seed: 11}, func(s *stack) {
 		s.built = func(s *stack) {
 			old, current = filepath.Join(s.dir, "old"), s.bin
-			s.buildBefore(old)
+			older = s.buildBefore(old)
 			s.bin = old
 		}
 	})
@@ -87,6 +88,11 @@ func TestRollingUpgrade(t *testing.T) {
 	s.bin = current
 	s.starter("setup")
 	more("the release before, on the migrated database,")
+	if older {
+		_, talk, code := s.tryStarter("erase", source, "--id", edited[0]["Id"].(string), "--apply")
+		require.NotZero(t, code, "the old worker would bring it back")
+		require.Contains(t, talk, "would bring back what is erased: worker at ")
+	}
 	s.startWorker()
 	more("old and new together")
 	s.eventually("the new worker does its part", func() error {
@@ -129,8 +135,8 @@ func (s *stack) history(id string) (events []*historypb.HistoryEvent) {
 }
 
 // buildBefore builds the programs of the commit that testdata/before names: what runs where this is
-// rolled out to. Where its sources cannot be had, as in a copy without history, they are those of today.
-func (s *stack) buildBefore(into string) {
+// rolled out to. Where its sources cannot be had, as in a copy without history, they are those of today, and not older.
+func (s *stack) buildBefore(into string) (older bool) {
 	s.t.Helper()
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	require.NoError(s.t, err)
@@ -143,7 +149,7 @@ func (s *stack) buildBefore(into string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		s.t.Logf("measured: the release before is not in this copy (%s): today's programs stand for it", strings.TrimSpace(string(out)))
 	} else {
-		root = filepath.Join(s.dir, "before")
+		older, root = true, filepath.Join(s.dir, "before")
 		require.NoError(s.t, os.MkdirAll(root, 0o755))
 		out, err := exec.CommandContext(s.t.Context(), "tar", "-x", "-f", archive, "-C", root).CombinedOutput()
 		require.NoError(s.t, err, "%s", out)
@@ -152,4 +158,5 @@ func (s *stack) buildBefore(into string) {
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
 	require.NoError(s.t, err, "%s", out)
+	return older
 }

@@ -42,7 +42,7 @@ type Forgotten struct {
 // Forget erases comments of a source for good, each with all texts it ever had, and the records that they were made of:
 // what Salesforce still has of these is not taken again. records are Ids of records besides, which need not have a
 // comment. The number of the last revision, the state of the record and the bill stay; raw copies are removed by Erase. At most
-// ForgetPage ids at a time; it may be repeated. by says for the audit log how they were found, and must not say whose they are.
+// ForgetPage ids at a time; it may be repeated. While a worker runs that does not know of this, it is refused with fault.Conflict. by says for the audit log how they were found, and must not say whose they are.
 func (s *Store) Forget(ctx context.Context, sourceID, by string, comments, records []string) (done Forgotten, err error) {
 	if len(comments)+len(records) > ForgetPage {
 		return done, fault.New(fault.Internal, "%d ids are too many at a time", len(comments)+len(records))
@@ -52,6 +52,9 @@ func (s *Store) Forget(ctx context.Context, sourceID, by string, comments, recor
 	args := pgx.NamedArgs{"source": sourceID, "ids": slices.Compact(comments), "named": append(recordsOf(comments), records...),
 		"inputs": false, "reason": ForgottenReason}
 	err = s.inTx(ctx, "erase comments on request", func(tx pgx.Tx) error {
+		if err := knowForgotten(ctx, tx); err != nil {
+			return err
+		}
 		if err := lockObjects(ctx, tx, sourceID); err != nil {
 			return err
 		}

@@ -266,7 +266,7 @@ func TestResealNeverLosesARefresh(t *testing.T) {
 }
 
 // Which keys a program has can be seen from outside, however many they are.
-func TestRings(t *testing.T) {
+func TestPrograms(t *testing.T) {
 	t.Parallel()
 	_, seed := storetest.NewSeed(t)
 	worker := withRing(t, seed.URL(), "worker", "k2", "k1")
@@ -274,15 +274,19 @@ func TestRings(t *testing.T) {
 	withRing(t, seed.URL(), "starter", "k3")
 	long := strings.Repeat("x", 64)
 	withRing(t, seed.URL(), "authsvc", "k4", long)
-	older, err := store.Open(t.Context(), seed.URL(), store.Options{ApplicationName: "worker", MaxConns: 2})
+	for _, name := range []string{"worker", "worker keys=k1,k5", "psql", "pgAdmin 4"} { // as older releases call themselves, and strangers
+		storetest.Connect(t, seed.URL(), name)
+	}
+	version, err := store.SchemaVersion()
 	require.NoError(t, err)
-	t.Cleanup(older.Close)
-	rings, err := worker.Rings(t.Context())
+	programs, err := worker.Programs(t.Context())
 	require.NoError(t, err)
 	have := map[string]bool{}
-	for _, r := range rings {
-		have[r.Program+" "+strings.Join(r.Keys, ",")] = r.Opens("k1")
+	for _, p := range programs {
+		require.Equal(t, "127.0.0.1", p.Address)
+		have[fmt.Sprintf("%s %d %s", p.Name, p.Schema, strings.Join(p.Keys, ","))] = p.Opens("k1")
 	}
-	require.Equal(t, map[string]bool{"authsvc k1": true, "authsvc k4,...": true, "worker k2,k1": true, "worker ": false, "test test": false}, have,
-		"a starter is left out; what has no room counts as having any key")
+	named := func(name, keys string) string { return fmt.Sprintf("%s %d %s", name, version, keys) }
+	require.Equal(t, map[string]bool{named("authsvc", "k1"): true, named("authsvc", "k4,..."): true, named("worker", "k2,k1"): true, named("test", "test"): false,
+		"worker 0 ": false, "worker 0 k1,k5": true}, have, "a starter is left out; what has no room counts as having any key")
 }

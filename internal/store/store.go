@@ -36,7 +36,7 @@ type Store struct {
 // Options tune a Store.
 type Options struct {
 	Keys             *secret.KeyRing                // seals secrets; nil refuses what would seal or open one
-	ApplicationName  string                         // shown in pg_stat_activity, with the ids of Keys
+	ApplicationName  string                         // shown in pg_stat_activity, with the schema's version and the ids of Keys
 	MaxConns         int32                          // 0 = pgxpool's default
 	StatementTimeout time.Duration                  // ends any longer statement with fault.Unreachable; 0 = none
 	Applied          func(context.Context, Applied) // told what was applied, once it is committed; must be quick; nil = nobody
@@ -60,7 +60,11 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	cfg.MaxConns = max(cfg.MaxConns, 2) // a refresh needs two
 	if o.ApplicationName != "" {
-		cfg.ConnConfig.RuntimeParams["application_name"] = o.ApplicationName + ringSuffix(o.Keys)
+		schema, err := SchemaVersion()
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, err, "read the migrations")
+		}
+		cfg.ConnConfig.RuntimeParams["application_name"] = connectionName(o.ApplicationName, schema, o.Keys)
 	}
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	// A client that vanished inside a transaction must not hold its locks for ever.

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"net/url"
 	"os"
 	"sync"
@@ -77,6 +78,23 @@ func Empty(t testing.TB) string {
 	exec(t, server, `create database `+name)
 	t.Cleanup(func() { exec(t, server, `drop database `+name+` with (force)`) })
 	return withDatabase(t, server, name)
+}
+
+// Connect is a connection to the database at url of whoever calls itself name, as older releases and strangers do. It ends
+// with the test, or by what is returned.
+func Connect(t testing.TB, url, name string) (end func()) {
+	t.Helper()
+	cfg, err := pgx.ParseConfig(url)
+	require.NoError(t, err)
+	cfg.RuntimeParams["application_name"] = name
+	conn, err := pgx.ConnectConfig(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) }) // it may have been ended
+	// A connection that its client has closed is listed for some moments more: the server says when it is gone.
+	return func() {
+		t.Helper()
+		exec(t, url, fmt.Sprintf(`select pg_terminate_backend(%d, 10000)`, conn.PgConn().PID()))
+	}
 }
 
 // Main runs a package's tests and drops the template database that they made.
