@@ -58,7 +58,7 @@ func (a *app) plan(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	result, err := hand.Plan(ctx, spec)
+	result, err := hand.Plan(ctx, spec, operate.ApplyOptions{})
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"salesforcesync/internal/access"
 	"salesforcesync/internal/comment"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/store"
@@ -124,6 +125,31 @@ func TestSensitivePropertiesNeedTheirRight(t *testing.T) {
 		require.Contains(t, a.raw, "DE00")
 		require.Contains(t, a.raw, "Salary")
 	}
+}
+
+// Who administers sources and may not see what is sensitive cannot make it visible: names are added to the list, and not taken
+// out of it, one by one or all at once.
+func TestSensitivePropertiesAreNotUnveiledByWhoMayNotSeeThem(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{})
+	b.user("keeper", store.Grant{Project: "support", Permission: access.SourcesAdmin}, store.Grant{Project: "support", Permission: access.SourcesRead})
+	b.seed.Comment(b.source, comment.Comment{ID: "0a", Timestamp: noon, Messages: []comment.Message{{}}, Properties: comment.Properties{"string:IBAN": "DE00", "number:Salary": 1.0}})
+	const path = "/api/v1/sources/support/emails"
+	list := func(who, names string) answer {
+		return b.do(http.MethodPost, path, who, `{"source":{"title":"T","sensitive_properties":`+names+`}}`)
+	}
+	require.Equal(t, http.StatusOK, list("keeper", `["IBAN"]`).status)
+	require.Equal(t, http.StatusOK, list("keeper", `["number:Salary","IBAN"]`).status, "more of them may be named")
+	for _, names := range []string{`[]`, `["IBAN"]`, `["number:Salary","IBAN "]`, `["string:IBAN","number:IBAN","number:Salary"]`} {
+		a := list("keeper", names)
+		require.Equal(t, http.StatusForbidden, a.status, a.raw)
+		require.Contains(t, a.body["message"], "needs the permission sources-read-sensitive on project support")
+	}
+	require.NotContains(t, b.do(http.MethodGet, listPath, "keeper", "").raw, "DE00")
+	require.Equal(t, http.StatusOK, list("keeper", `null`).status, "it leaves the list as it is")
+	require.Equal(t, []any{"number:Salary", "IBAN"}, b.get(path, "keeper")["source"].(map[string]any)["sensitive_properties"])
+	require.Equal(t, http.StatusOK, list("root", `[]`).status)
+	require.Contains(t, b.do(http.MethodGet, listPath, "keeper", "").raw, "DE00")
 }
 
 // fill adds n comments, several to one timestamp, and returns their ids in order.

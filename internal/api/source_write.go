@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"salesforcesync/internal/access"
 	"salesforcesync/internal/fault"
 	"salesforcesync/internal/store"
 )
@@ -45,6 +46,7 @@ func (a *API) updateSource(c *call) (reply, error) {
 	if fields.Kind != nil && *fields.Kind != c.source.Kind {
 		return nil, fault.New(fault.Invalid, "source._kind is %s, and stays what it was when the source was created", quoted(c.source.Kind))
 	}
+	fields.Veiled = !c.who.Can(c.project, access.SourcesReadSensitive)
 	source, err := a.store.UpdateSource(c.r.Context(), c.source.ID, fields)
 	if err != nil {
 		return nil, c.nameSource(err)

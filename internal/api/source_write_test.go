@@ -13,7 +13,7 @@ import (
 
 // owners adds those who may make and delete sources and projects.
 func (b *bench) owners() {
-	b.user("admin", store.Grant{Permission: access.SourcesAdmin}, store.Grant{Permission: access.SourcesRead}, store.Grant{Permission: access.SourcesAddComments})
+	b.user("admin", store.Grant{Permission: access.SourcesAdmin}, store.Grant{Permission: access.SourcesReadSensitive}, store.Grant{Permission: access.SourcesAddComments})
 	b.user("tenant", store.Grant{Permission: access.TenantAdmin})
 }
 

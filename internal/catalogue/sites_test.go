@@ -60,6 +60,7 @@ type maker struct {
 // makers of faults beside package fault's own, by package and name. Each must exist.
 var makers = map[string]maker{
 	"internal/operate.refuse": {kindAt: 0, messageAt: 3},
+	"internal/operate.unseen": {kindAt: -1, messageAt: 1, kind: "Forbidden"},
 	"internal/config.problem": {kindAt: -1, messageAt: 1, kind: "Invalid"},
 	"internal/words.bad":      {kindAt: -1, messageAt: 0, kind: "Invalid", before: "q "},
 	"internal/soql.fail":      {kindAt: -1, messageAt: 2, kind: "Invalid", before: "condition, character %d: "},

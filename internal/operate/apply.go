@@ -30,11 +30,18 @@ type ApplyOptions struct {
 	NoStart bool // neither start nor signal; Temporal is not needed
 	// Over is the version that must be in force, for who has looked at it; 0 = none may be. nil = whatever is.
 	Over *int64
+	// Veiled is of somebody who may not see sensitive properties, and must not come to see them by what the file says.
+	Veiled bool
 }
 
 // Apply makes a file the one in force and starts the workflow, or tells the one that runs.
 func (h *Hand) Apply(ctx context.Context, spec config.Integration, o ApplyOptions) (Applied, error) {
 	result := Applied{Workflow: WorkflowNotStarted, Delivery: DeliveryNone}
+	if o.Veiled {
+		if err := h.keepVeiled(ctx, spec); err != nil {
+			return result, err
+		}
+	}
 	if spec.Destination != nil {
 		result.Delivery = WorkflowNotStarted
 	}

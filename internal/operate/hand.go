@@ -32,6 +32,7 @@ type Store interface {
 	RequestCheck(ctx context.Context, integrationID string) (int64, error)
 	CheckReport(ctx context.Context, integrationID string) (store.StoredReport, error)
 	UnitCap(ctx context.Context, integrationID string) (store.Cap, error)
+	Sensitive(ctx context.Context, project string) (store.Sensitive, error)
 	QuotaStore
 }
 

@@ -20,10 +20,15 @@ type Plan struct {
 	Report *poll.Report // of the last check of what is in force; nil when there is none
 }
 
-// Plan says what Apply would do, and changes nothing.
-func (h *Hand) Plan(ctx context.Context, spec config.Integration) (Plan, error) {
+// Plan says what Apply with the same options would do, and changes nothing.
+func (h *Hand) Plan(ctx context.Context, spec config.Integration, o ApplyOptions) (Plan, error) {
 	var p Plan
 	var err error
+	if o.Veiled {
+		if err = h.keepVeiled(ctx, spec); err != nil {
+			return p, err
+		}
+	}
 	if p.ApplyResult, err = h.Store.PlanIntegration(ctx, spec); err != nil {
 		return p, err
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -18,6 +19,8 @@ type SourceFields struct {
 	SensitiveProperties []string // nil leaves them
 	Kind                *string
 	EmailTransformTag   *string
+	// Veiled is of a caller who may not see sensitive properties: it may name more of them, and none less.
+	Veiled bool
 }
 
 // CreateSource makes a source in a project. fault.Conflict when there is one of this name,
@@ -46,20 +49,38 @@ func (s *Store) CreateSource(ctx context.Context, project, name string, f Source
 	return s.SourceByID(ctx, id)
 }
 
-// UpdateSource changes a source. fault.NotFound when it is gone.
+// UpdateSource changes a source. fault.NotFound when it is gone, fault.Forbidden when a veiled caller would take a name out
+// of the sensitive properties.
 func (s *Store) UpdateSource(ctx context.Context, id string, f SourceFields) (*Source, error) {
-	tag, err := s.pool.Exec(ctx, `
-		update sources set
-			title = coalesce($2, title), description = coalesce($3, description), language = coalesce($4, language),
-			should_translate = coalesce($5, should_translate), sensitive_properties = coalesce($6, sensitive_properties),
-			kind = coalesce($7, kind), email_transform_tag = coalesce($8, email_transform_tag), updated_at = now()
-		where id = $1 and deleted_at is null`,
-		id, f.Title, f.Description, f.Language, f.ShouldTranslate, f.SensitiveProperties, f.Kind, f.EmailTransformTag)
+	err := s.inTx(ctx, "change source id:"+id, func(tx pgx.Tx) error {
+		var project string
+		var sensitive []string
+		err := tx.QueryRow(ctx, `
+			select p.name, s.sensitive_properties from sources s join projects p on p.id = s.project_id
+			where s.id = $1 and s.deleted_at is null for no key update of s`, id).Scan(&project, &sensitive)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fault.New(fault.NotFound, "source id:%s is gone", id)
+		}
+		if err != nil {
+			return err
+		}
+		for _, name := range sensitive {
+			if f.Veiled && f.SensitiveProperties != nil && !slices.Contains(f.SensitiveProperties, name) {
+				return fault.New(fault.Forbidden, "to take %.64q out of sensitive_properties needs the permission sources-read-sensitive on project %s", name, project).
+					WithHint("send the names that are in the list along with new ones, or ask somebody who has the permission")
+			}
+		}
+		_, err = tx.Exec(ctx, `
+			update sources set
+				title = coalesce($2, title), description = coalesce($3, description), language = coalesce($4, language),
+				should_translate = coalesce($5, should_translate), sensitive_properties = coalesce($6, sensitive_properties),
+				kind = coalesce($7, kind), email_transform_tag = coalesce($8, email_transform_tag), updated_at = now()
+			where id = $1`,
+			id, f.Title, f.Description, f.Language, f.ShouldTranslate, f.SensitiveProperties, f.Kind, f.EmailTransformTag)
+		return err
+	})
 	if err != nil {
-		return nil, translate("change source id:"+id, err)
-	}
-	if tag.RowsAffected() == 0 {
-		return nil, fault.New(fault.NotFound, "source id:%s is gone", id)
+		return nil, err
 	}
 	return s.SourceByID(ctx, id)
 }

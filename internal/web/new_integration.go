@@ -104,7 +104,7 @@ func (web *Web) createIntegration(v *visit) error {
 	}
 	if len(p.Errors) == 0 {
 		var none int64
-		_, err = web.setup.Apply(v.r.Context(), spec, operate.ApplyOptions{NoStart: true, Over: &none})
+		_, err = web.apply(v, spec, operate.ApplyOptions{NoStart: true, Over: &none})
 		switch {
 		case err == nil:
 			http.Redirect(v.w, v.r, integrationPath(spec.Project, spec.Integration)+"/setup", http.StatusSeeOther)
@@ -200,15 +200,18 @@ func (web *Web) changeConnection(v *visit) error {
 		spec := d.Spec
 		spec.Source, spec.Connection = read.Source, read.Connection
 		version := versionOf(form)
-		_, err = web.setup.Apply(v.r.Context(), spec, operate.ApplyOptions{NoStart: true, Over: &version})
+		_, err = web.apply(v, spec, operate.ApplyOptions{NoStart: true, Over: &version})
 		switch {
 		case err == nil:
 			http.Redirect(v.w, v.r, d.Path, http.StatusSeeOther)
 			return nil
-		case !fault.Is(err, fault.Conflict):
+		case fault.Is(err, fault.Forbidden):
+			p.Errors.addFault("", err)
+		case fault.Is(err, fault.Conflict):
+			p.Errors[""] = sentence(err) + " Look at what is here now, and send it again."
+		default:
 			return err
 		}
-		p.Errors[""] = sentence(err) + " Look at what is here now, and send it again."
 		p.Version = d.Version
 	}
 	return web.render(v, http.StatusUnprocessableEntity, "connection", p)

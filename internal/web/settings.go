@@ -133,10 +133,13 @@ func (web *Web) changeSettings(v *visit) error {
 	}
 	status := http.StatusOK
 	if err := web.planSettings(v, p, d, spec); err != nil {
-		if !fault.Is(err, fault.Invalid, fault.Conflict) {
+		if !fault.Is(err, fault.Invalid, fault.Conflict, fault.Forbidden) {
 			return err
 		}
 		p.Problem, status = sentence(err), http.StatusUnprocessableEntity
+		if hint := hintSentence(err); hint != "" && fault.Is(err, fault.Forbidden) {
+			p.Problem += " " + hint
+		}
 	} else if form.Get("action") == "apply" && !p.Plan.Changed && form.Get("consumer_secret") == "" && form.Get("token") == "" {
 		return web.done(v, p.Path, "These settings are in force already.") // sent twice
 	} else if form.Get("action") == "apply" && p.Problem == "" {
@@ -176,7 +179,7 @@ func (web *Web) planSettings(v *visit, p *settingsPage, d *draft, spec config.In
 		}
 	}
 	var err error
-	if plan.Plan, err = web.setup.Plan(v.r.Context(), spec); err != nil {
+	if plan.Plan, err = web.setup.Plan(v.r.Context(), spec, veiled(v, spec, operate.ApplyOptions{})); err != nil {
 		return err
 	}
 	plan.Loads = plan.FirstLoads(spec)
@@ -210,7 +213,7 @@ func (web *Web) applySettings(v *visit, p *settingsPage, d *draft, spec config.I
 	if spec.Destination != nil && spec.Destination.Endpoint != d.Endpoint && spec.Destination.Token == "" {
 		return again("The token is missing: none is kept for this destination.")
 	}
-	done, err := web.setup.Apply(v.r.Context(), spec, operate.ApplyOptions{NoStart: !d.Begun(), Over: &d.Version})
+	done, err := web.apply(v, spec, operate.ApplyOptions{NoStart: !d.Begun(), Over: &d.Version})
 	name := d.Project + "/" + d.Name
 	switch {
 	case fault.Is(err, fault.Conflict, fault.Invalid):

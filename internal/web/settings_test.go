@@ -1,6 +1,8 @@
 package web
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"net/url"
 	"strings"
@@ -114,6 +116,52 @@ func TestSettingsAreChanged(t *testing.T) {
 	c.wire.know("tenant-token-17")
 	require.Equal(t, settingsPath, br.post(settingsPath, with(form(plan, "apply", to), "token", "tenant-token-17")).Header.Get("Location"))
 	require.Contains(t, br.get(settingsPath).html, "token of the destination replaced")
+}
+
+// Who may not see a sensitive property cannot have it shown under another name: not at once, nor by way of a file
+// without it.
+func TestSettingsDoNotUnveil(t *testing.T) {
+	t.Parallel()
+	c := connecting(t)
+	c.user("dev@example.com", store.Grant{Project: "support", Role: access.Developer})
+	owner, dev := c.browser(), c.browser()
+	owner.signIn(adminEmail, "/")
+	dev.signIn("dev@example.com", "/")
+	change := func(br *browser, from, to string) (view, bool) {
+		page := br.get(settingsPath)
+		file := page.file(t)
+		require.Contains(t, file, from)
+		file = strings.Replace(file, from, to, 1)
+		form := url.Values{"version": {page.hidden(t, "version")}, "action": {"plan"}, "file": {file}}
+		page = br.post(settingsPath, form)
+		if page.StatusCode != http.StatusOK {
+			require.NotContains(t, page.html, `value="apply"`)
+			digest := sha256.Sum256([]byte(file)) // as if a plan had been shown
+			require.Equal(t, http.StatusForbidden, br.post(settingsPath, with(with(form, "action", "apply"), "planned", hex.EncodeToString(digest[:]))).StatusCode)
+			return page, false
+		}
+		return br.post(settingsPath, with(with(form, "action", "apply"), "planned", page.hidden(t, "planned"))), true
+	}
+	const objects = "objects:\n  - object: Case\n    preset: case\n    properties:\n"
+	page, ok := change(owner, "poll_interval", objects+"      Salary: Contact.Salary__c\n      Pay grade: Contact.Grade__c\npoll_interval")
+	require.True(t, ok, page.html)
+	c.seed.Exec(`update sources set sensitive_properties = '{Salary}'`)
+
+	page, ok = change(dev, "Salary: Contact.Salary__c", "Pay: Contact.Salary__c")
+	require.False(t, ok)
+	require.Contains(t, page.html, "Contact.Salary__c of Case feeds the sensitive property Salary of support/salesforce-prod-mail, and here Pay, which is none of support/salesforce-prod-mail: "+
+		"this needs the permission sources-read-sensitive on project support.")
+	require.Contains(t, page.html, "Make Pay a sensitive property of the source first")
+	page, ok = change(dev, "      Salary: Contact.Salary__c\n", "")
+	require.True(t, ok, page.html)
+	_, ok = change(dev, "Pay grade: Contact.Grade__c", "Pay grade: Contact.Salary__c")
+	require.False(t, ok, "what was sensitive in an earlier file is so still")
+	_, ok = change(dev, "source: salesforce-prod-mail", "source: other-mail")
+	require.True(t, ok, "nothing of it is shown there")
+	_, ok = change(owner, "Pay grade: Contact.Grade__c", "Pay grade: Contact.Salary__c")
+	require.True(t, ok, "the owner may")
+	_, ok = change(dev, "Pay grade: Contact.Salary__c", "Grade: Contact.Grade__c\n      Pay grade: Contact.Salary__c")
+	require.True(t, ok, "what is in force stays")
 }
 
 // Access is given back, and an integration goes when its name is typed; its comments stay unless they are to go, too.

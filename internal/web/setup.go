@@ -18,7 +18,7 @@ import (
 
 // Setup makes and changes integrations; operate.Buttons does.
 type Setup interface {
-	Plan(ctx context.Context, spec config.Integration) (operate.Plan, error)
+	Plan(ctx context.Context, spec config.Integration, o operate.ApplyOptions) (operate.Plan, error)
 	Apply(ctx context.Context, spec config.Integration, o operate.ApplyOptions) (operate.Applied, error)
 	Start(ctx context.Context, project, integration string) error
 	// Objects and Describe say what the integration's user sees in Salesforce.
@@ -69,6 +69,17 @@ func (web *Web) draftAt(v *visit) (*draft, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// apply makes a file the one in force, as far as v's visitor may.
+func (web *Web) apply(v *visit, spec config.Integration, o operate.ApplyOptions) (operate.Applied, error) {
+	return web.setup.Apply(v.r.Context(), spec, veiled(v, spec, o))
+}
+
+// veiled are the options for who asks.
+func veiled(v *visit, spec config.Integration, o operate.ApplyOptions) operate.ApplyOptions {
+	o.Veiled = !v.who.Can(spec.Project, access.SourcesReadSensitive)
+	return o
 }
 
 // The steps of setting up.

@@ -232,9 +232,14 @@ func onTheWay(d *draft, form url.Values) string {
 // applyDraft applies a draft's file over the version that the form was made for; what is said in return is
 // for the form as a whole.
 func (web *Web) applyDraft(v *visit, d *draft, spec config.Integration, version *int64) (fieldErrors, error) {
-	_, err := web.setup.Apply(v.r.Context(), spec, operate.ApplyOptions{NoStart: true, Over: version})
-	if fault.Is(err, fault.Conflict) {
+	_, err := web.apply(v, spec, operate.ApplyOptions{NoStart: true, Over: version})
+	switch {
+	case fault.Is(err, fault.Conflict):
 		return fieldErrors{"": sentence(err) + " Perhaps it was another tab. Look at what you chose, and send it again."}, nil
+	case fault.Is(err, fault.Forbidden):
+		wrong := fieldErrors{}
+		wrong.addFault("", err)
+		return wrong, nil
 	}
 	return nil, err
 }
