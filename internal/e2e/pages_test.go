@@ -193,7 +193,11 @@ func TestPages(t *testing.T) {
 	r.do(r.Until("focus the button", `(() => { const b = document.getElementById("pause"); b?.focus(); return document.activeElement === b })()`), r.Key(kb.Enter))
 	r.do(r.See("is paused"), r.See("Paused"))
 	r.fine("paused")
-	r.do(r.Press("Resume"), r.See("Up to date"))
+	s.starter("backfill", name, "--object", "EmailMessage")
+	s.starter("backfill", name, "--object", "EmailMessage", "--pause")
+	r.do(r.Press("Resume"), r.See("Go on with the load of EmailMessage"))
+	r.fine("a load paused")
+	r.do(r.Press("Go on with the load of EmailMessage"), r.See("goes on with the load where it was"), r.See("Backfill of EmailMessage is done"), r.See("Up to date"))
 
 	// The administrator of Salesforce takes the access back: the page says so, and what to do.
 	require.Positive(t, s.sim.RevokeGrants(simforce.SyncUser))

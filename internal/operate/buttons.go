@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/flow"
 	"salesforcesync/internal/store"
 )
 
@@ -42,6 +43,14 @@ func (b Buttons) Backfill(ctx context.Context, project, integration, object stri
 	}
 	return b.steer(ctx, project, integration, "reads again what was asked for", func(ctx context.Context, i store.Integration) (Done, error) {
 		done, err := b.Hand.Backfill(ctx, i, objects, time.Time{}, time.Time{})
+		return done.Done, err
+	})
+}
+
+// ResumeBackfill lets the paused backfill of an object go on.
+func (b Buttons) ResumeBackfill(ctx context.Context, project, integration, object string) error {
+	return b.steer(ctx, project, integration, "goes on with the load of "+object, func(ctx context.Context, i store.Integration) (Done, error) {
+		done, err := b.Hand.SteerBackfills(ctx, i, []string{object}, flow.SignalResume)
 		return done.Done, err
 	})
 }
@@ -122,5 +131,6 @@ var pageSteps = map[Why]string{
 	Stopped:      "resume it first",
 	NoObjects:    "choose objects first",
 	UnderWay:     "it goes on by itself; the page shows how far it is",
+	NoneUnderWay: "it has ended; the page shows what became of it",
 	NoReport:     "the report comes by itself when it can; if it never comes, ask the operator whether a worker runs",
 }

@@ -2,9 +2,11 @@ package web
 
 import (
 	"context"
+	"errors"
 
 	"salesforcesync/internal/access"
 	"salesforcesync/internal/fault"
+	"salesforcesync/internal/operate"
 )
 
 // deed is what a button of an integration does, and what is said when it is done.
@@ -29,6 +31,9 @@ var (
 	backfill = deed{func(ctx context.Context, o Operator, project, integration, object string) error {
 		return o.Backfill(ctx, project, integration, object)
 	}, " reads all records again, beside live sync. It costs no AI units where no text has changed."}
+	resumeBackfill = deed{func(ctx context.Context, o Operator, project, integration, object string) error {
+		return o.ResumeBackfill(ctx, project, integration, object)
+	}, " goes on with the load where it was."}
 	deliverAgain = deed{func(ctx context.Context, o Operator, project, integration, _ string) error {
 		return o.DeliverAgain(ctx, project, integration)
 	},
@@ -47,11 +52,12 @@ func does(d deed) func(*Web, *visit) error {
 		}
 		err = d.do(v.r.Context(), web.hand, project, integration, v.r.PostForm.Get("object"))
 		at := integrationPath(project, integration)
+		var refused *operate.Refused
 		switch {
 		case err == nil:
 			return web.done(v, at, project+"/"+integration+d.done)
 		// Whoever pressed the button stays on its page, and is told there what stands in the way.
-		case fault.Is(err, fault.Conflict, fault.Unreachable, fault.Reauthorize, fault.Quota):
+		case errors.As(err, &refused), fault.Is(err, fault.Conflict, fault.Unreachable, fault.Reauthorize, fault.Quota):
 			message := sentence(err)
 			if hint := hintSentence(err); hint != "" {
 				message += " " + hint

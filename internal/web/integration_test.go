@@ -224,6 +224,10 @@ func (r *recorder) Backfill(_ context.Context, project, name, object string) err
 	return r.note("backfill", project, name, object)
 }
 
+func (r *recorder) ResumeBackfill(_ context.Context, project, name, object string) error {
+	return r.note("resume-backfill", project, name, object)
+}
+
 func TestButtonsOfAnIntegration(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -238,6 +242,7 @@ func TestButtonsOfAnIntegration(t *testing.T) {
 		{"sync-now", "", "sync-now support prod", "support/prod looks for news now"},
 		{"deliver-again", "", "deliver-again support prod", "support/prod sends all comments to the tenant again"},
 		{"backfill", "EmailMessage", "backfill support prod EmailMessage", "support/prod reads all records again"},
+		{"backfill/resume", "EmailMessage", "resume-backfill support prod EmailMessage", "support/prod goes on with the load where it was"},
 	} {
 		got := br.post(prod+"/"+tt.action, url.Values{"object": {tt.object}})
 		require.Equal(t, http.StatusSeeOther, got.StatusCode)

@@ -18,6 +18,7 @@ var commands = []struct {
 	{regexp.MustCompile("(?:run )?`starter connect [^`]+`(?: and open the link to connect again| and send the link to the Salesforce administrator)?"),
 		"authorize it in Salesforce with the button on its page"},
 	{regexp.MustCompile("(?:run |resume it with )?`starter resume [^`]+`"), "resume it with the button on its page"},
+	{regexp.MustCompile("(?:run )?`starter backfill [^`]+ --resume`"), "let it go on with the button on its page"},
 	{regexp.MustCompile("(?:run )?`starter sync-now`"), "press Sync now"},
 	{regexp.MustCompile("(?:run )?`starter start [^`]+`"), "go on setting it up, and start it"},
 }

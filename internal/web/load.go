@@ -16,6 +16,7 @@ type loadLine struct {
 	Rate    string // rows per second; "" = none came, or it waits
 	Left    string // how long it will take; "" = nobody can tell
 	Wait    *store.Wait
+	Held    bool // somebody paused it, and nothing else keeps it from going on
 }
 
 // loadOf is the integration whose loads are meant.
@@ -40,6 +41,7 @@ func (web *Web) loads(ctx context.Context, of loadOf) ([]loadLine, error) {
 		if line.Wait != nil {
 			line.Wait.Hint = pageHint(line.Wait.Hint)
 		}
+		line.Held = b.Desired == store.BackfillPaused && of.Desired == store.DesiredRunning && of.Connected
 		share, known := b.Share()
 		line.Percent, line.Known = int(share*100), known
 		if line.Wait == nil {

@@ -72,13 +72,14 @@ func (b *bench) user(email string, grants ...store.Grant) {
 // noOperator does nothing.
 type noOperator struct{}
 
-func (noOperator) Pause(context.Context, string, string) error            { return nil }
-func (noOperator) Resume(context.Context, string, string) error           { return nil }
-func (noOperator) SyncNow(context.Context, string, string) error          { return nil }
-func (noOperator) Backfill(context.Context, string, string, string) error { return nil }
-func (noOperator) DeliverAgain(context.Context, string, string) error     { return nil }
-func (noOperator) Disconnect(context.Context, string, string) error       { return nil }
-func (noOperator) Delete(context.Context, string, string, bool) error     { return nil }
+func (noOperator) Pause(context.Context, string, string) error                  { return nil }
+func (noOperator) Resume(context.Context, string, string) error                 { return nil }
+func (noOperator) SyncNow(context.Context, string, string) error                { return nil }
+func (noOperator) Backfill(context.Context, string, string, string) error       { return nil }
+func (noOperator) ResumeBackfill(context.Context, string, string, string) error { return nil }
+func (noOperator) DeliverAgain(context.Context, string, string) error           { return nil }
+func (noOperator) Disconnect(context.Context, string, string) error             { return nil }
+func (noOperator) Delete(context.Context, string, string, bool) error           { return nil }
 
 // noOAuth refuses every authorization, as one does that nobody began.
 type noOAuth struct{}

@@ -18,6 +18,8 @@ type Operator interface {
 	SyncNow(ctx context.Context, project, integration string) error
 	// Backfill reads all records of an object again in bulk, beside live sync; object "" = of all objects.
 	Backfill(ctx context.Context, project, integration, object string) error
+	// ResumeBackfill lets the paused backfill of an object go on.
+	ResumeBackfill(ctx context.Context, project, integration, object string) error
 	// DeliverAgain has all comments sent to the tenant once more.
 	DeliverAgain(ctx context.Context, project, integration string) error
 	// Disconnect gives the access to Salesforce back; comments stay.

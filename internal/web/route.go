@@ -90,6 +90,7 @@ var routes = []route{
 	{http.MethodPost + " /integrations/{project}/{integration}/resume", signedIn, access.IntegrationsWrite, does(resume), nil},
 	{http.MethodPost + " /integrations/{project}/{integration}/sync-now", signedIn, access.IntegrationsWrite, does(syncNow), nil},
 	{http.MethodPost + " /integrations/{project}/{integration}/backfill", signedIn, access.IntegrationsWrite, does(backfill), nil},
+	{http.MethodPost + " /integrations/{project}/{integration}/backfill/resume", signedIn, access.IntegrationsWrite, does(resumeBackfill), nil},
 	{http.MethodPost + " /integrations/{project}/{integration}/deliver-again", signedIn, access.IntegrationsWrite, does(deliverAgain), nil},
 	{http.MethodGet + " /comments", signedIn, "", (*Web).comments, (*Web).commentsLive},
 	{http.MethodGet + " /comments/{project}/{source}/{id}", signedIn, access.SourcesRead, (*Web).comment, nil},
