@@ -10,7 +10,8 @@ func (a *app) syncNowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "sync-now PROJECT/INTEGRATION",
 		Short: "Look for news now instead of at the next interval",
-		Long: `Asks Salesforce for news at once, also while the integration waits after a fault. It
+		Long: `Asks Salesforce for news at once, also while the integration waits after a fault. Where an
+object is config_invalid or something is hidden, names and rights are checked again first. It
 makes no difference when there is nothing new, and it does not go beyond the org's API
 quota.`,
 		Example: `  starter sync-now support/salesforce-prod

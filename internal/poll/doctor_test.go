@@ -115,3 +115,39 @@ func TestRequestedCheck(t *testing.T) {
 	require.Equal(t, n, stored.Answered)
 	require.NotEqual(t, flow.OutcomeUnchecked, b.look().Outcome)
 }
+
+// Whoever asks for news after a right was given back need not know that a check must come first. Where
+// nothing is wrong, none is made.
+func TestAskingForNewsChecksWhatWasRefused(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{Generate: 3}, surveyObject, noteObject)
+	b.settle()
+	ask := func() string {
+		t.Helper()
+		require.NoError(t, b.db.RequestSync(t.Context(), b.id))
+		return b.look().Outcome
+	}
+	require.NotEqual(t, flow.OutcomeUnchecked, ask(), "nothing is wrong")
+
+	b.hide(surveyObject.Object)
+	b.checked()
+	require.Equal(t, "config_invalid", b.object(surveyObject.Object).State)
+	require.NotEqual(t, flow.OutcomeUnchecked, b.look().Outcome, "by itself it is checked a quarter of an hour later")
+	b.show(surveyObject.Object)
+	require.Equal(t, flow.OutcomeUnchecked, ask())
+	b.check()
+	require.Equal(t, "ok", b.object(surveyObject.Object).State)
+
+	b.hide("Survey_Response__c.Feedback__c") // the object goes on without it, which is an alert
+	b.check()
+	require.Equal(t, "ok", b.object(surveyObject.Object).State)
+	for _, signal := range []string{flow.SignalSyncNow, flow.SignalResume} {
+		require.NoError(t, b.db.Steer(t.Context(), "support", "prod", signal))
+		require.Equal(t, flow.OutcomeUnchecked, b.look().Outcome, "by hand, in Temporal: %s", signal)
+		b.check()
+	}
+	b.show("Survey_Response__c.Feedback__c")
+	require.Equal(t, flow.OutcomeUnchecked, ask())
+	b.check()
+	require.NotEqual(t, flow.OutcomeUnchecked, ask())
+}

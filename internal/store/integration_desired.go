@@ -32,7 +32,7 @@ func (s *Store) SetDesired(ctx context.Context, integrationID, desired string) e
 			return err
 		}
 		if desired == DesiredRunning {
-			if err := retryDelivery(ctx, tx, integrationID); err != nil {
+			if err := retryNow(ctx, tx, integrationID); err != nil {
 				return err
 			}
 		}
@@ -45,8 +45,17 @@ func (s *Store) SetDesired(ctx context.Context, integrationID, desired string) e
 	})
 }
 
-// RequestSync asks for a poll now and wakes the integration's Watch. fault.NotFound
-// when there is no such integration.
+// retryNow ends all waiting of an integration that is not the workflow's own, because somebody did
+// something about what it waits for, or wants to know.
+func retryNow(ctx context.Context, tx pgx.Tx, integrationID string) error {
+	if err := checkAgain(ctx, tx, integrationID); err != nil {
+		return err
+	}
+	return retryDelivery(ctx, tx, integrationID)
+}
+
+// RequestSync asks for a poll now, and for a check of what the last one refused, and wakes the
+// integration's Watch. fault.NotFound when there is no such integration.
 func (s *Store) RequestSync(ctx context.Context, integrationID string) error {
 	return s.inTx(ctx, "ask for a poll", func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `update integrations set sync_requests = sync_requests + 1 where id = $1`, integrationID)
@@ -56,7 +65,7 @@ func (s *Store) RequestSync(ctx context.Context, integrationID string) error {
 		if tag.RowsAffected() == 0 {
 			return pgx.ErrNoRows
 		}
-		if err := retryDelivery(ctx, tx, integrationID); err != nil {
+		if err := retryNow(ctx, tx, integrationID); err != nil {
 			return err
 		}
 		if err := auditedIntegration(ctx, tx, EventSyncRequested, integrationID, nil); err != nil {

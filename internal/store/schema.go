@@ -188,6 +188,18 @@ func (s *Store) RequestCheck(ctx context.Context, integrationID string) (request
 	return request, err
 }
 
+// checkAgain asks for a check when the last one refused an object or found something hidden: whoever
+// asks for news, or lets an integration go on, may have given a right back, and would else wait for the
+// next check without knowing it. Where nothing is wrong there is nothing to ask for.
+func checkAgain(ctx context.Context, tx pgx.Tx, integrationID string) error {
+	_, err := tx.Exec(ctx, `
+		update integrations i set check_requests = i.check_requests + 1
+		where i.id = $1 and (
+			exists (select from objects o where o.integration_id = i.id and o.state = 'config_invalid')
+			or exists (select from schema_events e where e.integration_id = i.id and e.resolved_at is null))`, integrationID)
+	return err
+}
+
 // StoredReport is the report of an integration's last check; Report is null before the first.
 type StoredReport struct {
 	Report   json.RawMessage

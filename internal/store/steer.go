@@ -10,7 +10,8 @@ import (
 )
 
 // Steer makes a signal to an integration's workflow true: pause and resume set the
-// desired state, sync-now asks for a poll, and every signal wakes a running Watch. A
+// desired state, both resume and sync-now ask for a poll and for a check of what the last one
+// refused, and every signal wakes a running Watch. A
 // disconnected integration is not resumed by it, a deleted one not touched.
 // Repeating pause and resume changes nothing more; each sync-now and resume is one poll.
 // Unknown integrations are ignored.
@@ -34,7 +35,7 @@ func (s *Store) Steer(ctx context.Context, project, integration, signal string) 
 			return err
 		}
 		if signal == flow.SignalResume || signal == flow.SignalSyncNow {
-			if err := retryDelivery(ctx, tx, id); err != nil {
+			if err := retryNow(ctx, tx, id); err != nil {
 				return err
 			}
 		}
