@@ -255,7 +255,28 @@ func (g *Governor) Admit(ctx context.Context, integrationID string) error {
 	default:
 		g.stats.ByShare.Add(1)
 	}
+	// No call is made that would store what the refusal rests on.
+	if err := g.tell(ctx, o); err != nil {
+		return err
+	}
 	return b.err(class, why)
+}
+
+// tell stores what Salesforce said last, unless it is stored: people and other processes read it there.
+func (g *Governor) tell(ctx context.Context, o *org) error {
+	o.mu.Lock()
+	told, news := o.told, o.told.At.After(o.storedAt)
+	o.mu.Unlock()
+	if !news {
+		return nil
+	}
+	if err := g.Store.SaveTold(ctx, o.id, told); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.storedAt = told.At
+	return nil
 }
 
 // Room reports whether a piece of work that can wait may begin: whether there is enough
@@ -426,7 +447,7 @@ func (g *Governor) Pace(ctx context.Context, integrationID string, wanted time.D
 	every, reason := b.Pace(Demand{Wanted: wanted, Calls: max(mine.calls, mine.spent)}, Demands(o.read, integrationID))
 	now := store.QuotaPace{Wanted: wanted, Paced: every, Calls: mine.calls, Spent: mine.spent, Reason: reason, At: b.Now}
 	save := differs(mine.stored, now)
-	told, tell := o.told, b.Now.Sub(o.storedAt) >= tellEvery && o.told.At.After(o.storedAt)
+	tell := b.Now.Sub(o.storedAt) >= tellEvery || b.refuse(Live) != admitted // nobody may call for long
 	o.mu.Unlock()
 	if save {
 		if err := g.Store.SavePace(ctx, integrationID, now); err != nil {
@@ -434,7 +455,7 @@ func (g *Governor) Pace(ctx context.Context, integrationID string, wanted time.D
 		}
 	}
 	if tell {
-		if err := g.Store.SaveTold(ctx, o.id, told); err != nil {
+		if err := g.tell(ctx, o); err != nil {
 			return wanted, err
 		}
 	}
@@ -442,9 +463,6 @@ func (g *Governor) Pace(ctx context.Context, integrationID string, wanted time.D
 	defer o.mu.Unlock()
 	if save {
 		mine.stored = now
-	}
-	if tell {
-		o.storedAt = told.At
 	}
 	return every, nil
 }

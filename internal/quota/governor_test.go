@@ -230,9 +230,11 @@ func TestOthersUseTheOrgUp(t *testing.T) {
 	a, c := b.integration("a", config.DefaultQuota), b.integration("c", config.DefaultQuota)
 	require.NoError(t, p.call(t.Context(), a))
 	require.NoError(t, b.sim.SetQuotaUsed("", 899))
+	b.pass(time.Second)
 	require.NoError(t, p.call(t.Context(), a), "its answer tells")
 	wait := b.refused(p, t.Context(), a, "the org has 100 of its 1,000 API requests of 24 hours left, and 10% are kept")
 	require.Equal(t, quota.LookAgain, wait)
+	require.EqualValues(t, 900, b.stored().Told.Used, "who looks at it now sees why, not what was before")
 	b.refused(p, t.Context(), c, "the org has 100 of its 1,000")
 	b.pass(5 * time.Minute)
 	require.Equal(t, 5*time.Minute, b.refused(p, t.Context(), c, "the org has 100 of its 1,000"))
@@ -378,9 +380,13 @@ func TestTheOrgsWallStopsAll(t *testing.T) {
 	a, c := b.integration("a", config.Quota{Share: 20}), b.integration("c", config.Quota{Share: 20})
 	require.NoError(t, p.call(t.Context(), a))
 	require.NoError(t, b.sim.SetQuotaUsed("", 1000))
+	b.pass(time.Second)
 	err := p.call(t.Context(), a)
 	require.ErrorContains(t, err, "REQUEST_LIMIT_EXCEEDED")
 	require.Equal(t, time.Hour, fault.RetryAfterOf(err))
+	_, err = p.Pace(t.Context(), a, time.Minute, 1) // as after each look
+	require.NoError(t, err)
+	require.EqualValues(t, 1000, b.stored().Told.Used)
 	b.refused(p, t.Context(), c, "the org has 0 of its 1,000")
 }
 
