@@ -22,7 +22,8 @@ database that was restored from a dump of another server it numbers changes anew
 those who follow them see them.
 
 It may be repeated at any time and does what is left to do. worker and authsvc refuse
-to run before it on a new or older database.`,
+to run before it on a new or older database. A newer database is left as it is, and refused
+when this release does not go on with it.`,
 		Example: `  ADMIN_EMAIL=ann@acme.example ADMIN_PASSWORD_FILE=/run/secrets/admin starter setup
   next: starter apply -f integration.yaml`,
 		Args: cobra.NoArgs,
@@ -52,9 +53,16 @@ func (a *app) setup(ctx context.Context) error {
 	if result.SchemaBefore, result.Schema, err = db.Migrate(ctx); err != nil {
 		return err
 	}
-	if result.SchemaBefore == result.Schema {
+	own, err := store.SchemaVersion()
+	if err != nil {
+		return err
+	}
+	switch {
+	case result.Schema > own:
+		a.say("database: schema version %d of a newer release; this one, of version %d, goes on with it", result.Schema, own)
+	case result.SchemaBefore == result.Schema:
 		a.say("database: schema version %d, nothing to migrate", result.Schema)
-	} else {
+	default:
 		a.say("database: migrated from schema version %d to %d", result.SchemaBefore, result.Schema)
 	}
 	if result.ChangesRenumbered, err = db.RenumberChanges(ctx); err != nil {

@@ -87,12 +87,14 @@ const migrateLock = 7_305_846_116
 
 // Migrate brings the schema to this program's version, one transaction per step,
 // and returns the versions before and after. A database that is newer than the
-// program is left alone and refused with fault.Invalid.
+// program is left alone; it is refused with fault.Invalid where this version does not go on
+// with it (see CheckSchema).
 func (s *Store) Migrate(ctx context.Context) (from, to int, err error) {
 	all, err := Migrations()
 	if err != nil {
 		return 0, 0, fault.Wrap(fault.Internal, err, "read the migrations")
 	}
+	to = len(all)
 	err = s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
 		if _, err := conn.Exec(ctx, `select pg_advisory_lock($1)`, migrateLock); err != nil {
 			return err
@@ -110,7 +112,8 @@ func (s *Store) Migrate(ctx context.Context) (from, to int, err error) {
 			return err
 		}
 		if from > len(all) {
-			return schemaError(from, len(all))
+			to = from
+			return s.CheckSchema(ctx)
 		}
 		for _, m := range all[from:] {
 			if err := m.apply(ctx, conn); err != nil {
@@ -119,7 +122,7 @@ func (s *Store) Migrate(ctx context.Context) (from, to int, err error) {
 		}
 		return nil
 	})
-	return from, len(all), translate("migrate the database", err)
+	return from, to, translate("migrate the database", err)
 }
 
 // How a step waits for tables that others use. While it waits, everybody who comes after it waits
