@@ -47,7 +47,8 @@ type explanationView struct {
 	Reply     string     `json:"reply"`
 	Signature string     `json:"signature"`
 	Spans     []spanView `json:"spans"`
-	Units     []unitView `json:"ai_units"` // what the comment has cost, oldest first
+	Units     []unitView `json:"ai_units"`            // what the comment has cost, oldest first
+	SetAside  string     `json:"set_aside,omitempty"` // why it cannot become a comment, or no longer the one it was
 }
 
 // unitView is one AI unit.
@@ -78,7 +79,8 @@ func (s *steering) explain(ctx context.Context, id string) error {
 	}
 	object, record, err := s.db.StoredRecordOf(ctx, target.SourceID, recordID)
 	if fault.Is(err, fault.NotFound) {
-		return fault.New(fault.NotFound, "%s has no record %s", s.name(), recordID)
+		return fault.New(fault.NotFound, "%s has no record %s", s.name(), recordID).
+			WithHint("it was not read: does it fulfil `where`, and may the integration user see it? starter check %s", s.name())
 	}
 	if err != nil {
 		return err
@@ -94,6 +96,9 @@ func (s *steering) explain(ctx context.Context, id string) error {
 	v := explanationView{Object: object, RecordID: recordID, Version: e.Version, InForce: e.InForce, Same: e.Same, Mail: e.Mail, Text: e.Text, Reply: e.Reply, Signature: e.Signature, Spans: []spanView{}}
 	for i, span := range e.Characters() {
 		v.Spans = append(v.Spans, spanView{span, e.Text[e.Spans[i].Start:e.Spans[i].End]})
+	}
+	if v.SetAside, err = s.db.SetAsideReason(ctx, target.SourceID, object, recordID); err != nil {
+		return err
 	}
 	units, err := s.db.CommentUnits(ctx, target.SourceID, record.CommentID)
 	if err != nil {
@@ -121,6 +126,9 @@ func (v explanationView) words(spans []clean.Span) string {
 		fmt.Fprintf(&b, "; the stored text is another one, made by version %d\n", v.InForce)
 	default:
 		b.WriteString("; it is no comment\n")
+	}
+	if v.SetAside != "" {
+		fmt.Fprintf(&b, "set aside: %s\n", v.SetAside)
 	}
 	lines := func(mark, text string) {
 		for line := range strings.Lines(text) {

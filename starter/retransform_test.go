@@ -188,7 +188,8 @@ func TestExplainShowsTheRules(t *testing.T) {
 	v.Units = nil
 	require.Equal(t, explanationView{Object: "EmailMessage", RecordID: mailID(1), Version: clean.Version, InForce: clean.Version, Same: true, Mail: true,
 		Text: "Good day", Reply: "Good day", Spans: []spanView{}}, v)
-	require.Contains(t, b.run("explain", name, mailID(2)[:15]).good().out, "it is no comment")
+	require.Contains(t, b.run("explain", name, mailID(2)[:15]).good().out, "it is no comment\nset aside: ")
+	require.Contains(t, b.run("status", name).good().out, "EmailMessage: 1 records are set aside, because they cannot become comments\n    next: starter skipped "+name+" says why, of each\n")
 	b.run("explain", name, mailID(7)).bad(exitInput, "has no record "+mailID(7))
 	b.run("explain", name, "x").bad(exitInput, `"x" is neither`)
 	b.run("explain", name).bad(exitInput, "one Id must be given")

@@ -159,7 +159,7 @@ func (a *app) printStatus(v statusView) error {
 		{"why", v.Reason},
 		{"next", v.Hint},
 		{"more", lookUp(v.Reason)},
-		{"goes on", optional(v.Until)},
+		{"goes on", goesOnLine(v)},
 		{"wanted", map[bool]string{true: v.Desired}[v.Desired != store.DesiredRunning]},
 		{"connection", connectionLine(v)},
 		{"source", fmt.Sprintf("%s/%s: %d comments, %d AI units", v.Project, v.Source, v.Comments, v.Units)},
@@ -205,6 +205,10 @@ func (a *app) printStatus(v statusView) error {
 		a.printTrouble(o.Object, o.Problem, o.Hint, nil)
 		a.printTrouble(o.Object, o.Fault, o.FaultHint, o.RetryAt)
 		a.printCompleteness(o)
+		if o.SetAside > 0 {
+			a.print("  %s: %d records are set aside, because they cannot become comments", o.Object, o.SetAside)
+			a.print("    next: starter skipped %s/%s says why, of each", v.Project, v.Integration)
+		}
 	}
 	for _, o := range v.Objects {
 		if o.Cursor != "" {
@@ -291,6 +295,15 @@ func optional(t *time.Time) string {
 		return ""
 	}
 	return when(t)
+}
+
+// goesOnLine says when an integration that waits goes on by itself, and how not to wait once it is mended.
+func goesOnLine(v statusView) string {
+	line := optional(v.Until)
+	if line != "" && (v.State == flow.StateConfigInvalid || v.State == flow.StateBackingOff) {
+		line += "; at once: starter sync-now " + v.Project + "/" + v.Integration
+	}
+	return line
 }
 
 func connectionLine(v statusView) string {

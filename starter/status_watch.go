@@ -236,7 +236,7 @@ func (w *watching) write(out io.Writer) {
 	for _, line := range []struct{ label, text string }{
 		{"why", v.Reason},
 		{"next", v.Hint},
-		{"goes on", optional(v.Until)},
+		{"goes on", goesOnLine(v)},
 		{"source", fmt.Sprintf("%s/%s: %s comments, %s AI units", v.Project, v.Source, grouped(v.Comments), grouped(v.Units))},
 		{"AI units", v.Month.line()},
 		{"complete to", completeLine(v)},

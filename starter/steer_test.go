@@ -157,6 +157,21 @@ func TestStatusWithoutTemporal(t *testing.T) {
 	require.Contains(t, b.run("status").good().out, name)
 }
 
+// Who mended what is waited for need not wait; a quota nobody here can mend.
+func TestStatusSaysHowNotToWait(t *testing.T) {
+	t.Parallel()
+	b, seed := newSeeded(t)
+	name, _ := b.apply("--no-start")
+	for state, want := range map[string]string{
+		"config_invalid": "2026-11-26T12:15:00Z; at once: starter sync-now " + name + "\n",
+		"backing_off":    "2026-11-26T12:15:00Z; at once: starter sync-now " + name + "\n",
+		"quota_wait":     "2026-11-26T12:15:00Z\n",
+	} {
+		seed.Exec(`update integrations set status = $1, status_until = '2026-11-26T12:15:00Z'`, state)
+		require.Contains(t, b.run("status", name).good().out, "  goes on      "+want, state)
+	}
+}
+
 // salesforce is the one endpoint that giving access back needs.
 func (b *bench) salesforce(answer int) (url string, revoked func() []string) {
 	b.t.Helper()

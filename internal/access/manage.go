@@ -19,7 +19,7 @@ func (s *Service) Users(ctx context.Context) ([]store.Account, error) { return s
 func (s *Service) User(ctx context.Context, email string) (*store.Account, error) {
 	a, err := s.store.AccountByEmail(ctx, email)
 	if fault.Is(err, fault.NotFound) {
-		return nil, fault.Wrap(fault.NotFound, err, "there is no user %s", email).WithHint("`starter user list` shows every user")
+		return nil, fault.New(fault.NotFound, "there is no user %s", email).WithHint("`starter user list` shows every user")
 	}
 	return a, err
 }

@@ -45,6 +45,14 @@ func (s *Store) ListSetAside(ctx context.Context, sourceID, object string, after
 	return list, more, translate("list what is set aside", err)
 }
 
+// SetAsideReason is why a record is set aside, or "" when it is not.
+func (s *Store) SetAsideReason(ctx context.Context, sourceID, object, recordID string) (reason string, err error) {
+	err = s.pool.QueryRow(ctx, `
+		select coalesce((select reason from set_aside where source_id = $1 and object = $2 and record_id = $3), '')`,
+		sourceID, object, recordID).Scan(&reason)
+	return reason, translate("look for why a record is set aside", err)
+}
+
 // CountSetAside counts the records of a source that are set aside, by object.
 func (s *Store) CountSetAside(ctx context.Context, sourceID string) (map[string]int64, error) {
 	rows, err := s.pool.Query(ctx, `select object, count(*) from set_aside where source_id = $1 group by object`, sourceID)
