@@ -19,8 +19,10 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 	"go.uber.org/zap"
 
+	"salesforcesync/internal/app"
 	"salesforcesync/internal/config"
 	"salesforcesync/internal/devstack"
+	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/store"
 	"salesforcesync/internal/store/storetest"
@@ -344,4 +346,13 @@ func (g *gate) open(t *testing.T) {
 			}()
 		}
 	}()
+}
+
+// A Temporal that came back with an empty database answers, and nothing is delivered to it.
+func TestReadinessWantsTheNamespace(t *testing.T) {
+	t.Parallel()
+	c := dial(t, temporalAddress(t))
+	require.NoError(t, app.TemporalReady(c, client.DefaultNamespace)(t.Context()))
+	err := app.TemporalReady(c, "nobody-"+store.NewID())(t.Context())
+	require.True(t, fault.Is(err, fault.Invalid), "%v", err)
 }

@@ -89,10 +89,7 @@ func run(ctx context.Context) error {
 	process.Metrics.MustRegister(waiting{db.SignalTotals})
 	process.Health.Add("database", db.Ping)
 	process.Health.Add("schema", db.CheckSchema)
-	process.Health.Add("temporal", func(ctx context.Context) error {
-		_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
-		return err
-	})
+	process.Health.Add("temporal", app.TemporalReady(temporal, temporalOptions.Namespace))
 	connections := &oauth.Service{Store: db, Hosts: hosts, PublicURL: cfg.PublicURL, Roles: access.RolesWith(access.IntegrationsWrite)}
 	governor := &quota.Governor{Store: db}
 	governor.Limits = func(ctx context.Context, integrationID string) (map[string]salesforce.Limit, error) {

@@ -96,10 +96,7 @@ func run(ctx context.Context) error {
 
 	process.Health.Add("database", db.Ping)
 	process.Health.Add("schema", db.CheckSchema)
-	process.Health.Add("temporal", func(ctx context.Context) error {
-		_, err := temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
-		return err
-	})
+	process.Health.Add("temporal", app.TemporalReady(temporal, temporalOptions.Namespace))
 	listener := store.NewListener()
 	process.Go("notifications", func(ctx context.Context) error { listener.Run(ctx, db); return nil })
 	process.Go("words", func(ctx context.Context) error { followWords(ctx, db, listener, log.Named("words")); return nil })

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
 
@@ -31,4 +32,21 @@ func DialTemporal(ctx context.Context, log *zap.Logger, o client.Options) (clien
 			WithHint("check TEMPORAL_ADDRESS and that the server is running")
 	}
 	return c, nil
+}
+
+// TemporalReady is the check of readiness that Temporal answers and has the namespace: a server that came
+// back with an empty database answers, too, and nothing is run there. Who may not ask for the namespace is
+// content with the answer.
+func TemporalReady(c client.Client, namespace string) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		if _, err := c.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+			return err
+		}
+		_, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
+		var missing *serviceerror.NamespaceNotFound
+		if errors.As(err, &missing) {
+			return fault.Wrap(fault.Invalid, err, "Temporal has no namespace %q", namespace)
+		}
+		return nil
+	}
 }
