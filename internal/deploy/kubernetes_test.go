@@ -7,12 +7,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/relabel"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
@@ -199,11 +203,8 @@ type pod struct {
 			MatchLabels map[string]string `yaml:"matchLabels"`
 		}
 		Template struct {
-			Metadata struct {
-				Labels      map[string]string
-				Annotations map[string]string
-			}
-			Spec struct {
+			Metadata struct{ Labels map[string]string }
+			Spec     struct {
 				Grace           int    `yaml:"terminationGracePeriodSeconds"`
 				ServiceAccount  string `yaml:"serviceAccountName"`
 				Automount       *bool  `yaml:"automountServiceAccountToken"`
@@ -365,7 +366,7 @@ func TestProbesAskWhereProgramsAnswer(t *testing.T) {
 			ports[port.Name] = port.Port
 			require.Equal(t, "0.0.0.0:"+strconv.Itoa(port.Port), listens[port.Name], "%s listens on its port %s", program, port.Name)
 		}
-		require.Equal(t, strconv.Itoa(ports["metrics"]), p.Spec.Template.Metadata.Annotations["prometheus.io/port"])
+		require.Contains(t, ports, "metrics", "Prometheus finds it by name")
 		for _, asked := range []probe{c.Startup, c.Liveness, c.Readiness} {
 			require.Contains(t, ports, asked.HTTPGet.Port, program)
 			require.Contains(t, []string{"/healthz", "/readyz"}, asked.HTTPGet.Path, program)
@@ -446,4 +447,47 @@ func TestSelectorsFindTheirPods(t *testing.T) {
 		}
 	}
 	require.Len(t, deployments, 2)
+}
+
+// What Prometheus makes of the pods has the jobs that the alerts know: with others WorkerMissing fires for
+// ever, and the rest says nothing.
+func TestPrometheusFindsThePods(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "docs", "monitoring", "prometheus-kubernetes.yml"))
+	require.NoError(t, err)
+	var c struct {
+		RuleFiles []string `yaml:"rule_files"`
+		Scrape    []struct {
+			Kubernetes []struct {
+				Role       string
+				Namespaces struct{ Names []string }
+			} `yaml:"kubernetes_sd_configs"`
+			Relabel []*relabel.Config `yaml:"relabel_configs"`
+		} `yaml:"scrape_configs"`
+	}
+	require.NoError(t, yaml.Unmarshal(text, &c))
+	require.Equal(t, []string{"alerts.yml"}, c.RuleFiles)
+	require.Len(t, c.Scrape, 1)
+	require.Equal(t, "pod", c.Scrape[0].Kubernetes[0].Role)
+	require.Equal(t, []string{"salesforcesync"}, c.Scrape[0].Kubernetes[0].Namespaces.Names)
+	for _, r := range c.Scrape[0].Relabel {
+		require.NoError(t, r.Validate(model.UTF8Validation))
+	}
+	pods, _ := podsOf(t)
+	found := map[string]string{} // job, by port
+	plain := regexp.MustCompile(`[^A-Za-z0-9_]`)
+	for _, p := range pods {
+		for _, port := range p.Spec.Template.Spec.Containers[0].Ports {
+			target := labels.NewBuilder(labels.FromStrings("job", "salesforcesync", "__meta_kubernetes_pod_name", "x-1",
+				"__meta_kubernetes_pod_container_port_name", port.Name))
+			for name, value := range p.Spec.Template.Metadata.Labels {
+				target.Set("__meta_kubernetes_pod_label_"+plain.ReplaceAllString(name, "_"), value)
+			}
+			if relabel.ProcessBuilder(target, c.Scrape[0].Relabel...) {
+				found[target.Get("job")] = port.Name
+				require.Equal(t, "x-1", target.Get("instance"))
+			}
+		}
+	}
+	require.Equal(t, map[string]string{"salesforcesync-worker": "metrics", "salesforcesync-authsvc": "metrics"}, found)
 }

@@ -2,6 +2,7 @@ package monitoringtest_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -48,6 +49,17 @@ func healthy() map[string]value {
 		`salesforcesync_sign_ins_total{job="salesforcesync-authsvc",instance="a1",by="password",outcome="refused"}`:        rising(1),
 		`salesforcesync_database_wait_seconds_total{job="salesforcesync-authsvc",instance="a1"}`:                           rising(0.1),
 	}
+	// Temporal's server tells of its own inner workers under the names of the SDK: what ails them is no alert of ours.
+	for name, v := range map[string]value{
+		`temporal_workflow_task_execution_failed{%s,workflow_type="temporal_sys_scheduler_workflow",failure_reason="WorkflowError"}`: rising(1),
+		`temporal_worker_task_slots_available{%s,task_queue="temporal_sys_per_ns_tq",worker_type="ActivityWorker"}`:                  is(0),
+		`temporal_request_failure{%s,operation="DescribeNamespace",status_code="UNAVAILABLE"}`:                                       rising(600),
+		`temporal_activity_schedule_to_start_latency_bucket{%s,task_queue="temporal_sys_per_ns_tq",activity_type="x",le="60"}`:       is(0),
+		`temporal_activity_schedule_to_start_latency_bucket{%s,task_queue="temporal_sys_per_ns_tq",activity_type="x",le="900"}`:      rising(10),
+		`temporal_activity_schedule_to_start_latency_bucket{%s,task_queue="temporal_sys_per_ns_tq",activity_type="x",le="+Inf"}`:     rising(10),
+	} {
+		s[fmt.Sprintf(name, `job="temporal",instance="t1"`)] = v
+	}
 	for _, worker := range []string{"w1", "w2"} {
 		at := func(name, more string) string {
 			return name + `{job="salesforcesync-worker",instance="` + worker + `"` + more + `}`
@@ -78,6 +90,8 @@ func healthy() map[string]value {
 		s[at("temporal_worker_task_slots_available", `,task_queue="integrations-load",worker_type="ActivityWorker"`)] = is(0)
 		s[at("temporal_request_failure", `,operation="PollActivityTaskQueue",status_code="UNAVAILABLE"`)] = rising(0.5)
 		s[at("temporal_request_failure", `,operation="GetSystemInfo",status_code="NOT_FOUND"`)] = rising(100)
+		s[at("temporal_long_request", `,operation="PollActivityTaskQueue"`)] = rising(5)
+		s[at("temporal_long_request_failure", `,operation="PollActivityTaskQueue",status_code="UNAVAILABLE"`)] = rising(0.5)
 		for bucket, n := range map[string]float64{"10": 90, "60": 100, "900": 100, "1800": 100, "+Inf": 100} {
 			s[at("salesforcesync_change_to_readable_seconds_bucket", `,le="`+bucket+`"`)] = rising(n)
 			s[at("temporal_activity_schedule_to_start_latency_bucket", `,task_queue="integrations-poll",activity_type="Poll",le="`+bucket+`"`)] = rising(min(n*1.2, 100))
@@ -116,7 +130,8 @@ var trouble = map[string]map[string]value{
 	"WorkflowTasksFail":     {`temporal_workflow_task_execution_failed{job="salesforcesync-worker",instance="w1",workflow_type="Integration",failure_reason="NonDeterminismError"}`: rising(1)},
 	"NoSlots":               {`task_queue="integrations-poll",worker_type`: is(0)},
 	"TasksWait":             {`temporal_workflow_task_schedule_to_start_latency_bucket{job="salesforcesync-worker",instance="w1",task_queue="integrations",le="10"`: is(0), `temporal_workflow_task_schedule_to_start_latency_bucket{job="salesforcesync-worker",instance="w1",task_queue="integrations",le="60"`: is(0)},
-	"TemporalFails":         {`status_code="UNAVAILABLE"`: rising(60)},
+	"TemporalAway":          {`temporal_long_request_failure`: rising(5)},
+	"TemporalFails":         {`temporal_request_failure`: rising(60)},
 	"ConnectionsUsedUp":     {`salesforcesync_database_wait_seconds_total{job="salesforcesync-worker",instance="w1"`: rising(40)},
 	"DoorFails":             {`status="503"}`: rising(60)},
 	"SignInsRefused":        {`outcome="refused"`: rising(10)},
