@@ -4,16 +4,19 @@
 #
 #   sh docs/compose/prepare.sh https://sync.acme.example ann@acme.example
 #   sh docs/compose/prepare.sh --simulator          to try it out: http://localhost:8080
+#   sh docs/compose/prepare.sh                      again, with the .env that is there
 set -eu
 cd "$(dirname "$0")/../.."
 
 usage() {
 	echo "usage: sh docs/compose/prepare.sh PUBLIC_URL ADMIN_EMAIL" >&2
 	echo "       sh docs/compose/prepare.sh --simulator" >&2
+	echo "       sh docs/compose/prepare.sh    again, when .env is there" >&2
 	exit 2
 }
-profiles='' hosts=''
+url='' admin='' profiles='' hosts=''
 case "$#:${1:-}" in
+0:) [ -e .env ] || usage ;;
 1:--simulator)
 	url=http://localhost:8080 admin=admin@example.com
 	profiles=simulator hosts=simforce.localhost:8090

@@ -95,10 +95,13 @@ func TestPrepareMakesWhatComposeNeeds(t *testing.T) {
 	require.Equal(t, fs.FileMode(0o700), info.Mode().Perm(), "nobody else on the host reads them")
 
 	before := secrets(t, dir)
-	require.NoError(t, os.Remove(filepath.Join(dir, "secrets", "grafana_admin_password")))
-	said := prepare(t, dir, "https://other.example", "ben@acme.example")
-	require.Contains(t, said, "made secrets/grafana_admin_password")
-	require.Contains(t, said, ".env is there and stays as it is")
+	for _, again := range [][]string{{"https://other.example", "ben@acme.example"}, nil} {
+		require.NoError(t, os.Remove(filepath.Join(dir, "secrets", "grafana_admin_password")))
+		said := prepare(t, dir, again...)
+		require.Contains(t, said, "made secrets/grafana_admin_password")
+		require.Contains(t, said, ".env is there and stays as it is")
+	}
+	require.Equal(t, "https://sync.acme.example", *mustLoad(t, dir).Services["authsvc"].Environment["PUBLIC_URL"])
 	after := secrets(t, dir)
 	for name, value := range before {
 		require.Equal(t, name == "grafana_admin_password", after[name] != value, "%s: what is there stays, what is missing is made", name)
@@ -233,6 +236,9 @@ func checkLife(t *testing.T, p *types.Project, name string, s types.ServiceConfi
 	} else {
 		require.True(t, s.HealthCheck != nil && s.HealthCheck.Disable, "%s ends: there is nothing to look at", name)
 	}
+	// `docker compose run` makes anew and starts all that a service waits for: a tool for when something is
+	// away, or for before an update, must not.
+	require.True(t, len(s.DependsOn) == 0 || !slices.Contains(s.Profiles, "tools"), "%s waits for somebody", name)
 	for other, d := range s.DependsOn {
 		needed := p.Services[other]
 		require.NotEmpty(t, needed.Name, "%s needs %s", name, other)
