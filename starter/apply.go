@@ -192,7 +192,7 @@ func (a *app) printChanges(r store.ApplyResult) {
 		a.print("  erased for good: the texts and raw copies of %d records that were deleted in Salesforce", r.Erase)
 	}
 	if r.Age > 0 {
-		a.print("  erased for good: %d comments that are older than comment_retention", r.Age)
+		a.print("  erased for good: comments that are older than comment_retention: %d", r.Age)
 	}
 	if len(r.Removed) > 0 {
 		a.print("  no longer read: %s (their comments stay)", strings.Join(r.Removed, ", "))

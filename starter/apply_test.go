@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,24 @@ func TestApplyStartsThenTells(t *testing.T) {
 	require.Contains(t, r.out, "changed "+name+" to version 2")
 	require.Contains(t, r.out, "read again from the start: EmailMessage")
 	require.EqualValues(t, 2, b.integration(name).SpecVersion)
+}
+
+// What cannot be taken back is said before.
+func TestPlanSaysWhatEnds(t *testing.T) {
+	t.Parallel()
+	b, seed := newSeeded(t)
+	b = b.withTemporal()
+	name, file := b.apply()
+	project, _, _ := flow.SplitName(name)
+	seed.Mail(seed.Strings(`select source_id from integrations`)[0], "0a", time.Now().Add(-100*24*time.Hour), "subject", "body")
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(content), project)
+	ends := b.write("ends.yaml", string(content)+"comment_retention: 90d\n")
+	require.Contains(t, b.run("plan", "-f", ends).good().out, "erased for good: comments that are older than comment_retention: 1")
+	require.Contains(t, b.run("apply", "-f", ends).good().out, "erased for good: comments")
+	require.NotContains(t, b.run("plan", "-f", ends).good().out, "erased for good", "it is in force already")
+	require.Contains(t, b.run("plan", "-f", file).good().out, "read again from the start: EmailMessage", "they are to be kept longer")
 }
 
 func TestApplyReadsStdin(t *testing.T) {

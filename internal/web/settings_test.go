@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -65,6 +66,10 @@ func TestSettingsAreChanged(t *testing.T) {
 		require.Contains(t, strings.ToLower(got.html), strings.ToLower(says))
 		require.NotContains(t, got.html, `value="apply"`, says)
 	}
+
+	// What cannot be taken back is said before.
+	c.seed.Mail(c.seed.Strings(`select source_id from integrations`)[0], "0a", time.Now().Add(-100*24*time.Hour), "subject", "body")
+	require.Contains(t, br.post(settingsPath, form(page, "plan", file+"comment_retention: 90d\n")).html, "One comment that is older than <code>comment_retention</code> is erased for good.")
 
 	changed := file + "monthly_unit_cap: 5000\nobjects:\n  - object: Case\n    preset: case\n"
 	plan := br.post(settingsPath, form(page, "plan", changed))
