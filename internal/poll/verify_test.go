@@ -88,6 +88,80 @@ func TestVerifyFindsRowsThatBecameVisibleLate(t *testing.T) {
 	require.Empty(t, b.seed.Strings(`select record_id from rechecks`))
 }
 
+// Most tails are short. Then the next look sees what became visible behind the cursor, in the question that it asks
+// anyway: a row, a change and a delete. No scan is due, and where nothing was written nothing more is asked.
+func TestALookFindsWhatBecameVisibleLate(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{Generate: 30}, mailObject)
+	b.settle()
+	b.clock.add(20 * time.Minute)
+	b.due()
+	b.settle()
+	mails := b.records("EmailMessage")
+	tx, err := b.sim.Begin("")
+	require.NoError(t, err)
+	row, err := tx.CreateRecord("EmailMessage", simforce.Write{Fields: simforce.Row{"Subject": "late", "TextBody": "late", "FromAddress": "a@example.com", "Incoming": true}})
+	require.NoError(t, err)
+	_, err = tx.UpdateRecord("EmailMessage", text(mails[2], "Id"), simforce.Write{Fields: simforce.Row{"HtmlBody": nil, "TextBody": "changed late"}})
+	require.NoError(t, err)
+	require.NoError(t, tx.DeleteRecord(text(mails[4], "Id"), false))
+	b.clock.add(30 * time.Second)
+	b.update("EmailMessage", text(mails[3], "Id"), simforce.Row{"HtmlBody": nil, "TextBody": "in time"})
+	b.settle()
+	b.clock.add(5 * time.Second)
+	require.True(t, row["SystemModstamp"].(time.Time).Before(b.object("EmailMessage").Hi.Stamp), "the cursor has passed it")
+	b.seed.Exec(`update streams set verify_after = now() + interval '1 hour', compare_after = now() + interval '1 hour'`)
+
+	calls := b.sim.Counters().Total
+	counts, quiet := b.sync()
+	require.True(t, quiet, "%+v", counts)
+	require.Equal(t, calls+1, b.sim.Counters().Total)
+
+	require.NoError(t, tx.Commit())
+	counts, _ = b.sync()
+	require.EqualValues(t, 1, counts.Created)
+	require.EqualValues(t, 1, counts.TextChanged)
+	require.EqualValues(t, 1, counts.Deleted)
+	b.same()
+	_, quiet = b.sync()
+	require.True(t, quiet, "what was found is not found again")
+
+	b.due() // behind what has settled nothing comes late
+	b.clock.add(20 * time.Minute)
+	b.settle()
+	b.orgs.during(nil)
+	b.sync()
+	require.Contains(t, b.orgs.asked()[0], "FROM EmailMessage ")
+	require.Contains(t, b.orgs.asked()[0], " LIMIT 1")
+	require.NotContains(t, b.orgs.asked()[0], " LIMIT 200")
+}
+
+// A look back that is too much for Salesforce is not tried again and again: a look then asks what is behind the cursor,
+// and scans find what is late.
+func TestALookBackThatIsTooMuchIsLeftToScans(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{Generate: 30}, mailObject)
+	b.settle()
+	b.clock.add(20 * time.Minute)
+	b.due()
+	b.settle()
+	b.clock.add(20 * time.Minute)
+	b.update("EmailMessage", text(b.records("EmailMessage")[3], "Id"), simforce.Row{"HtmlBody": nil, "TextBody": "in time"})
+	b.settle()
+	b.clock.add(5 * time.Second)
+	b.seed.Exec(`update streams set verify_after = now() + interval '1 hour', compare_after = now() + interval '1 hour'`)
+	require.NoError(t, b.sim.FailNext(simforce.Fault{Class: "operation_too_large", Contains: "FROM EmailMessage ", Times: 1}))
+	result := b.look()
+	require.Empty(t, result.Faults)
+	require.Len(t, result.News, 1, "reading goes in smaller steps and finds out")
+	require.Empty(t, b.sim.Faults())
+	b.drain(result.News[0].Batch)
+	b.orgs.during(nil)
+	require.Equal(t, "quiet", b.look().Outcome)
+	require.Contains(t, b.orgs.asked()[0], " LIMIT 1")
+	require.NotContains(t, b.orgs.asked()[0], " LIMIT 200")
+}
+
 // A late change of a known record, and a late delete, are differences too.
 func TestVerifyFindsLateChanges(t *testing.T) {
 	t.Parallel()
