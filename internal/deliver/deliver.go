@@ -30,8 +30,11 @@ type Service struct {
 	// DeliverFor bounds one Deliver; default 10 minutes.
 	DeliverFor time.Duration
 	// First is how long is waited after a first failure, longest after many in a row; default 5 seconds
-	// and 5 minutes. Parked is for failures that somebody has to do something about; default 15 minutes.
-	First, Longest, Parked time.Duration
+	// and 5 minutes.
+	First, Longest time.Duration
+	// Refused and Parked are the same for failures that somebody has to do something about, unless the tenant
+	// said so in passing; default 15 seconds and 15 minutes.
+	Refused, Parked time.Duration
 	// CompareEvery is how often counts are compared at most; default an hour.
 	CompareEvery time.Duration
 }
@@ -40,6 +43,7 @@ const (
 	defaultFor     = 10 * time.Minute
 	defaultFirst   = 5 * time.Second
 	defaultLongest = 5 * time.Minute
+	defaultRefused = 15 * time.Second
 	defaultParked  = 15 * time.Minute
 	defaultCompare = time.Hour
 

@@ -250,6 +250,25 @@ func TestParksUntilSomebodyActs(t *testing.T) {
 	}
 }
 
+// Some refusals are gone with the next call: nobody has to act on those.
+func TestARefusalInPassingIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	s := newStub(t)
+	s.before = func(call int, w http.ResponseWriter, r *http.Request, ids []string) bool {
+		return call <= 3 && fails(403, `{"status":"error"}`)(call, w, r, ids)
+	}
+	b := setup(t, s.server)
+	b.service.Refused = 300 * time.Millisecond
+	b.mails(3)
+	began := time.Now()
+	b.run()
+	b.inState(flow.StateConfigInvalid)
+	b.delivered()
+	require.Len(t, s.has(), 3)
+	require.GreaterOrEqual(t, time.Since(began), 2100*time.Millisecond, "300, 600 and 1200 ms")
+	require.Zero(t, b.delivery().Failures)
+}
+
 func TestATenantThatIsAwayCostsNothingButDelay(t *testing.T) {
 	t.Parallel()
 	s := newStub(t)

@@ -53,7 +53,7 @@ func setup(t *testing.T, server *httptest.Server) *bench {
 	listener := store.NewListener()
 	go listener.Run(t.Context(), b.db)
 	b.service = &Service{Store: b.db, Listener: listener, Tenant: tenant.New(tenant.Hosts{strings.TrimPrefix(server.URL, "http://")}),
-		Pages: make(chan struct{}, 1), First: time.Millisecond, Longest: 20 * time.Millisecond, Parked: time.Hour}
+		Pages: make(chan struct{}, 1), First: time.Millisecond, Longest: 20 * time.Millisecond, Refused: time.Hour, Parked: time.Hour}
 	return b
 }
 

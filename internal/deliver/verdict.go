@@ -23,7 +23,7 @@ func isCall(err error) bool {
 }
 
 // note makes a failure the state of the delivery. What passes by itself is tried again sooner or later;
-// what somebody has to do something about is looked at now and then, and at once after an apply, a resume or a
+// what somebody has to do something about is looked at ever less often, and at once after an apply, a resume or a
 // sync-now.
 func (r *run) note(ctx context.Context, d *store.Delivery, cause error) error {
 	s := r.service
@@ -38,7 +38,7 @@ func (r *run) note(ctx context.Context, d *store.Delivery, cause error) error {
 		wait = max(backoff(cmp.Or(s.First, defaultFirst), cmp.Or(s.Longest, defaultLongest), d.Failures), fault.RetryAfterOf(cause))
 	default:
 		d.State = flow.StateConfigInvalid
-		wait = cmp.Or(s.Parked, defaultParked)
+		wait = backoff(cmp.Or(s.Refused, defaultRefused), cmp.Or(s.Parked, defaultParked), d.Failures)
 	}
 	d.Reason, d.Hint, d.Said = cause.Error(), fault.HintOf(cause), ""
 	var own *fault.Error
