@@ -64,7 +64,7 @@ func (r *Run) Report(w io.Writer) {
 	row("\"complete up to\" held against a record", "%d times, not true %d times", r.claimed, r.counts["complete up to"])
 	row("looks at what must always hold", "%d, of which %d had no answer", r.looks, r.unanswered)
 	row("recoveries", "%d: %s (promised: %.0f s)", len(r.recoveries), r.percentiles(func(r recovery) time.Duration { return r.took }), promise.Seconds())
-	row("with what transactions had committed late, which the scan of each minute finds", "%s", r.percentiles(func(r recovery) time.Duration { return r.all }))
+	row("with what transactions had committed late", "%s", r.percentiles(func(r recovery) time.Duration { return r.all }))
 	row("said to be complete up to the newest write", "%.0f s after the last one", r.completeAfter.Seconds())
 	if len(r.recoveries) > 0 {
 		longest := slices.MaxFunc(r.recoveries, func(a, b recovery) int { return int(a.took - b.took) })
