@@ -16,8 +16,8 @@ import (
 // be read, this workflow runs the pages. It ends when the backfill is done or is no longer
 // wanted; cancelling it is as good as the signal cancel.
 func Backfill(ctx workflow.Context, p flow.BackfillParams) error {
-	if p.Project == "" || p.Integration == "" || p.Object == "" {
-		return unnamed("project, integration and object", `{"project":"support","integration":"salesforce-prod","object":"EmailMessage"}`)
+	if err := named(p.Project, p.Integration, p.Object); err != nil {
+		return err
 	}
 	ctx = onBehalf(ctx, p.Project)
 	b := newBackfill(ctx, p)

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -9,17 +10,17 @@ import (
 	"salesforcesync/internal/flow"
 )
 
-// named refuses the input of a workflow that does not name an integration.
-func named(project, integration string) error {
-	if project == "" || integration == "" {
-		return unnamed("project and integration", `{"project":"support","integration":"salesforce-prod"}`)
+// named refuses the input of a workflow that does not name an integration, and an object of it where there are
+// objects: it says what there must be.
+func named(project, integration string, objects ...string) error {
+	names, example := "project and integration", `{"project":"support","integration":"salesforce-prod"}`
+	if len(objects) > 0 {
+		names, example = "project, integration and object", `{"project":"support","integration":"salesforce-prod","object":"EmailMessage"}`
+	}
+	if slices.Contains(append(objects, project, integration), "") {
+		return temporal.NewNonRetryableApplicationError("the input must name "+names+": "+example, "Invalid", nil)
 	}
 	return nil
-}
-
-// unnamed is the failure of a workflow whose input lacks a name: it says which there must be.
-func unnamed(names, example string) error {
-	return temporal.NewNonRetryableApplicationError("the input must name "+names+": "+example, "Invalid", nil)
 }
 
 // answerStatus has the status query answered. Nothing of it is in history.

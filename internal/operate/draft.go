@@ -2,12 +2,15 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
 
+	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/salesforce"
+	"salesforcesync/internal/store"
 )
 
 // Org asks Salesforce about an integration that is not polled yet, as its user and within its quota.
@@ -81,63 +84,72 @@ func (h *Hand) Describe(ctx context.Context, integrationID, object string) (sale
 // examineFor bounds one examination: counting the records of a large object takes Salesforce minutes.
 const examineFor = 3 * time.Minute
 
-// Examination is how far the check of a draft is.
-type Examination struct {
-	Running bool
-	Err     error // why the last one ended without a report
-}
+// endFor is how long the end of an examination may take to write.
+const endFor = 5 * time.Second
 
-// examining are the checks of drafts that this process makes.
+// examining are the checks of drafts that this process makes. Which are under way anywhere is in PostgreSQL.
 type examining struct {
-	mu   sync.Mutex
-	runs map[string]*run
-	all  sync.WaitGroup
+	mu    sync.Mutex
+	stops map[string]context.CancelFunc
+	all   sync.WaitGroup
 }
 
-type run struct {
-	Examination
-	cancel context.CancelFunc
-}
-
-// Examine begins to check what a draft's file names, unless that is under way. It goes on when whoever asked
-// has gone; what is found is stored as by any other check.
-func (h *Hand) Examine(project, integration string) {
-	e, name := &h.examining, project+"/"+integration
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if now := e.runs[name]; now != nil && now.Running {
-		return
+// Examine begins to check what a draft's file names, unless that is under way, here or in another process. It goes on when
+// whoever asked has gone; what is found is stored as by any other check.
+func (h *Hand) Examine(ctx context.Context, i store.Integration) error {
+	run, ok, err := h.Store.BeginExamination(ctx, i.ID, examineFor)
+	if err != nil || !ok {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), examineFor)
-	this := &run{Examination{Running: true}, cancel}
-	if e.runs == nil {
-		e.runs = map[string]*run{}
+	e := &h.examining
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stops == nil {
+		e.stops = map[string]context.CancelFunc{}
 	}
-	e.runs[name] = this
+	e.stops[i.ID] = cancel
 	e.all.Go(func() {
 		defer cancel()
-		err := h.Org.Examine(ctx, flow.CheckParams{Project: project, Integration: integration})
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		this.Examination = Examination{Err: err}
+		var problem, hint string
+		if err := h.Org.Examine(ctx, flow.CheckParams{Project: i.Project, Integration: i.Name}); err != nil {
+			problem, hint = whyUnexamined(ctx, err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), endFor)
+		defer cancel()
+		_ = h.Store.EndExamination(ctx, i.ID, run, problem, hint) // not written, it lapses
 	})
+	return nil
 }
 
-// Examination is how the last check of a draft by this process went.
-func (h *Hand) Examination(project, integration string) Examination {
-	h.examining.mu.Lock()
-	defer h.examining.mu.Unlock()
-	if r := h.examining.runs[project+"/"+integration]; r != nil {
-		return r.Examination
+// whyUnexamined says for people why an examination ended without a report.
+func whyUnexamined(ctx context.Context, err error) (problem, hint string) {
+	var f *fault.Error
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return "the program that made the check was stopped", "check again"
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return "the check took longer than " + examineFor.String(), "check again, with fewer objects or later"
+	case errors.As(err, &f) && f.Message != "":
+		return f.Message, f.Hint
 	}
-	return Examination{}
+	return "the check failed for a reason that is not known", "check again"
+}
+
+// Examination is how far the last check of a draft is, whichever process makes it.
+func (h *Hand) Examination(ctx context.Context, integrationID string) (store.Examination, error) {
+	e, err := h.Store.Examination(ctx, integrationID)
+	if e.Lapsed {
+		e.Problem, e.Hint = "the check was not finished", "check again"
+	}
+	return e, err
 }
 
 // Stop ends the checks that are under way.
 func (h *Hand) Stop() {
 	h.examining.mu.Lock()
-	for _, r := range h.examining.runs {
-		r.cancel()
+	for _, stop := range h.examining.stops {
+		stop()
 	}
 	h.examining.mu.Unlock()
 	h.examining.all.Wait()

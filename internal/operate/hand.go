@@ -31,6 +31,9 @@ type Store interface {
 	OpenRetransforms(ctx context.Context, project, integration string) ([]store.RetransformJob, error)
 	RequestCheck(ctx context.Context, integrationID string) (int64, error)
 	CheckReport(ctx context.Context, integrationID string) (store.StoredReport, error)
+	BeginExamination(ctx context.Context, integrationID string, within time.Duration) (run int64, ok bool, err error)
+	EndExamination(ctx context.Context, integrationID string, run int64, problem, hint string) error
+	Examination(ctx context.Context, integrationID string) (store.Examination, error)
 	UnitCap(ctx context.Context, integrationID string) (store.Cap, error)
 	Sensitive(ctx context.Context, project string) (store.Sensitive, error)
 	QuotaStore

@@ -101,16 +101,14 @@ func (s *Store) PartOf(ctx context.Context, stream int64) (Part, bool, error) {
 	return p, err == nil, translate("read the part", err)
 }
 
-// beatFor is how long after it was last seen at work a backfill's workflow counts as gone.
-const beatFor = 3 * time.Minute
+// unattended is true of an open backfill f that no workflow looks after: none was seen at work for so long that it counts as gone.
+const unattended = ` f.state = 'open' and coalesce(f.beat_at < now() - interval '3 minutes', true) `
 
 // ClaimBackfills names the objects of an integration with an open backfill that no workflow
 // looks after. Who asks is to start one for each; nobody is told of them for a while.
 func (s *Store) ClaimBackfills(ctx context.Context, integrationID string) ([]string, error) {
 	rows, err := s.pool.Query(ctx, `
-		update backfills set beat_at = now()
-		where integration_id = $1 and state = 'open' and (beat_at is null or beat_at < now() - $2::interval) returning object`,
-		integrationID, beatFor)
+		update backfills f set beat_at = now() where f.integration_id = $1 and`+unattended+`returning f.object`, integrationID)
 	if err != nil {
 		return nil, translate("look for backfills", err)
 	}

@@ -177,6 +177,44 @@ func TestAPageReadsABoundedPart(t *testing.T) {
 	require.Less(t, blocks, int64(50))
 }
 
+// What is far away is looked for at all times at once when three stretches were empty; when it turns out to be more than a page may
+// look at, this is not asked again after each stretch.
+func TestAllTimesAreAskedForOnce(t *testing.T) {
+	t.Parallel()
+	s := newSearched(t)
+	// One comment a month without the word, which many have that are older.
+	const old, months, limit = 6000, 8, 20
+	s.fill(old+months, func(i int) comment.Comment {
+		c := comment.Comment{ID: fmt.Sprintf("%06x", i), Timestamp: noon.Add(time.Duration(i) * 20 * time.Minute), Messages: []comment.Message{{Body: comment.Text{Text: "old"}}}}
+		if i >= old {
+			c.Timestamp, c.Messages[0].Body.Text = noon.AddDate(1, i-old, 0), "new"
+		}
+		return c
+	})
+	s.seed.Exec(`update comment_counts set comments = comments * 100`) // as if it were rare
+	trace := &traced{}
+	require.NoError(t, s.db.Trace(t.Context(), trace))
+	page, next, err := s.db.SearchComments(t.Context(), store.CommentSearch{
+		CommentQuery: store.CommentQuery{SourceID: s.source.ID, Limit: limit, Descending: true}, Number: s.source.Number, Filter: lexicon.Filter{Query: query(t, "old")}})
+	require.NoError(t, err)
+	require.NotNil(t, next)
+	require.Len(t, page, limit, "the newest that have the word")
+	require.Equal(t, fmt.Sprintf("%06x", old-1), page[0].ID)
+	stretches, all := 0, 0
+	for _, st := range trace.statements {
+		switch {
+		case !strings.Contains(st.SQL, "from comment_words where words @@ @lookup") && !strings.Contains(st.SQL, "from comment_words where words @@ $"):
+		case strings.HasPrefix(st.SQL, "explain"):
+		case strings.Contains(st.SQL, "and words @@"):
+			stretches++
+		default:
+			all++
+		}
+	}
+	require.Greater(t, stretches, months)
+	require.Equal(t, 1, all)
+}
+
 // fill adds n comments with their words the short way, and what the planner knows of them.
 func (s *searched) fill(n int, make func(i int) comment.Comment) {
 	s.t.Helper()

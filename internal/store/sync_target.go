@@ -135,9 +135,6 @@ type Dependency struct {
 // schemaLookSeconds is SchemaLookEvery as SQL has it.
 var schemaLookSeconds = strconv.Itoa(int(SchemaLookEvery / time.Second))
 
-// beatSeconds is beatFor as SQL has it.
-var beatSeconds = strconv.Itoa(int(beatFor / time.Second))
-
 // LoadTarget reads the integration named project/integration. fault.NotFound when
 // there is none.
 func (s *Store) LoadTarget(ctx context.Context, project, integration string) (*Target, error) {
@@ -162,7 +159,7 @@ func (s *Store) loadTarget(ctx context.Context, where string, args ...any) (*Tar
 			       or exists (select from streams st join staged d on d.stream_id = st.id
 			         where st.integration_id = i.id and (d.epoch < st.epoch or d.seq <= st.seq)),
 			       exists (select from erasures e where e.source_id = i.source_id and e.not_before <= now()),
-			       exists (select from backfills f where f.integration_id = i.id and f.state = 'open' and (f.beat_at is null or f.beat_at < now() - make_interval(secs => `+beatSeconds+`))),
+			       exists (select from backfills f where f.integration_id = i.id and`+unattended+`),
 			       coalesce(c.state, 'none'), coalesce(c.lost_reason, ''), coalesce(c.lost_hint, ''),
 			       coalesce(c.granted_at, 'epoch'), coalesce(greatest(c.granted_at, c.refreshed_at), 'epoch'), coalesce(c.generation, 0),
 			       coalesce(c.org_id, ''), coalesce(c.user_id, ''), coalesce(c.username, ''), coalesce(c.token_instance_url, '')

@@ -25,9 +25,9 @@ type Setup interface {
 	Objects(ctx context.Context, integrationID string) ([]salesforce.ObjectSummary, error)
 	Describe(ctx context.Context, integrationID, object string) (salesforce.Object, error)
 	Forget()
-	// Examine begins a check of what the file names; Examination says whether it is over.
-	Examine(project, integration string)
-	Examination(project, integration string) operate.Examination
+	// Examine begins a check of what the file names; Examination says whether it is over, through whichever authsvc it was begun.
+	Examine(ctx context.Context, i store.Integration) error
+	Examination(ctx context.Context, integrationID string) (store.Examination, error)
 	LastReport(ctx context.Context, integrationID string) (*poll.Report, store.StoredReport, error)
 	Forecast(ctx context.Context, spec config.Integration, integrationID string) (operate.QuotaView, error)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"salesforcesync/internal/config"
+	"salesforcesync/internal/fault"
 	"salesforcesync/internal/operate"
 	"salesforcesync/internal/poll"
 	"salesforcesync/internal/store"
@@ -71,14 +72,16 @@ func (web *Web) setupCheckLive(v *visit) (string, any, error) {
 func (web *Web) checkPart(v *visit, d *draft) (*checkPart, error) {
 	ctx := v.r.Context()
 	p := &checkPart{Path: d.Path}
-	now := web.setup.Examination(d.Project, d.Name)
+	now, err := web.setup.Examination(ctx, d.ID)
+	if err != nil {
+		return nil, err
+	}
 	p.Running = now.Running
-	if now.Err != nil {
+	if now.Problem != "" {
 		wrong := fieldErrors{}
-		wrong.addFault("", now.Err)
+		wrong.addFault("", (&fault.Error{Message: now.Problem}).WithHint("%s", now.Hint))
 		p.Problem = wrong[""]
 	}
-	var err error
 	if p.Report, _, err = web.setup.LastReport(ctx, d.ID); err != nil {
 		return nil, err
 	}
@@ -147,7 +150,9 @@ func (web *Web) startCheck(v *visit) error {
 	if !web.turnTo(v, d, stepStart) {
 		return nil
 	}
-	web.setup.Examine(d.Project, d.Name)
+	if err := web.setup.Examine(v.r.Context(), d.Integration); err != nil {
+		return err
+	}
 	http.Redirect(v.w, v.r, d.Path+"/check", http.StatusSeeOther)
 	return nil
 }

@@ -209,7 +209,9 @@ func (web *Web) chooseObjects(v *visit) error {
 		return web.render(v, http.StatusUnprocessableEntity, "setup-objects", p)
 	}
 	if next == "" {
-		web.setup.Examine(d.Project, d.Name)
+		if err := web.setup.Examine(v.r.Context(), d.Integration); err != nil {
+			return err
+		}
 		next = d.Path + "/check"
 	}
 	http.Redirect(v.w, v.r, next, http.StatusSeeOther)

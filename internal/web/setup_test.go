@@ -1,16 +1,19 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"salesforcesync/internal/access"
 	"salesforcesync/internal/config"
+	"salesforcesync/internal/fault"
 	"salesforcesync/internal/flow"
 	"salesforcesync/internal/simforce"
 	"salesforcesync/internal/store"
@@ -250,4 +253,77 @@ func told(html string) string {
 		}
 	}
 	return b.String()
+}
+
+// slowOrg is a Salesforce that takes until it is told how it went.
+type slowOrg struct {
+	noOrg
+	asked chan struct{}
+	went  chan error
+}
+
+func (o slowOrg) Examine(ctx context.Context, _ flow.CheckParams) error {
+	o.asked <- struct{}{}
+	select {
+	case err := <-o.went:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Behind a balancer each look at a check may reach another authsvc than the one that makes it.
+func TestACheckIsKnownToEveryAuthsvc(t *testing.T) {
+	t.Parallel()
+	c := connecting(t)
+	i, err := c.db.IntegrationByName(t.Context(), "support", "salesforce-prod")
+	require.NoError(t, err)
+	org := slowOrg{asked: make(chan struct{}, 1), went: make(chan error)}
+	one, two := handOf(t, c.db, c.temporal, nil, nil), handOf(t, c.db, c.temporal, nil, nil)
+	one.Org, two.Org = org, org
+	seen := func() store.Examination {
+		e, err := two.Examination(t.Context(), i.ID)
+		require.NoError(t, err)
+		return e
+	}
+	ends := func(problem string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return !seen().Running }, 10*time.Second, 10*time.Millisecond)
+		require.Equal(t, problem, seen().Problem)
+	}
+	require.Zero(t, seen())
+	require.NoError(t, one.Examine(t.Context(), i))
+	<-org.asked
+	require.Equal(t, store.Examination{Running: true}, seen())
+	br := c.browser()
+	br.signIn(adminEmail, "/")
+	br.get(c.consent(br.begin(authPath), simforce.SyncUser, true))
+	c.seed.Exec(`update integrations set spec = jsonb_set(spec, '{objects}', '[{"object": "Case", "preset": "case", "deleted": "keep"}]')`)
+	require.Contains(t, br.get("/integrations/support/salesforce-prod/setup/check").html, "Asking Salesforce what the integration user may read", "on the page of a third one")
+	require.NoError(t, two.Examine(t.Context(), i))
+	require.Empty(t, org.asked, "it is under way")
+	org.went <- fault.New(fault.Permission, "the user may not").WithHint("give the right")
+	ends("the user may not")
+	require.Contains(t, br.get("/integrations/support/salesforce-prod/setup/check").html, "The user may not. Give the right.")
+
+	require.NoError(t, two.Examine(t.Context(), i))
+	<-org.asked
+	org.went <- nil
+	ends("")
+
+	// One that is stopped says so; of one that is killed it is known when its time is up, and what it says later is of no use.
+	require.NoError(t, one.Examine(t.Context(), i))
+	<-org.asked
+	one.Stop()
+	ends("the program that made the check was stopped")
+	gone, ok, err := c.db.BeginExamination(t.Context(), i.ID, -time.Second)
+	require.NoError(t, err)
+	require.True(t, ok)
+	ends("the check was not finished")
+	require.NoError(t, two.Examine(t.Context(), i))
+	<-org.asked
+	require.NoError(t, c.db.EndExamination(t.Context(), i.ID, gone, "late", ""))
+	require.True(t, seen().Running)
+	org.went <- nil
+	ends("")
 }
