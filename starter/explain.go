@@ -89,16 +89,20 @@ func (s *steering) explain(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	e, err := transform.Explain(plan, s.db.RawReader(ctx, target.SourceID, object), record)
+	aside, err := s.db.SetAsideReason(ctx, target.SourceID, object, recordID)
 	if err != nil {
 		return err
 	}
-	v := explanationView{Object: object, RecordID: recordID, Version: e.Version, InForce: e.InForce, Same: e.Same, Mail: e.Mail, Text: e.Text, Reply: e.Reply, Signature: e.Signature, Spans: []spanView{}}
+	e, err := transform.Explain(plan, s.db.RawReader(ctx, target.SourceID, object), record)
+	if fault.Is(err, fault.NotFound) && aside != "" {
+		return fault.New(fault.NotFound, "record %s is no comment, and there is no raw copy of it: %s", recordID, aside)
+	}
+	if err != nil {
+		return err
+	}
+	v := explanationView{Object: object, RecordID: recordID, Version: e.Version, InForce: e.InForce, Same: e.Same, Mail: e.Mail, Text: e.Text, Reply: e.Reply, Signature: e.Signature, SetAside: aside, Spans: []spanView{}}
 	for i, span := range e.Characters() {
 		v.Spans = append(v.Spans, spanView{span, e.Text[e.Spans[i].Start:e.Spans[i].End]})
-	}
-	if v.SetAside, err = s.db.SetAsideReason(ctx, target.SourceID, object, recordID); err != nil {
-		return err
 	}
 	units, err := s.db.CommentUnits(ctx, target.SourceID, record.CommentID)
 	if err != nil {

@@ -195,4 +195,6 @@ func TestExplainShowsTheRules(t *testing.T) {
 	b.run("explain", name).bad(exitInput, "one Id must be given")
 	seed.Exec(`delete from raw_chunks`)
 	b.run("explain", name, mailID(0)).bad(exitInput, "there is no raw copy", "raw_retention")
+	seed.Exec(`delete from set_aside`)
+	b.run("explain", name, mailID(2)).bad(exitInput, "record "+mailID(2)+" is no comment", "it is older than comment_retention")
 }

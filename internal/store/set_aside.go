@@ -45,11 +45,12 @@ func (s *Store) ListSetAside(ctx context.Context, sourceID, object string, after
 	return list, more, translate("list what is set aside", err)
 }
 
-// SetAsideReason is why a record is set aside, or "" when it is not.
+// SetAsideReason is why a record is set aside, or "" when it is not. One that is not on the list is too old.
 func (s *Store) SetAsideReason(ctx context.Context, sourceID, object, recordID string) (reason string, err error) {
 	err = s.pool.QueryRow(ctx, `
-		select coalesce((select reason from set_aside where source_id = $1 and object = $2 and record_id = $3), '')`,
-		sourceID, object, recordID).Scan(&reason)
+		select coalesce((select reason from set_aside where source_id = $1 and object = $2 and record_id = $3),
+		                (select $4::text from records where source_id = $1 and object = $2 and record_id = $3 and state = 'set_aside'), '')`,
+		sourceID, object, recordID, AgedReason).Scan(&reason)
 	return reason, translate("look for why a record is set aside", err)
 }
 
