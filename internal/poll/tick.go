@@ -305,7 +305,15 @@ func (k *tick) probed(ctx context.Context, p probe, a salesforce.Answer) error {
 		ids[i] = u.ID
 	}
 	k.late(p.owner, len(ids))
-	return k.service.Store.AddRechecks(ctx, k.target.IntegrationID, p.owner.Name, "late", ids)
+	if err := k.service.Store.AddRechecks(ctx, k.target.IntegrationID, p.owner.Name, "late", ids); err != nil {
+		return err
+	}
+	if a.Page.Done && len(a.Page.Rows) < lookBack {
+		return nil
+	}
+	// The tail is longer than the answer. Rows of a mass load become visible one after the other, and a scan of a
+	// long tail may be minutes away: others may be further back.
+	return k.service.Store.SaveVerified(ctx, p.owner.Stream, p.owner.Epoch, store.Verified{})
 }
 
 // looksBack reports whether a probe of the object is to look back over its tail: where rows

@@ -136,6 +136,36 @@ func TestALookFindsWhatBecameVisibleLate(t *testing.T) {
 	require.NotContains(t, b.orgs.asked()[0], " LIMIT 200")
 }
 
+// What a look finds late in a tail that is longer than its answer may not be alone: the next scan, which may be minutes away, is due.
+func TestALookThatSeesPartOfATailAsksForAScan(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{Generate: 30}, mailObject)
+	b.settle()
+	b.clock.add(20 * time.Minute)
+	b.due()
+	b.settle()
+	tx, err := b.sim.Begin("")
+	require.NoError(t, err)
+	_, err = tx.CreateRecord("EmailMessage", simforce.Write{Fields: simforce.Row{"Subject": "late", "TextBody": "late", "FromAddress": "a@example.com", "Incoming": true}})
+	require.NoError(t, err)
+	b.clock.add(30 * time.Second)
+	b.update("EmailMessage", text(b.records("EmailMessage")[3], "Id"), simforce.Row{"HtmlBody": nil, "TextBody": "in time"})
+	b.settle()
+	b.clock.add(5 * time.Second)
+	b.seed.Exec(`update streams set verify_after = now() + interval '1 hour', compare_after = now() + interval '1 hour'`)
+	require.NoError(t, b.sim.SetKnobs(func(k *simforce.Knobs) { k.PageMax = 2 }))
+	require.Equal(t, "quiet", b.look().Outcome)
+	require.NoError(t, tx.Commit())
+	b.create("EmailMessage", simforce.Write{Stamp: b.object("EmailMessage").VerifyFrom.Add(time.Second), Fields: simforce.Row{"Subject": "further back", "TextBody": "x", "FromAddress": "a@example.com", "Incoming": true}})
+	require.False(t, b.object("EmailMessage").VerifyDue)
+	result := b.look()
+	require.Len(t, result.News, 1)
+	require.True(t, b.object("EmailMessage").VerifyDue)
+	b.drain(result.News[0].Batch)
+	b.settle()
+	b.same()
+}
+
 // A look back that is too much for Salesforce is not tried again and again: a look then asks what is behind the cursor,
 // and scans find what is late.
 func TestALookBackThatIsTooMuchIsLeftToScans(t *testing.T) {
