@@ -65,8 +65,9 @@ func TestDeliversToOurOwnAPI(t *testing.T) {
 	require.Zero(t, d.Counts.Uncounted)
 	require.Equal(t, fmt.Sprint(d.Counts.New+d.Counts.TextChanged), seed.Strings(`select sum(units)::text from ledger`)[0], "their bill is what the tenant's answers say")
 
+	b.service.CompareEvery = time.Millisecond // they may have been compared in between, when it was idle for a moment
 	b.run()
-	b.eventually(func() bool { d = b.delivery(); return d.ComparedAt != nil }, "the counts are compared")
+	b.eventually(func() bool { d = b.delivery(); return d.ComparedAt != nil && d.ComparedAt.After(*d.SentAt) }, "the counts are compared")
 	require.Equal(t, *d.OwnComments, *d.TenantComments)
 	require.EqualValues(t, len(b.ours()), *d.OwnComments)
 }
@@ -124,8 +125,8 @@ func TestDeliversToATenantThatMisbehaves(t *testing.T) {
 		defer s.mu.Unlock()
 		return s.calls > 100 && len(tried) == len(moods)
 	}
-	for n := 0; n < 40 || !enough(); n++ {
-		require.Less(t, n, 20_000, "it was tried enough")
+	for n, end := 0, time.Now().Add(patience); n < 40 || !enough(); n++ {
+		require.True(t, time.Now().Before(end), "it was tried enough")
 		id := fmt.Sprintf("c%03d", n*7919%40)
 		switch {
 		case n < 40:
