@@ -20,26 +20,32 @@ const (
 	lastPort  = 32000
 )
 
+// handedOut marks each port for as long as this process lives: with the UDP port of the same number, which
+// nobody here uses, and which two processes cannot have.
 var handedOut struct {
 	sync.Mutex
-	ports map[int]bool
+	marks map[int]net.PacketConn
 }
 
-// FreePort returns a TCP port of 127.0.0.1 that nobody listens on and that this
-// process has not been given before. Another process may still take it first:
-// callers that can, try again.
+// FreePort returns a TCP port of 127.0.0.1 that nobody listens on and that no living
+// process has been given by it. A stranger may still take it first: callers that can, try again.
 func FreePort() (int, error) {
 	handedOut.Lock()
 	defer handedOut.Unlock()
-	if handedOut.ports == nil {
-		handedOut.ports = map[int]bool{}
+	if handedOut.marks == nil {
+		handedOut.marks = map[int]net.PacketConn{}
 	}
 	for range 1000 {
 		port := firstPort + rand.IntN(lastPort-firstPort) //nolint:gosec // a port is no secret
-		if handedOut.ports[port] || !PortFree(port) {
+		mark, err := net.ListenPacket("udp4", address(port))
+		if err != nil {
 			continue
 		}
-		handedOut.ports[port] = true
+		if !PortFree(port) {
+			_ = mark.Close()
+			continue
+		}
+		handedOut.marks[port] = mark
 		return port, nil
 	}
 	return 0, fmt.Errorf("find a free TCP port of 127.0.0.1 between %d and %d: all tried were taken", firstPort, lastPort)

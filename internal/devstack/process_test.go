@@ -98,6 +98,8 @@ func TestFreePort(t *testing.T) {
 		seen[port] = true
 		require.GreaterOrEqual(t, port, firstPort)
 		require.Less(t, port, lastPort)
+		_, err = net.ListenPacket("udp4", address(port))
+		require.ErrorIs(t, err, syscall.EADDRINUSE, "another process is not given port %d, though nobody listens on it yet", port)
 	}
 }
 
