@@ -365,7 +365,7 @@ func TestCanaryNothingLeaks(t *testing.T) {
 	}
 	shows := func(what string, yes func(status string) bool) {
 		var out string
-		ok := waitFor(t.Context(), time.Minute, func() bool {
+		ok := waitFor(t.Context(), patience, func() bool {
 			pause(t.Context(), 200*time.Millisecond) // a program each time
 			out = s.starter("status", name)
 			return yes(out)

@@ -36,7 +36,7 @@ func TestFlood(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(s.crash, point), nil, 0o644))
 		select {
 		case <-s.worker.Done():
-		case <-time.After(2 * time.Minute):
+		case <-time.After(patience):
 			require.Fail(t, "the worker did not come to "+point, "%s", s.worker.Tail(30))
 		}
 		for _, page := range s.sealedPages() {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"salesforcesync/internal/devstack"
@@ -61,9 +62,7 @@ func TestRestoreToAPointInTime(t *testing.T) {
 	_, err = s.follow("")
 	require.NoError(t, err)
 	var complete, restored *time.Time
-	s.sql(&complete, `select verified_to from streams where lane = 'live' and seq > 0`)
-	var wal string
-	s.sql(&wal, `select pg_walfile_name(pg_create_restore_point('`+restorePoint+`'))`)
+	wal := s.restorePoint(&complete)
 	before := s.expected(nil)
 
 	// What will be lost: texts, deletes, undeletes, a bill, and the only refresh token that works.
@@ -162,7 +161,12 @@ func TestRestoreToAPointInTime(t *testing.T) {
 	s.startAuthsvc()
 	_, err = s.follow("")
 	require.ErrorContains(t, err, "give request id")
-	require.Contains(t, s.authsvc.Tail(25), "the database was restored from a dump", "the operator is told")
+	s.eventually("the operator is told", func() error {
+		if said := s.authsvc.Tail(25); !strings.Contains(said, "the database was restored from a dump") {
+			return errors.New(said)
+		}
+		return nil
+	})
 	_, talk, code := s.tryStarter("setup")
 	require.Zero(t, code, talk)
 	require.Regexp(t, `the last changes of \d+ comments were numbered anew`, talk)
@@ -173,6 +177,23 @@ func TestRestoreToAPointInTime(t *testing.T) {
 	ledger.is(units + 1)
 	_, err = s.follow("")
 	require.NoError(t, err)
+}
+
+// restorePoint names this moment, and says in which file of the WAL it is and how far the source is complete then:
+// the worker, which looks every second, must not get further in between.
+func (s *stack) restorePoint(complete **time.Time) (wal string) {
+	s.t.Helper()
+	conn, err := pgx.Connect(s.t.Context(), s.pg.URL())
+	require.NoError(s.t, err)
+	defer conn.Close(s.t.Context())
+	require.NoError(s.t, pgx.BeginFunc(s.t.Context(), conn, func(tx pgx.Tx) error {
+		err := tx.QueryRow(s.t.Context(), `select verified_to from streams where lane = 'live' and seq > 0 for update`).Scan(complete)
+		if err != nil {
+			return err
+		}
+		return tx.QueryRow(s.t.Context(), `select pg_walfile_name(pg_create_restore_point($1))`, restorePoint).Scan(&wal)
+	}))
+	return wal
 }
 
 // age lets the server number many transactions, more than a new one needs to load a dump: what is written next has a

@@ -69,13 +69,14 @@ func TestTextsAreMadeAnew(t *testing.T) {
 
 	s.cli("workflow", "signal", "--workflow-id", "integration/"+name, "--name", "pause")
 	s.state("paused")
+	s.still()
 	asked := s.sim.Counters().Total
 	armed := filepath.Join(s.crash, crashpoint.BeforeCommit)
 	require.NoError(t, os.WriteFile(armed, nil, 0o644))
 	s.starter("retransform", name, "--apply")
 	select {
 	case <-s.worker.Done():
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		require.Fail(t, "the worker did not come to a page")
 	}
 	s.startWorker()

@@ -260,7 +260,7 @@ func location(t *testing.T, browser *http.Client, from string) string {
 func (s *stack) get(path string, into any) error { return s.call(http.MethodGet, path, into) }
 
 func (s *stack) call(method, path string, into any) error {
-	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	var body io.Reader
 	if method == http.MethodPost {
@@ -290,11 +290,14 @@ func (s *stack) call(method, path string, into any) error {
 	return json.Unmarshal(raw, into)
 }
 
+// patience is how long is waited for what must come, on a machine that has other things to do.
+const patience = 4 * time.Minute
+
 // eventually waits until check is content.
 func (s *stack) eventually(what string, check func() error) {
 	s.t.Helper()
 	var last error
-	ok := waitFor(s.t.Context(), 90*time.Second, func() bool { last = check(); return last == nil })
+	ok := waitFor(s.t.Context(), patience, func() bool { last = check(); return last == nil })
 	require.True(s.t, ok, "%s: %v", what, last)
 }
 
