@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
 
 	"salesforcesync/internal/app"
 	"salesforcesync/internal/devstack"
@@ -83,6 +86,12 @@ func TestOneTenantsFloodDoesNotStarveOthers(t *testing.T) {
 	b.eventually("the flood waits to be stored", func() bool { return batches("sealed", "flood") == flood })
 	b.integrationOf(sim, address, "small", "prod")
 	b.eventually("so does the other one's", func() bool { return batches("sealed", "small") == 1 })
+	b.eventually("all of it is in the queue", func() bool { // which is a while after it could be stored
+		queue, err := b.temporal.WorkflowService().DescribeTaskQueue(t.Context(), &workflowservice.DescribeTaskQueueRequest{
+			Namespace: b.namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: flow.QueueLoad}, TaskQueueType: enumspb.TASK_QUEUE_TYPE_ACTIVITY, ReportStats: true})
+		require.NoError(t, err)
+		return queue.GetStats().GetApproximateBacklogCount() == flood+1
+	})
 
 	b.env["TASK_QUEUES"] = flow.QueueLoad
 	loading := b.start()

@@ -97,7 +97,7 @@ func newBenchAt(t *testing.T, address string) *bench {
 
 func (b *bench) eventually(what string, yes func() bool) {
 	b.t.Helper()
-	require.Eventually(b.t, yes, time.Minute, 50*time.Millisecond, what)
+	require.Eventually(b.t, yes, 3*time.Minute, 50*time.Millisecond, what)
 }
 
 // attributes creates search attributes in the test's namespace and waits for them.
@@ -129,7 +129,7 @@ func (b *bench) program(args ...string) *exec.Cmd {
 	b.t.Helper()
 	self, err := os.Executable()
 	require.NoError(b.t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // it lives as long as the test
 	b.t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Env = []string{asProgram + "=1", "PATH=" + os.Getenv("PATH")}
