@@ -42,12 +42,14 @@ type bench struct {
 	db  *store.Store
 	dir string
 	env map[string]string
+
+	endWait, checkWait time.Duration // short where nobody is there to answer
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	db, url := storetest.NewURL(t)
-	b := &bench{t: t, db: db, dir: t.TempDir()}
+	b := &bench{t: t, db: db, dir: t.TempDir(), endWait: 2 * time.Second, checkWait: 3 * time.Second}
 	b.env = map[string]string{
 		"DATABASE_URL":         url,
 		"ENCRYPTION_KEYS":      "test:" + base64.StdEncoding.EncodeToString(make([]byte, secret.KeySize)),
@@ -88,7 +90,7 @@ func (b *bench) run(args ...string) ran {
 func (b *bench) runWith(stdin string, args ...string) ran {
 	b.t.Helper()
 	var out, talk bytes.Buffer
-	a := &app{in: strings.NewReader(stdin), out: &out, talk: &talk, endWait: 2 * time.Second, checkWait: 3 * time.Second,
+	a := &app{in: strings.NewReader(stdin), out: &out, talk: &talk, endWait: b.endWait, checkWait: b.checkWait,
 		lookup: func(name string) string { return b.env[name] }}
 	code := a.run(b.t.Context(), args)
 	for _, text := range []string{out.String(), talk.String()} {

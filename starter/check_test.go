@@ -57,6 +57,7 @@ func TestCheckShowsAFreshReport(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).withTemporal()
 	b.work()
+	b.checkWait = 2 * time.Minute // somebody answers, however slow
 	name, file := b.apply()
 	b.grant(name)
 	b.answers(name, goodReport())

@@ -28,7 +28,7 @@ func (b *bench) heard(name string, signals ...string) {
 		s = statusView{}
 		b.run("status", name, "--json").json(&s)
 		return s.Workflow != nil && s.Workflow.Status != nil && strings.TrimSpace(s.Workflow.Status.Reason) == strings.Join(signals, " ")
-	}, 30*time.Second, 50*time.Millisecond, "want %v", signals)
+	}, 2*time.Minute, 50*time.Millisecond, "want %v", signals)
 }
 
 func TestPauseResumeSyncNow(t *testing.T) {
@@ -254,6 +254,7 @@ func TestDelete(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).withTemporal()
 	b.work()
+	b.endWait = 2 * time.Minute // there is a worker, however slow
 	address, revoked := b.salesforce(http.StatusOK)
 	name := b.applyAt(address)
 	b.grant(name)

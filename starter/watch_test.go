@@ -53,7 +53,7 @@ func (b *bench) watch(terminal bool, args ...string) *watched {
 
 func (w *watched) shows(words string) {
 	w.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !strings.Contains(w.out.String(), words); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !strings.Contains(w.out.String(), words); time.Sleep(20 * time.Millisecond) {
 		require.True(w.t, time.Now().Before(end), "no %q in %q, %s", words, w.out.String(), w.talk.String())
 	}
 }
@@ -64,7 +64,7 @@ func (w *watched) ends(code int) {
 	select {
 	case got := <-w.code:
 		require.Equal(w.t, code, got, w.talk.String())
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		require.Fail(w.t, "it does not end", w.out.String())
 	}
 }
@@ -148,7 +148,7 @@ func TestWatchInJSON(t *testing.T) {
 	name := b.applyTwo("--no-start")
 	seed.Backfill(b.integration(name).ID, "EmailMessage", true, 0)
 	w := b.watch(true, "status", name, "--watch", "--json")
-	require.Eventually(t, func() bool { return strings.Count(w.out.String(), "\n") > 1 }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Count(w.out.String(), "\n") > 1 }, 2*time.Minute, 20*time.Millisecond)
 	w.stop()
 	w.ends(exitOK)
 	for line := range strings.Lines(w.out.String()) {
