@@ -56,8 +56,10 @@ func TestIdenticalCountsAreCountedOnce(t *testing.T) {
 
 	var all sync.WaitGroup
 	var got atomic.Int64
+	var come atomic.Int32
 	for range 20 {
 		all.Go(func() {
+			come.Add(1)
 			n, err := c.count(t.Context(), "a", store.CountFilter{From: &elsewhere})
 			if err != nil {
 				t.Errorf("count: %v", err)
@@ -73,7 +75,7 @@ func TestIdenticalCountsAreCountedOnce(t *testing.T) {
 			t.Errorf("count: %v", err)
 		}
 	})
-	until(t, "two are counting", func() bool { return s.asked.Load() == 2 })
+	until(t, "two are counting, and all have come", func() bool { return s.asked.Load() == 2 && come.Load() == 20 })
 	done := make(chan struct{})
 	go func() { all.Wait(); close(done) }()
 	for waiting := true; waiting; { // whoever of the twenty came late is counted for anew

@@ -224,10 +224,10 @@ func TestJobResultsCallersError(t *testing.T) {
 func TestJobResultsAreReadInPeace(t *testing.T) {
 	t.Parallel()
 	page := "Id\n" + strings.Repeat("1\n", 300_000)
-	quick := func(o *Options) { o.IdleTimeout, o.CallTimeout = 500*time.Millisecond, 500*time.Millisecond }
+	quick := func(o *Options) { o.IdleTimeout, o.CallTimeout = 3*time.Second, 3*time.Second }
 	c, _, _ := org(t, quick, results(page))
 	require.NoError(t, c.JobResults(t.Context(), someJob, "", 0, func(r Results) error {
-		time.Sleep(800 * time.Millisecond)
+		time.Sleep(3500 * time.Millisecond) // longer than either of them
 		n, err := io.Copy(io.Discard, r.Body)
 		require.EqualValues(t, len(page), n)
 		return err

@@ -359,7 +359,7 @@ func TestEndlessTrickle(t *testing.T) {
 			began := time.Now()
 			_, err := client.Query(t.Context(), "SELECT Id FROM Case", QueryOptions{})
 			require.Equal(t, fault.Transient, fault.KindOf(err), "%v", err)
-			require.Less(t, time.Since(began), 5*time.Second)
+			require.Less(t, time.Since(began), time.Minute)
 			require.Len(t, *seen, 1)
 		})
 	}

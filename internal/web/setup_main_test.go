@@ -162,7 +162,7 @@ func (br *browser) settled(path string) view {
 	require.Eventually(br.b.t, func() bool {
 		got = br.get(path)
 		return !regexp.MustCompile(`Asking Salesforce`).MatchString(got.html)
-	}, 30*time.Second, 20*time.Millisecond)
+	}, 2*time.Minute, 20*time.Millisecond)
 	return got
 }
 
