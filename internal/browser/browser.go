@@ -23,7 +23,7 @@ import (
 
 const (
 	axeVersion = "4.14.1"
-	patience   = 20 * time.Second // for one thing to appear
+	patience   = 90 * time.Second // for one thing to appear, on a machine that has other things to do
 )
 
 // Browser is one Chromium with nothing in it: no cookies, no history.
@@ -248,7 +248,7 @@ func evaluate[T any](ctx context.Context, expression string, limit time.Duration
 
 // Text is what can be read in what a CSS selector finds first.
 func (t *Tab) Text(selector string) (string, error) {
-	return evaluate[string](t.ctx, fmt.Sprintf(`document.querySelector(%q)?.innerText ?? ""`, selector), 5*time.Second)
+	return evaluate[string](t.ctx, fmt.Sprintf(`document.querySelector(%q)?.innerText ?? ""`, selector), patience)
 }
 
 // Evaluate gives the value of an expression of JavaScript in the page, or of its promise.

@@ -241,14 +241,14 @@ func TestScriptsThroughTemporal(t *testing.T) {
 			r.heal()
 			r.signal(flow.SignalSyncNow)
 			healed := r.now()
-			r.becomes("after everything healed", 3*time.Minute, func() {
+			r.becomes("after everything healed", 6*time.Minute, func() {
 				check(r.now().Sub(healed) > 40*time.Minute, "time has yet to pass")
 				r.compare()
 			})
 			units := r.units()
 			r.onceMore()
 			r.signal(flow.SignalSyncNow)
-			r.becomes("after everything was read again", 2*time.Minute, func() {
+			r.becomes("after everything was read again", 6*time.Minute, func() {
 				for _, s := range rows[struct{ Object string }](r.ctx, r.d, `
 					select object from streams s where integration_id = $1 and lane = 'live' and not exists (
 						select 1 from batches b where (b.stream_id, b.epoch, b.state) = (s.id, s.epoch, 'applied')) and $2`, r.id, r.set.seed%2 == 0) {
