@@ -36,7 +36,7 @@ func TestTheWorkerFollowsWords(t *testing.T) {
 	seed.Mail(source, "0b", time.Now(), "subject", "another body")
 	seed.Exec(`select pg_notify('comments_changed', $1)`, source)
 	// Without having been told it would look in a minute.
-	require.Eventually(t, func() bool { return lag() == 0 }, 30*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return lag() == 0 }, 45*time.Second, 20*time.Millisecond)
 	stop()
 	<-done
 	<-done

@@ -36,7 +36,7 @@ func (s *slow) CountMatching(ctx context.Context, _ string, _ store.CountFilter)
 // until waits for a condition, not for a time.
 func until(t *testing.T, why string, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, 30*time.Second, time.Millisecond, why)
+	require.Eventually(t, condition, time.Minute, time.Millisecond, why)
 }
 
 func TestIdenticalCountsAreCountedOnce(t *testing.T) {

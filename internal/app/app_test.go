@@ -136,7 +136,7 @@ func TestServeFinishesWhatIsUnderWay(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- a.Run(ctx) }()
-	require.Eventually(t, func() bool { return logs.FilterMessage("running").Len() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return logs.FilterMessage("running").Len() == 1 }, time.Minute, time.Millisecond)
 	addresses := map[string]string{}
 	for _, entry := range logs.FilterMessage("listening").All() {
 		addresses[entry.ContextMap()["server"].(string)] = entry.ContextMap()["address"].(string)
@@ -183,7 +183,7 @@ func TestServeFinishesWhatIsUnderWay(t *testing.T) {
 			conn.Close()
 		}
 		return err != nil
-	}, 10*time.Second, time.Millisecond)
+	}, 20*time.Second, time.Millisecond)
 	close(release)
 	r := <-got
 	require.NoError(t, r.err)
@@ -356,7 +356,7 @@ func TestASlowCallerIsCutOff(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- a.Run(ctx) }()
-	require.Eventually(t, func() bool { return logs.FilterMessage("listening").Len() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return logs.FilterMessage("listening").Len() == 1 }, time.Minute, time.Millisecond)
 	address := logs.FilterMessage("listening").All()[0].ContextMap()["address"].(string)
 
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)

@@ -119,7 +119,7 @@ func TestTheNamespaceIsMadeOnce(t *testing.T) {
 	require.Eventually(t, func() bool {
 		said, notes, err = s.run()
 		return err == nil && !strings.Contains(strings.Join(notes, "\n"), "create")
-	}, 30*time.Second, 100*time.Millisecond, "it is found the second time")
+	}, time.Minute, 100*time.Millisecond, "it is found the second time")
 }
 
 func TestABackupIsWholeOrIsNotThere(t *testing.T) {

@@ -52,7 +52,7 @@ func TestPostgresKeepsCommitsOverAKill(t *testing.T) {
 		var n int
 		err := db.QueryRow("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'").Scan(&n)
 		return err == nil && n == 1
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 
 	url := p.URL()
 	require.NoError(t, p.Kill())

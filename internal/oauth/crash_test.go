@@ -137,7 +137,7 @@ func TestManyCallersWhileSessionsDie(t *testing.T) {
 			b.connect()
 			first := b.connection().Generation
 			processes := []*oauth.Service{b.service(b.db), b.service(b.second())}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 			defer cancel()
 			var deaths, done atomic.Int64
 			stop := make(chan struct{})

@@ -157,10 +157,10 @@ func TestSyncNowDoesNotWaitForTheQuota(t *testing.T) {
 		_, err := b.svc.Watch(ctx, flow.WatchParams{Project: "support", Integration: "prod"})
 		done <- err
 	}()
-	require.Eventually(t, func() bool { return b.requests() == 1 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return b.requests() == 1 }, 30*time.Second, 10*time.Millisecond)
 	require.Never(t, func() bool { return b.requests() > 1 }, 300*time.Millisecond, 50*time.Millisecond)
 	require.NoError(t, b.db.Steer(ctx, "support", "prod", flow.SignalSyncNow))
-	require.Eventually(t, func() bool { return b.requests() > 1 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return b.requests() > 1 }, 30*time.Second, 10*time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
 }

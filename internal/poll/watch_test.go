@@ -179,7 +179,7 @@ func (b *bench) watching() <-chan flow.WatchResult {
 // asks waits until Salesforce was asked n times.
 func (b *bench) asks(n int) {
 	b.Helper()
-	require.Eventually(b, func() bool { return b.sim.Counters().Total == n }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(b, func() bool { return b.sim.Counters().Total == n }, 40*time.Second, 5*time.Millisecond)
 }
 
 func result(t *testing.T, from <-chan flow.WatchResult) flow.WatchResult {
@@ -187,7 +187,7 @@ func result(t *testing.T, from <-chan flow.WatchResult) flow.WatchResult {
 	select {
 	case r := <-from:
 		return r
-	case <-time.After(20 * time.Second):
+	case <-time.After(40 * time.Second):
 		require.FailNow(t, "Watch does not come back")
 		return flow.WatchResult{}
 	}

@@ -62,12 +62,13 @@ func TestTransport(t *testing.T) {
 	require.Equal(t, int64(20<<20), n)
 	require.NoError(t, res.Body.Close())
 	require.NoError(t, b.FailNext(Fault{Class: "stalled_body"}))
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	res, err = ask(ctx)
 	require.NoError(t, err)
+	time.AfterFunc(50*time.Millisecond, cancel)
 	_, err = io.ReadAll(res.Body)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, err, context.Canceled)
 	require.NoError(t, res.Body.Close())
 	require.NoError(t, b.SetKnobs(func(k *Knobs) { k.LatencyMS = 60_000 }))
 	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -88,7 +89,7 @@ func TestTransport(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	require.NoError(t, res.Body.Close())
-	require.Eventually(t, func() bool { return b.inflight.Load() == 0 }, 5*time.Second, time.Millisecond, "every call has ended")
+	require.Eventually(t, func() bool { return b.inflight.Load() == 0 }, time.Minute, time.Millisecond, "every call has ended")
 }
 
 func BenchmarkTransport(b *testing.B) {

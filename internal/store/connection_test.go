@@ -545,7 +545,7 @@ func TestRefreshOfManyConnectionsOnASmallPool(t *testing.T) {
 		db, err := store.Open(t.Context(), first.seed.URL(), store.Options{Keys: storetest.Keys(t), MaxConns: size})
 		require.NoError(t, err)
 		defer db.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 		defer cancel()
 		var all sync.WaitGroup
 		for _, l := range lanes {

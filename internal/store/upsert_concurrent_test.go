@@ -39,7 +39,7 @@ func (l *lane) waiting(n int) {
 	l.t.Helper()
 	require.Eventually(l.t, func() bool {
 		return l.one(`select count(*)::text from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) == fmt.Sprint(n)
-	}, 20*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 }
 
 func TestBeginBatchMeetsASealThatIsUnderWay(t *testing.T) {

@@ -288,7 +288,7 @@ func TestACheckIsKnownToEveryAuthsvc(t *testing.T) {
 	}
 	ends := func(problem string) {
 		t.Helper()
-		require.Eventually(t, func() bool { return !seen().Running }, 10*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return !seen().Running }, time.Minute, 10*time.Millisecond)
 		require.Equal(t, problem, seen().Problem)
 	}
 	require.Zero(t, seen())

@@ -112,7 +112,7 @@ func TestStateOutlivesKillAndTerm(t *testing.T) {
 	require.Eventually(t, func() bool {
 		raw, err := os.ReadFile(state)
 		return err == nil && bytes.Contains(raw, []byte("survivor"))
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	require.NoError(t, p.cmd.Process.Kill())
 	_ = p.cmd.Wait()
 
@@ -136,5 +136,5 @@ func TestWriterRuns(t *testing.T) {
 		AccessToken string `json:"access_token"`
 	}
 	p.post(t, "/_sim/login", `{"username":"sync@acme.example"}`, &tokens)
-	require.Eventually(t, func() bool { return p.count(t, tokens.AccessToken, "SELECT COUNT() FROM EmailMessage") > 10 }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return p.count(t, tokens.AccessToken, "SELECT COUNT() FROM EmailMessage") > 10 }, time.Minute, 50*time.Millisecond)
 }
