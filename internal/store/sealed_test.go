@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -214,7 +215,7 @@ func TestAbandonKey(t *testing.T) {
 func TestResealNeverLosesARefresh(t *testing.T) {
 	t.Parallel()
 	db, seed := storetest.NewSeed(t)
-	const integrations, refreshes = 6, 25
+	const integrations, refreshes, most, passes = 6, 25, 20_000, 3 // so many at least, and as many more as it takes to seal all anew so often
 	old, both := withRing(t, seed.URL(), "old", "k1", "k2", "test"), withRing(t, seed.URL(), "both", "k2", "k1", "test")
 	var lanes []*lane
 	for n := range integrations {
@@ -224,21 +225,22 @@ func TestResealNeverLosesARefresh(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	passes := make(chan int)
+	var passed atomic.Int32
+	ended := make(chan struct{})
 	go func() {
-		n := 0
-		for ; ctx.Err() == nil; n++ {
+		defer close(ended)
+		for ; ctx.Err() == nil; passed.Add(1) {
 			// Forth and back, so that there is always something to seal anew.
 			for _, s := range []*store.Store{both, old} {
 				_, _ = s.Reseal(ctx, nil)
 			}
 		}
-		passes <- n
 	}()
 	var group sync.WaitGroup
+	made := make([]int, integrations)
 	for n, l := range lanes {
 		group.Go(func() {
-			for i := range refreshes {
+			for i := 0; i < refreshes || passed.Load() < passes && i < most; i++ {
 				used := int64(i + 1)
 				if err := []*store.Store{old, both}[(n+i)%2].RefreshConnection(t.Context(), l.id, used, func(_ context.Context, c *store.Connection) (store.Refreshed, error) {
 					if i > 0 && c.Refresh.Reveal() != fmt.Sprintf("refresh %d.%d", n, i-1) {
@@ -249,19 +251,21 @@ func TestResealNeverLosesARefresh(t *testing.T) {
 					t.Errorf("refresh %d of %d: %v", i, n, err)
 					return
 				}
+				made[n]++
 			}
 		})
 	}
 	group.Wait()
 	stop()
-	require.Greater(t, <-passes, 2)
+	<-ended
+	require.GreaterOrEqual(t, int(passed.Load()), passes)
 	_, err := both.Reseal(t.Context(), nil)
 	require.NoError(t, err)
 	for n, l := range lanes {
 		c, err := withRing(t, seed.URL(), "only", "k2").LoadConnection(t.Context(), l.id)
 		require.NoError(t, err)
-		require.Equal(t, fmt.Sprintf("refresh %d.%d", n, refreshes-1), c.Refresh.Reveal())
-		require.EqualValues(t, refreshes+1, c.Generation)
+		require.Equal(t, fmt.Sprintf("refresh %d.%d", n, made[n]-1), c.Refresh.Reveal())
+		require.EqualValues(t, made[n]+1, c.Generation)
 	}
 }
 
