@@ -173,6 +173,7 @@ const rollingVersion = 20
 const (
 	pgLockNotAvailable = "55P03"
 	pgDeadlock         = "40P01"
+	pgNotAllowed       = "42501"
 )
 
 // CheckSchema refuses a database whose schema is not this program's, naming both

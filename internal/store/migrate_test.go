@@ -2,8 +2,10 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	neturl "net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -184,6 +186,30 @@ func TestCheckSchemaTakesANewerOneThatRunsWithIt(t *testing.T) {
 	err = db.CheckSchema(t.Context())
 	requireKind(t, fault.Invalid, err)
 	require.ErrorContains(t, err, fmt.Sprintf("the database has schema version %d, this program needs version %d", want+3, want))
+}
+
+// Since PostgreSQL 15 only the owner of a database may make tables in it.
+func TestMigrateInSomebodyElsesDatabase(t *testing.T) {
+	t.Parallel()
+	url := storetest.Empty(t)
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	stranger := "stranger_" + store.NewID()
+	_, err = conn.Exec(t.Context(), `create role `+stranger)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		_, err := conn.Exec(ctx, `drop role `+stranger)
+		require.NoError(t, errors.Join(err, conn.Close(ctx)))
+	})
+	as, err := neturl.Parse(url)
+	require.NoError(t, err)
+	q := as.Query()
+	q.Set("options", "-c role="+stranger)
+	as.RawQuery = q.Encode()
+	_, _, err = open(t, as.String()).Migrate(t.Context())
+	requireKind(t, fault.Invalid, err)
+	require.Contains(t, fault.HintOf(err), "own the database")
 }
 
 // A step that needs a table which somebody uses for long does not make everybody else wait for as long:

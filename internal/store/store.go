@@ -186,6 +186,10 @@ func translate(op string, err error) error {
 		if pg.Code == "22021" { // character not in repertoire: NUL, or no UTF-8
 			return fault.Wrap(fault.Invalid, err, "%s: a text has a character that cannot be stored", op)
 		}
+		if pg.Code == pgNotAllowed { // as in a database that is another user's
+			return fault.Wrap(fault.Invalid, err, "%s: the user of DATABASE_URL may not", op).
+				WithHint("let this user own the database: alter database NAME owner to USER")
+		}
 		return fault.Wrap(fault.Internal, err, "%s", op)
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
