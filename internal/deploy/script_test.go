@@ -166,10 +166,10 @@ func TestPagesNameWhatComposeHas(t *testing.T) {
 			require.Contains(t, profiles, m[3], m[0])
 		}
 	}
-	variables := regexp.MustCompile("`([A-Z][A-Z_]+)`[,.;: ]").FindAllStringSubmatch(text, -1)
+	variables := regexp.MustCompile("`([A-Z][A-Z_]+)(?:=[^`]*)?`[,.;: ]").FindAllStringSubmatch(text, -1)
 	compose, err := os.ReadFile(filepath.Join(root, "docker-compose.yml"))
 	require.NoError(t, err)
-	for _, name := range []string{"POSTGRES_VERSION", "TEMPORAL_VERSION", "TEMPORAL_UI_VERSION", "PROMETHEUS_VERSION", "GRAFANA_VERSION", "TEMPORAL_UI_URL", "TRUSTED_PROXIES", "OIDC_ISSUER", "OTEL_EXPORTER_OTLP_ENDPOINT", "DELIVERY_EXTRA_HOSTS"} {
+	for _, name := range []string{"POSTGRES_VERSION", "TEMPORAL_VERSION", "TEMPORAL_UI_VERSION", "PROMETHEUS_VERSION", "GRAFANA_VERSION", "WORKERS", "TEMPORAL_UI_URL", "TRUSTED_PROXIES", "OIDC_ISSUER", "OTEL_EXPORTER_OTLP_ENDPOINT", "DELIVERY_EXTRA_HOSTS"} {
 		require.True(t, slices.ContainsFunc(variables, func(m []string) bool { return m[1] == name }), "%s is told of", name)
 		require.Contains(t, string(compose), "${"+name, "%s may stand in .env", name)
 	}
