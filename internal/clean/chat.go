@@ -92,6 +92,9 @@ func transcript(body string) [][]string {
 	return parts
 }
 
+// longestBeginning is how much of a paragraph is looked at for the time that a turn begins with, in bytes.
+const longestBeginning = 512
+
 // spokenParts is a transcript without its centred paragraphs.
 func spokenParts(body string) []string {
 	var parts []string
@@ -116,7 +119,8 @@ func spokenParts(body string) []string {
 		if close < 0 {
 			break
 		}
-		if _, turn := byTime(HTML(body[inside : inside+close])); turn {
+		// Only its beginning: of paragraphs in one another each would be read to the end of all.
+		if _, turn := byTime(HTML(body[inside : inside+min(close, longestBeginning)])); turn {
 			continue
 		}
 		parts = append(parts, body[from:open])

@@ -65,6 +65,7 @@ type reader struct {
 	href   string // of the open link, "" without one
 	linkAt int    // where its text begins
 
+	word      word // the last name of a tag that was read
 	attr      attributes
 	sought    int             // tags without an end
 	noTag     bool            // no tag ends from here on
@@ -161,28 +162,45 @@ func (r *reader) comment(i int) int {
 	return i + len("<!--")
 }
 
+// word is a stretch of what no name of a tag ends in. Names that begin in it end where it does: without
+// it, each "<" in one long word would be read to its end.
+type word struct {
+	end       int // behind its last byte
+	at, colon int // its last "@" and its last ":"; -1 for none
+}
+
 // name reads the name of an element from i on, in lower case and cut to what any
-// known one has.
+// known one has. Names are read from the front of the document to its end.
 func (r *reader) name(i int) (name [12]byte, n, end int) {
 	src := r.src
-	for end = i; end < len(src); end++ {
-		c := src[end]
-		if c == '>' || c == '/' || classes[c] == space {
-			break
+	if i >= r.word.end {
+		r.word = word{at: -1, colon: -1}
+		for end = i; end < len(src); end++ {
+			c := src[end]
+			if c == '>' || c == '/' || classes[c] == space {
+				break
+			}
+			switch c {
+			case '@':
+				r.word.at = end
+			case ':':
+				r.word.colon = end
+			}
 		}
-		if n < len(name) {
-			name[n] = lower(c)
-			n++
-		}
+		r.word.end = end
 	}
-	return name, n, end
+	for n < len(name) && i+n < r.word.end {
+		name[n] = lower(src[i+n])
+		n++
+	}
+	return name, n, r.word.end
 }
 
 // start reads a start tag. It returns 0 when this is text: an address in angle
 // brackets, or a tag that never ends.
 func (r *reader) start(i int) int {
 	name, n, end := r.name(i + 1)
-	if written := r.src[i+1 : end]; len(written) > 4 && (strings.IndexByte(written, '@') > 0 || strings.HasPrefix(written, "http") && strings.IndexByte(written, ':') > 0) {
+	if written := r.src[i+1 : end]; len(written) > 4 && (r.word.at > i || strings.HasPrefix(written, "http") && r.word.colon > i) {
 		return 0
 	}
 	id, kind := element(name[:n])

@@ -148,6 +148,9 @@ var hostile = map[string]func(n int) string{
 	},
 	"less-than":          func(n int) string { return strings.Repeat("<", n) },
 	"tags without end":   func(n int) string { return strings.Repeat("<a ", n/3) },
+	"names without end":  func(n int) string { return strings.Repeat("<a@b", n/4) },
+	"typed names":        func(n int) string { return "\n" + strings.Repeat("<div<", n/5) },
+	"links as names":     func(n int) string { return strings.Repeat("<http:", n/6) },
 	"quotes without end": func(n int) string { return strings.Repeat(`<a b="`, n/6) },
 	"apostrophes":        func(n int) string { return strings.Repeat(`<a b='>`, n/7) + "<" },
 	"mixed quotes":       func(n int) string { return strings.Repeat(`<a b="'>`, n/8) + `<a b='` },
@@ -172,6 +175,8 @@ var hostile = map[string]func(n int) string{
 	"headings of tables":  func(n int) string { return "<table><tr>" + strings.Repeat("<i>", 300) + strings.Repeat("<th>a", n/5) },
 	"greater-than":        func(n int) string { return strings.Repeat(">", n) },
 	"quoted lines":        func(n int) string { return strings.Repeat("> > > >\n", n/8) },
+	"empty quotations":    func(n int) string { return strings.Repeat(">\n\n", n/3) },
+	"blanks and marks":    func(n int) string { return "[x]<br>" + strings.Repeat("&nbsp;<br>&gt;<br>", n/17) + "a@b.c" },
 	"attribution lines":   func(n int) string { return strings.Repeat("On Mon, 1 Jan 2024 at 10:00, ", n/29) },
 	"On lines":            func(n int) string { return strings.Repeat("On \n", n/4) },
 	"style sheets": func(n int) string {
@@ -180,6 +185,7 @@ var hostile = map[string]func(n int) string{
 	"mojibake":            func(n int) string { return strings.Repeat("Ã©", n/4) },
 	"much of mojibake":    func(n int) string { return strings.Repeat("Ãƒ", n/8) + strings.Repeat("ƒ", n/4) },
 	"what hides mojibake": func(n int) string { return strings.Repeat("Ã\x00\u00ad©", n/7) },
+	"chats":               func(n int) string { return strings.Repeat("<p align=center>( 4s ) A: ", n/26) + "</p>" },
 	"not UTF-8":           func(n int) string { return strings.Repeat("\xff a", n/3) },
 }
 
@@ -194,9 +200,10 @@ func TestHostileInputIsReadInLinearTime(t *testing.T) {
 			text := clean.HTML(in)
 			clean.Text(in)
 			clean.Line(in)
+			clean.Chat(in)
 			clean.Split(clean.Mail{Text: in, FromName: "On Mon", FromAddress: "a@b"})
 			clean.Split(clean.Mail{HTML: in, FromName: "a", FromAddress: "a@b"})
-			require.Less(t, cpu(t)-before, 3*time.Second, "CPU time of half a megabyte, read five times")
+			require.Less(t, cpu(t)-before, 3*time.Second, "CPU time of half a megabyte, read six times")
 			require.LessOrEqual(t, len(text), 30*len(in))
 		})
 	}

@@ -75,6 +75,8 @@ type mail struct {
 	cuts    []Span   // tokens
 	said    int      // no row before it is the sender's own and says something
 
+	gap gap // the last run of blank rows that was looked for, for as long as rows stay as blank as they are
+
 	lastMarked int // no row behind it is marked as a quotation
 
 	before bool   // something is said above the stretch that is looked at

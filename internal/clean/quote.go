@@ -215,19 +215,22 @@ func (m *mail) unintroduced() {
 	if !m.html {
 		return
 	}
+	last := -1 // the last row that is not blank
 	for i := 0; i < len(m.rows); {
 		if m.rows[i].depth == 0 {
+			if !m.blank(i) {
+				last = i
+			}
 			i++
 			continue
 		}
-		end, marked := i, false
+		end, marked, above := i, false, last
 		for end < len(m.rows) && m.rows[end].depth > 0 {
 			marked = marked || m.rows[end].marks&markQuote != 0 || !m.by(end, "blockquote")
+			if !m.blank(end) {
+				last = end
+			}
 			end++
-		}
-		above := i - 1
-		for above >= 0 && m.blank(above) {
-			above--
 		}
 		if !marked && (above < 0 || m.rows[above].class != quoted) {
 			m.set(i, m.introducedWithin(i, end), own, "")
@@ -246,10 +249,23 @@ func (m *mail) introducedWithin(from, to int) int {
 	return to
 }
 
-// nextText is the next row that is not blank.
+// gap is a run of blank rows: from, and what is behind it.
+type gap struct{ from, to int }
+
+// nextText is the next row that is not blank. It keeps the gap that it went through last: between
+// stretches that are looked at one after the other lies the same one.
 func (m *mail) nextText(i int) int {
+	if m.gap.from <= i && i < m.gap.to {
+		return m.gap.to
+	}
+	from := i
 	for i < len(m.rows) && m.blank(i) {
-		i++
+		if i++; i == m.gap.from && i < m.gap.to {
+			i = m.gap.to
+		}
+	}
+	if from < i {
+		m.gap = gap{from, i}
 	}
 	return i
 }

@@ -75,7 +75,7 @@ func (m *mail) ownMarks() {
 			r.depth, r.body = 1, r.end-int32(len(m.line(i))-len(mark))
 			r.from = min(max(r.from, r.body), r.to)
 			r.from += int32(len(m.text[r.from:r.to]) - len(strings.TrimLeft(m.text[r.from:r.to], " ")))
-			r.empty = r.from == r.to
+			r.empty, m.gap = r.from == r.to, gap{}
 			edges := r.has&(isFramed|endsOpen) | beginsAnyhow | beginsOddly // as if the mark were said
 			if !r.empty && mayEndAttribution(m.say(i)) {
 				edges |= endsSaid

@@ -146,7 +146,7 @@ func glued(text string) int {
 func (m *mail) split(i int, at int32) {
 	first, second := m.halves(m.rows[i], at)
 	m.rows = slices.Insert(m.rows, i+1, second)
-	m.rows[i] = first
+	m.rows[i], m.gap = first, gap{}
 	m.lastMarked++
 	if second.depth > 0 {
 		m.lastMarked = max(m.lastMarked, i+1)
