@@ -128,7 +128,9 @@ func decodeComment(raw []byte) (out store.CommentWrite, err error) {
 				err = wrong("is empty")
 			}
 		case "thread_id":
-			out.ThreadID, err = s.text(comment.MaxThreadID)
+			if out.ThreadID, err = s.text(comment.MaxThreadID); err == nil && len(out.ThreadID) > comment.MaxThreadID {
+				err = wrong("has " + grouped(len(out.ThreadID)) + " bytes, at most " + grouped(comment.MaxThreadID))
+			}
 		case "user_properties":
 			err = decodeProperties(s, out.Properties)
 		case "text_format":

@@ -23,9 +23,10 @@ const (
 	MaxAttachment  = 256   // characters in an attachment's name, and in its content type
 )
 
-// MaxThreadID is the most characters a thread_id may have. The API names no limit; longer
-// ones do not fit an index of PostgreSQL, whose entries end at a third of a page.
-const MaxThreadID = 1024
+// MaxThreadID is the most bytes a thread_id may have. The API names no limit; longer ones do not
+// fit an index of PostgreSQL, whose entries end at a third of a page. The hex of the longest ThreadIdentifier
+// that Salesforce keeps, 765 letters, fits.
+const MaxThreadID = 2048
 
 // Limits of properties. The API names none; these keep one comment from being larger than a page
 // of ordinary ones.
@@ -223,8 +224,8 @@ func (c *Comment) Validate() error {
 	if c.Timestamp.IsZero() {
 		add("timestamp is missing")
 	}
-	if n := charsOver(c.ThreadID, MaxThreadID); n > 0 {
-		add("thread_id has %d characters, at most %d", n, MaxThreadID)
+	if n := len(c.ThreadID); n > MaxThreadID {
+		add("thread_id has %d bytes, at most %d", n, MaxThreadID)
 	}
 	if len(c.Messages) == 0 || len(c.Messages) > MaxMessages {
 		add("%d messages, want 1 to %d", len(c.Messages), MaxMessages)

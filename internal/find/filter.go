@@ -41,7 +41,7 @@ func Filter(values url.Values, source store.Source, hidden Hidden) (f words.Filt
 
 // ValidThread reports whether id can be the id of a thread; "" is none.
 func ValidThread(id string) bool {
-	return utf8.ValidString(id) && !strings.ContainsRune(id, 0) && utf8.RuneCountInString(id) <= comment.MaxThreadID
+	return utf8.ValidString(id) && !strings.ContainsRune(id, 0) && len(id) <= comment.MaxThreadID
 }
 
 // Properties reads the properties that a search asks for.

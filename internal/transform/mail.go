@@ -38,9 +38,7 @@ func (m Mail) Comment(id string, at time.Time, properties comment.Properties) co
 	msg.SentAt = &at
 	short.tell(properties)
 	c := comment.Comment{ID: id, Timestamp: at, Messages: []comment.Message{msg}, Properties: properties}
-	if root := hex.EncodeToString([]byte(m.Head.Root())); len(root) <= comment.MaxThreadID {
-		c.ThreadID = root
-	}
+	c.ThreadID = threadID(m.Head.Root())
 	return c
 }
 

@@ -26,14 +26,14 @@ func TestMailComment(t *testing.T) {
 	m := transform.Mail{
 		Head: eml.HeaderOf(map[string]string{
 			"Subject": strings.Repeat("s", comment.MaxTextChars+1), "From": strings.Repeat("N", 600) + " <ann@acme.example>", "To": address + strings.Repeat(", b@acme.example", comment.MaxAddresses),
-			"Message-ID": "<2@acme.example>", "References": "<" + strings.Repeat("r", 513) + ">",
+			"Message-ID": "<2@acme.example>", "References": "<" + strings.Repeat("r", comment.MaxThreadID/2+1) + ">",
 		}),
 		HTML: "<p>" + long,
 	}
 	c := m.Comment("0a", at, comment.Properties{"string:Folder": "Inbox"})
 	require.NoError(t, c.Validate())
 	require.Equal(t, comment.Properties{"string:Folder": "Inbox", "string:Truncated": "subject, body"}, c.Properties)
-	require.Empty(t, c.ThreadID, "one that would be longer than it may be is none")
+	require.Len(t, c.ThreadID, 64, "of one that would be longer than it may be the digest")
 	msg := c.Messages[0]
 	require.Len(t, msg.To, comment.MaxAddresses)
 	require.Len(t, msg.To[0], comment.MaxAddressSize)

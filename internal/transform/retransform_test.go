@@ -518,7 +518,7 @@ func TestRetransformSetsAside(t *testing.T) {
 	t.Parallel()
 	a := newAnew(t, jsonChunk(record(map[string]any{"ThreadIdentifier": strings.Repeat("x", 600)})))
 	other := recipe
-	other.Mapping.Thread = []string{"ThreadIdentifier"}
+	other.Mapping.From = "ThreadIdentifier" // no address is as long
 	a.plan(other)
 	want := flow.RetransformCounts{Records: 1, SetAside: 1}
 	got, _ := a.planned(other)

@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"slices"
 	"strings"
@@ -134,9 +135,19 @@ func thread(rec salesforce.Record, paths []string, types Types) string {
 				return salesforce.HexID(id)
 			}
 		}
-		return hex.EncodeToString([]byte(value))
+		return threadID(value)
 	}
 	return ""
+}
+
+// threadID is the hex of what names a conversation, or of its digest when it is longer than the API
+// takes. Whoever writes a mail chooses it, and must not be able to keep the mail out by its length.
+func threadID(name string) string {
+	if hex.EncodedLen(len(name)) > comment.MaxThreadID {
+		sum := sha256.Sum256([]byte(name))
+		return hex.EncodeToString(sum[:])
+	}
+	return hex.EncodeToString([]byte(name))
 }
 
 func line(rec salesforce.Record, path string) string {
