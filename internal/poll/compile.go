@@ -49,6 +49,10 @@ func (c *compiler) selects(p string, last pace) (string, error) {
 			WithHint("name one of its parts, such as BillingCity instead of BillingAddress")
 	}
 	c.plan.Recipe.Types[found.Text] = found.Field.Type
+	if found.Field.Calculated && last != never {
+		c.plan.Cursor.Passes = true
+		c.plan.note("%s is a formula, and no date moves when its value changes: that is found by reading all of %s again, now and then", found.Text, c.plan.Object)
+	}
 	return found.Text, c.follow(found.Relations, last)
 }
 

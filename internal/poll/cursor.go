@@ -14,7 +14,7 @@ import (
 // itself is Recipe.Stamp.
 type Cursor struct {
 	// Passes says that the whole object is read by Id now and then, because no field shows
-	// every change.
+	// every change: of the records, or of a formula among what is read of them.
 	Passes bool `json:"passes,omitempty"`
 	// Says tells people which field it is and what it does not see.
 	Says string `json:"says,omitempty"`

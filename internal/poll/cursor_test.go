@@ -21,6 +21,8 @@ var (
 		Fields: config.FieldMap{"timestamp": "LastModifiedDate", "body": "CaseAccessLevel", "thread": "CaseId"}}
 	logObject = config.Object{Object: "Log__c", Deleted: config.DeletedTombstone,
 		Fields: config.FieldMap{"timestamp": "At__c", "body": "Text__c"}}
+	mailsWithAFormula = config.Object{Object: "EmailMessage", Preset: config.PresetEmail, Deleted: config.DeletedTombstone,
+		Properties: []config.Property{{Name: "Contact", Path: "Parent.ContactEmail"}}}
 	jobObject = config.Object{Object: "Job__c", Deleted: config.DeletedTombstone,
 		Fields: config.FieldMap{"timestamp": "CreatedDate", "body": "Text__c"}, Properties: []config.Property{{Name: "Kind", Path: "Kind__r.Name__c"}}}
 )
@@ -240,6 +242,45 @@ func TestPassFindsWhatCreatedDateDoesNotShow(t *testing.T) {
 	require.Equal(t, "done", b.comment(id).Messages[0].Body.Text)
 	require.Equal(t, "Nightly import", b.comment(id).Properties["string:Kind"])
 	require.EqualValues(t, 3, b.units())
+}
+
+// The contact of a case gets another address: no date of the case or of the mail moves, and the formula
+// that shows the address says another one all the same.
+func TestPassFindsWhatAFormulaSays(t *testing.T) {
+	t.Parallel()
+	b := connected(t, simforce.Options{}, mailsWithAFormula)
+	require.Contains(t, b.plan("EmailMessage").Notes,
+		"Parent.ContactEmail is a formula, and no date moves when its value changes: that is found by reading all of EmailMessage again, now and then")
+	contact := b.create("Contact", simforce.Write{Stamp: longAgo, Fields: simforce.Row{"LastName": "Zoe", "Email": "zoe@c.example"}})
+	about := b.create("Case", simforce.Write{Stamp: longAgo, Fields: simforce.Row{"Status": "New", "ContactId": contact}})
+	var ids []string
+	for _, parent := range []any{about, nil} {
+		id := b.create("EmailMessage", simforce.Write{Stamp: longAgo, Fields: simforce.Row{"TextBody": "x", "Incoming": false, "ParentId": parent, "ToAddress": "bob@a.example"}})
+		b.relate(id, "ToAddress", "ann@a.example")
+		ids = append(ids, id)
+	}
+	require.EqualValues(t, 2, b.settle().Created)
+	require.Equal(t, "zoe@c.example", b.comment(ids[0]).Properties["string:Contact"])
+	b.clock.add(time.Minute)
+	b.passes()
+	require.Zero(t, b.settle().Rows, "nothing has changed")
+
+	b.update("Contact", contact, simforce.Row{"Email": "zoe@d.example"})
+	require.Zero(t, b.settle().Rows, "nothing shows it")
+	b.passes()
+	require.Equal(t, flow.Counts{Rows: 1, MetadataChanged: 1}, b.settle())
+	require.Equal(t, "zoe@d.example", b.comment(ids[0]).Properties["string:Contact"])
+	require.Equal(t, []string{"bob@a.example", "ann@a.example"}, b.message(ids[0]).To)
+	require.EqualValues(t, 2, b.units())
+}
+
+// While the first load goes on through Bulk, a pass would only read the same a second time.
+func TestNoPassBesideTheFirstLoad(t *testing.T) {
+	t.Parallel()
+	b := flooded(t, simforce.Options{Generate: 60}, mailsWithAFormula)
+	b.begin("EmailMessage")
+	b.passes()
+	require.Empty(t, b.look().News)
 }
 
 // A row whose stamp is damaged is that record's trouble, not its batch's.

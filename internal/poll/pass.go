@@ -17,6 +17,9 @@ const (
 	// passPages is how many pages of a pass one batch reads at most: between batches others
 	// get their turn.
 	passPages = 50
+	// followedPages is passPages of an object that is followed by a date, too: what is new of it
+	// waits no longer than for these.
+	followedPages = 5
 	// longestPass bounds how long a change may wait for the next pass of a large object.
 	longestPass = 24 * time.Hour
 )
@@ -33,7 +36,7 @@ func passEvery(verify time.Duration, pages int) time.Duration {
 // leaves nothing behind. Records that the store has and Salesforce does not show any more are noted to be
 // read by Id, which tells why.
 func (r *reading) pass(ctx context.Context) error {
-	if !r.plan.Cursor.Passes {
+	if !passes(r.plan, r.object) {
 		return nil
 	}
 	p, err := r.service.Store.LoadPass(ctx, r.ref.Stream, r.ref.Epoch)
@@ -49,10 +52,13 @@ func (r *reading) pass(ctx context.Context) error {
 	if !p.UnderWay() {
 		p = store.Pass{}
 	}
-	limit := pageRows
+	limit, most := pageRows, passPages
+	if r.plan.followed() != "" {
+		most = followedPages
+	}
 	for pages := 0; !p.Ended; pages++ {
 		full := r.seal.Bytes >= r.service.batchBytes() || r.seal.Rows >= maxBatchRows
-		if full || pages == passPages {
+		if full || pages == most {
 			r.seal.More = true
 			break
 		}
@@ -81,17 +87,26 @@ func (r *reading) pass(ctx context.Context) error {
 	return nil
 }
 
+// passes reports whether passes are made of the object now. While its first load goes on beside, all of it
+// is read anyway.
+func passes(plan *Plan, o *store.TargetObject) bool {
+	return plan.Cursor.Passes && (o.Backfill == nil || !o.Backfill.First)
+}
+
 // comparePage stages what differs on a page of a pass and moves the pass behind it.
 func (r *reading) comparePage(ctx context.Context, p *store.Pass, page salesforce.Page, limit int) error {
+	whole, err := r.withRecipients(ctx, page.Rows)
+	if err != nil {
+		return err
+	}
 	rows := make([][]byte, len(page.Rows))
 	seen := make([]store.Passed, len(page.Rows))
 	ids := make([]string, len(page.Rows))
-	for i, row := range page.Rows {
+	for i, row := range whole {
 		var line bytes.Buffer
 		if err := json.Compact(&line, row); err != nil {
 			return fault.Wrap(fault.Transient, err, "query %s: a row is not JSON", r.plan.Object)
 		}
-		var err error
 		rows[i] = line.Bytes()
 		if seen[i].ID, seen[i].Digest, seen[i].Deleted, err = r.plan.Recipe.Identity(rows[i]); err != nil {
 			return fault.Wrap(fault.Transient, err, "query %s: read a row", r.plan.Object)
@@ -140,7 +155,7 @@ func (r *reading) savePass(ctx context.Context, seq int64) error {
 // whole pass began, less the time that rows may take to become visible.
 func (s *Service) passNews(ctx context.Context, o *store.TargetObject) (bool, error) {
 	plan, err := s.plan(o)
-	if err != nil || !plan.Cursor.Passes {
+	if err != nil || !passes(plan, o) {
 		return false, err
 	}
 	p, err := s.Store.LoadPass(ctx, o.Stream, o.Epoch)
