@@ -20,7 +20,7 @@ type Examination struct {
 // returns the number of the run. ok is false while somebody else does.
 func (s *Store) BeginExamination(ctx context.Context, integrationID string, within time.Duration) (run int64, ok bool, err error) {
 	err = s.pool.QueryRow(ctx, `
-		insert into examinations as e (integration_id, lapses_at) values ($1, now() + $2)
+		insert into examinations as e (integration_id, lapses_at) values ($1, now() + $2::interval)
 		on conflict (integration_id) do update set run = e.run + 1, lapses_at = excluded.lapses_at, ended_at = null, problem = '', hint = ''
 		where e.ended_at is not null or e.lapses_at <= now()
 		returning run`, integrationID, within).Scan(&run)
