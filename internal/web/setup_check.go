@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"salesforcesync/internal/config"
-	"salesforcesync/internal/fault"
 	"salesforcesync/internal/operate"
 	"salesforcesync/internal/poll"
 	"salesforcesync/internal/store"
@@ -79,7 +78,8 @@ func (web *Web) checkPart(v *visit, d *draft) (*checkPart, error) {
 	p.Running = now.Running
 	if now.Problem != "" {
 		wrong := fieldErrors{}
-		wrong.addFault("", (&fault.Error{Message: now.Problem}).WithHint("%s", now.Hint))
+		wrong.add("", now.Problem)
+		wrong.add("", now.Hint)
 		p.Problem = wrong[""]
 	}
 	if p.Report, _, err = web.setup.LastReport(ctx, d.ID); err != nil {
