@@ -50,7 +50,7 @@ func (b Buttons) Backfill(ctx context.Context, project, integration, object stri
 // ResumeBackfill lets the paused backfill of an object go on.
 func (b Buttons) ResumeBackfill(ctx context.Context, project, integration, object string) error {
 	return b.steer(ctx, project, integration, "goes on with the load of "+object, func(ctx context.Context, i store.Integration) (Done, error) {
-		done, err := b.Hand.SteerBackfills(ctx, i, []string{object}, flow.SignalResume)
+		done, err := b.SteerBackfills(ctx, i, []string{object}, flow.SignalResume)
 		return done.Done, err
 	})
 }
