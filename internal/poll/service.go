@@ -62,7 +62,6 @@ type Service struct {
 	clocks     sync.Map // integration id → time.Duration: how far Salesforce's clock is ahead of ours
 	plans      plans
 	narrowings narrowings
-	tails      sync.Map // stream → time.Time: when a look back over its tail was too much
 	renewals   renewals
 }
 

@@ -196,21 +196,6 @@ type probe struct {
 	stamp  string
 	where  string // condition; "" for none
 	hi     store.Position
-	// tail, where it is set, has the probe look back from the cursor to where the object is known to be
-	// complete, for rows that became visible late: the newest of them come with the answer. Most tails are
-	// short, so that late rows are found by the next look, and not by the next scan.
-	tail *Plan
-}
-
-// lookBack is how many rows a probe that looks back gets.
-const lookBack = 200
-
-// from is where the probe begins.
-func (p probe) from() store.Position {
-	if p.tail != nil {
-		return store.Position{Stamp: p.owner.VerifyFrom}
-	}
-	return p.hi
 }
 
 // askProbes puts the probes on the list, those of the same rows as one: the newest row
@@ -234,8 +219,8 @@ func (k *tick) askProbes() {
 				k.blame(p.owner, err) //nolint:errcheck // a query that cannot be built is the object's own trouble
 				continue
 			}
-			k.add(p.owner, salesforce.Subquery{SOQL: q, QueryOptions: salesforce.QueryOptions{All: true}}, func(ctx context.Context, a salesforce.Answer) error {
-				return k.probed(ctx, p, a)
+			k.add(p.owner, salesforce.Subquery{SOQL: q, QueryOptions: salesforce.QueryOptions{All: true}}, func(_ context.Context, a salesforce.Answer) error {
+				return k.probed(p, a)
 			})
 		}
 	}
@@ -243,13 +228,10 @@ func (k *tick) askProbes() {
 
 // probeQuery is the query of probes of the same rows.
 func probeQuery(group []probe) (string, error) {
-	lowest, fields, limit := group[0], []string{transform.PathID, group[0].stamp}, 1
-	for _, p := range group {
-		if p.from().Before(lowest.from()) {
+	lowest := group[0]
+	for _, p := range group[1:] {
+		if p.hi.Before(lowest.hi) {
 			lowest = p
-		}
-		if p.tail != nil {
-			fields, limit = p.tail.scanFields(), lookBack
 		}
 	}
 	own, err := (&Plan{Object: lowest.object, Where: lowest.where}).condition()
@@ -260,8 +242,8 @@ func probeQuery(group []probe) (string, error) {
 	for i := range order {
 		order[i].Descending = true
 	}
-	q, err := soql.Select{Fields: fields, From: lowest.object,
-		Where: soql.AllOf(own, after(lowest.stamp, lowest.from())), OrderBy: order, Limit: limit}.Build()
+	q, err := soql.Select{Fields: []string{transform.PathID, lowest.stamp}, From: lowest.object,
+		Where: soql.AllOf(own, after(lowest.stamp, lowest.hi)), OrderBy: order, Limit: 1}.Build()
 	if err != nil {
 		return "", fault.Wrap(fault.Internal, err, "build the probe of %s", lowest.object)
 	}
@@ -269,64 +251,21 @@ func probeQuery(group []probe) (string, error) {
 }
 
 // probed makes news of a row behind the cursor. A probe that is too much for Salesforce
-// cannot tell; reading goes in smaller steps and finds out, and no probe looks back for a while.
-func (k *tick) probed(ctx context.Context, p probe, a salesforce.Answer) error {
+// cannot tell; reading goes in smaller steps and finds out.
+func (k *tick) probed(p probe, a salesforce.Answer) error {
 	if a.Err != nil {
 		k.news(p.owner)
-		if p.tail != nil {
-			k.service.tails.Store(p.owner.Stream, time.Now())
-		}
 	}
-	var behind []store.Seen
 	for _, row := range a.Page.Rows { // none if it failed
-		at, err := positionOf(row, p.stamp)
-		switch {
-		case err != nil:
+		newest, err := positionOf(row, p.stamp)
+		if err != nil {
 			return err
-		case at.IsZero(), p.hi.Before(at): // a row without a stamp is for reading to see
+		}
+		if newest.IsZero() || p.hi.Before(newest) { // a row without a stamp is for reading to see
 			k.news(p.owner)
-		case p.tail != nil:
-			seen, err := p.tail.seen(row)
-			if err != nil {
-				return err
-			}
-			behind = append(behind, seen)
 		}
 	}
-	if len(behind) == 0 {
-		return nil
-	}
-	unseen, err := k.service.Store.Unseen(ctx, k.target.SourceID, p.owner.Name, behind)
-	if err != nil || len(unseen) == 0 {
-		return err
-	}
-	ids := make([]string, len(unseen))
-	for i, u := range unseen {
-		ids[i] = u.ID
-	}
-	k.late(p.owner, len(ids))
-	if err := k.service.Store.AddRechecks(ctx, k.target.IntegrationID, p.owner.Name, "late", ids); err != nil {
-		return err
-	}
-	if a.Page.Done && len(a.Page.Rows) < lookBack {
-		return nil
-	}
-	// The tail is longer than the answer. Rows of a mass load become visible one after the other, and a scan of a
-	// long tail may be minutes away: others may be further back.
-	return k.service.Store.SaveVerified(ctx, p.owner.Stream, p.owner.Epoch, store.Verified{})
-}
-
-// looksBack reports whether a probe of the object is to look back over its tail: where rows
-// were read since it was known to be complete, and the tail is not too much for one query.
-func (k *tick) looksBack(o *store.TargetObject, plan *Plan) bool {
-	if o.Behind || o.VerifyFrom.IsZero() || !o.VerifyFrom.Before(o.Hi.Stamp) {
-		return false
-	}
-	if at, ok := k.service.tails.Load(o.Stream); ok && time.Since(at.(time.Time)) < narrowingLife {
-		return false
-	}
-	size, _ := k.service.narrowings.of(k.target.IntegrationID + " " + o.Name + " " + plan.Object)
-	return size == narrowing{}
+	return nil
 }
 
 // ask puts the object's questions on the list: is there a row behind its cursor, and
@@ -354,11 +293,7 @@ func (k *tick) ask(o *store.TargetObject) error {
 			return k.scanned(ctx, o, tail, a, *settled)
 		})
 	} else {
-		p := probe{owner: o, object: plan.Object, stamp: stamp, where: plan.Where, hi: o.Hi}
-		if k.looksBack(o, plan) {
-			p.tail = plan
-		}
-		k.probes = append(k.probes, p)
+		k.probes = append(k.probes, probe{o, plan.Object, stamp, plan.Where, o.Hi})
 	}
 	for _, d := range o.Dependencies {
 		planned, ok := plan.dependency(d)
@@ -369,7 +304,7 @@ func (k *tick) ask(o *store.TargetObject) error {
 			continue // made together with their record, nearly always, or a preset's own wish: once a minute is soon enough
 		}
 		if !scan {
-			k.probes = append(k.probes, probe{owner: o, object: d.Parent, stamp: planned.Stamp, hi: d.Hi})
+			k.probes = append(k.probes, probe{o, d.Parent, planned.Stamp, "", d.Hi})
 		} else if err := k.askParents(o, d, planned, settled); err != nil {
 			return err
 		}

@@ -25,53 +25,29 @@ type Difference struct {
 	Gone []string
 }
 
-// unseenRows are those of the rows $3, $4, $5 that are a Difference's Unseen.
-const unseenRows = `
-	select t.id, t.stamp
-	from unnest($3::text[], $4::timestamptz[], $5::boolean[]) as t (id, stamp, deleted)
-	left join records r on r.source_id = $1 and r.object = $2 and r.record_id = t.id
-	where r.record_id is null or r.stamp < t.stamp
-	   or r.stamp = t.stamp and r.state in ('filtered', 'invisible')
-	   or r.stamp = t.stamp and t.deleted <> (r.state in ('deleted', 'erased'))`
-
-func unzip(rows []Seen) (ids []string, stamps []time.Time, deleted []bool) {
-	ids, stamps, deleted = make([]string, len(rows)), make([]time.Time, len(rows)), make([]bool, len(rows))
-	for i, r := range rows {
-		ids[i], stamps[i], deleted[i] = r.ID, r.Stamp, r.Deleted
-	}
-	return ids, stamps, deleted
-}
-
-func collectPositions(rows pgx.Rows) ([]Position, error) {
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Position, error) {
-		var p Position
-		err := row.Scan(&p.ID, &p.Stamp)
-		return p, err
-	})
-}
-
-// Unseen is which of the rows the store has not got, as a Difference has it, for whoever has
-// some of the rows only.
-func (s *Store) Unseen(ctx context.Context, sourceID, object string, rows []Seen) ([]Position, error) {
-	ids, stamps, deleted := unzip(rows)
-	out, err := s.pool.Query(ctx, unseenRows, sourceID, object, ids, stamps, deleted)
-	if err != nil {
-		return nil, translate("compare with Salesforce", err)
-	}
-	unseen, err := collectPositions(out)
-	return unseen, translate("compare with Salesforce", err)
-}
-
 // CompareRows compares what a scan gave, all rows of the object behind from and up to
 // upTo in the order (stamp, Id), with what is stored there. A zero upTo is the end.
 // Whatever became of a record, a comment or not, counts as having it.
 func (s *Store) CompareRows(ctx context.Context, sourceID, object string, from, upTo Position, rows []Seen) (Difference, error) {
-	ids, stamps, deleted := unzip(rows)
+	ids, stamps, deleted := make([]string, len(rows)), make([]time.Time, len(rows)), make([]bool, len(rows))
+	for i, r := range rows {
+		ids[i], stamps[i], deleted[i] = r.ID, r.Stamp, r.Deleted
+	}
 	var d Difference
 	err := s.exchange(ctx, "compare with Salesforce", "begin read only", func(batch *pgx.Batch) {
-		batch.Queue(unseenRows, sourceID, object, ids, stamps, deleted).
+		batch.Queue(`
+			select t.id, t.stamp
+			from unnest($3::text[], $4::timestamptz[], $5::boolean[]) as t (id, stamp, deleted)
+			left join records r on r.source_id = $1 and r.object = $2 and r.record_id = t.id
+			where r.record_id is null or r.stamp < t.stamp
+			   or r.stamp = t.stamp and r.state in ('filtered', 'invisible')
+			   or r.stamp = t.stamp and t.deleted <> (r.state in ('deleted', 'erased'))`, sourceID, object, ids, stamps, deleted).
 			Query(func(out pgx.Rows) (err error) {
-				d.Unseen, err = collectPositions(out)
+				d.Unseen, err = pgx.CollectRows(out, func(row pgx.CollectableRow) (Position, error) {
+					var p Position
+					err := row.Scan(&p.ID, &p.Stamp)
+					return p, err
+				})
 				return err
 			})
 		batch.Queue(`
