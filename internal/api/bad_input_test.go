@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"salesforcesync/internal/comment"
 )
 
 // What is sent besides comments and mails: each mistake is 400 in the documented shape with a message that names what it is in,
@@ -74,7 +76,7 @@ func TestBadInputIsNamed(t *testing.T) {
 		{list, "limit=0", "", `limit is "0", want 1 to 256`}, {list, "limit=257", "", `limit is "257", want 1 to 256`}, {list, "limit=x", "", "limit"},
 		{list, "after=%21", "", "after"}, {list, "direction=up", "", "direction"}, {list, "from_timestamp=x", "", "from_timestamp"}, {list, "to_timestamp=x", "", "to_timestamp"},
 		{list, "include_markup=x", "", "include_markup"},
-		{found, "q=" + long(1025), "", "q "}, {found, "property=x", "", "property"}, {found, "thread_id=" + long(1025), "", "thread_id"}, {found, "limit=257", "", "limit"},
+		{found, "q=" + long(1025), "", "q "}, {found, "property=x", "", "property"}, {found, "thread_id=" + long(comment.MaxThreadID+1), "", "thread_id"}, {found, "limit=257", "", "limit"},
 		{threads, "limit=17", "", "limit"}, {threads, "after=%21", "", "after"},
 		{changes, "wait=31", "", "wait"}, {changes, "limit=257", "", "limit"}, {changes, "after=%21", "", "after"},
 		{revisions, "after=0", "", "after"}, {revisions, "limit=257", "", "limit"},
