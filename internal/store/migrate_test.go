@@ -205,7 +205,7 @@ func TestMigrateInSomebodyElsesDatabase(t *testing.T) {
 	as, err := neturl.Parse(url)
 	require.NoError(t, err)
 	q := as.Query()
-	q.Set("options", "-c role="+stranger)
+	q.Set("options", "-crole="+stranger) // no blank, which is spelled + here
 	as.RawQuery = q.Encode()
 	_, _, err = open(t, as.String()).Migrate(t.Context())
 	requireKind(t, fault.Invalid, err)
