@@ -15,7 +15,7 @@ import (
 
 // softMemory is where the collector begins to work harder, before the process grows. What
 // the stages hold together is less, so on a normal day it costs nothing; with what the
-// runtime does not count the process stays below 150 MiB. GOMEMLIMIT outranks it.
+// runtime does not count the process stays below 150 MiB where few integrations are watched. GOMEMLIMIT outranks it.
 const softMemory = 112 << 20
 
 // watchMemory is what an integration that is watched may add: it waits with its plan, its session and two
