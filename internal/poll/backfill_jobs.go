@@ -135,8 +135,22 @@ func (l *laying) look(ctx context.Context, p store.Part) (done bool, err error) 
 		return true, l.service.Store.JobReady(ctx, p, int64(job.Processed))
 	case salesforce.JobFailed, salesforce.JobAborted:
 		return true, l.failed(ctx, p, job)
+	case salesforce.JobRunning: // one that is queued is not to blame
+		if p.Looks >= mostLooks {
+			return true, l.endless(ctx, p, job)
+		}
 	}
 	return false, l.service.Store.LookAgain(ctx, p, min(firstLook<<min(p.Looks, 10), longestLook))
+}
+
+// endless gives up a job that Salesforce has worked on for hours and will not end: it is aborted with the next step. Its part
+// is asked for again, and if that does not help, REST reads it.
+func (l *laying) endless(ctx context.Context, p store.Part, job salesforce.Job) error {
+	if err := l.service.Store.JobLost(ctx, p, 0); err != nil {
+		return err
+	}
+	return fault.New(fault.Transient, "bulk job %s of %s has been in progress for hours, with %d rows done", job.ID, l.plan.Object, job.Processed).
+		WithHint("it is aborted, and its part is asked for again; after %d such jobs REST reads it", mostAttempts)
 }
 
 // failed sees to a job that failed or that somebody aborted. Salesforce often does not say

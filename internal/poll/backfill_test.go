@@ -276,6 +276,36 @@ func TestBulkRefusesAndRESTReads(t *testing.T) {
 	}
 }
 
+// A job that Salesforce works on for ever is aborted and asked for again, and in the end REST reads its part; one that only
+// waits for its turn keeps its place.
+func TestJobThatNeverEnds(t *testing.T) {
+	t.Parallel()
+	b := flooded(t, simforce.Options{Generate: 60, Seed: 9}, mailObject)
+	require.NoError(t, b.sim.SetKnobs(func(k *simforce.Knobs) { k.Bulk.QueueSeconds, k.Bulk.RunSeconds = 20, 1e9 }))
+	b.begin("EmailMessage")
+	hours := func(int) { b.seed.Exec(`update backfill_parts set looks = 240 where state = 'running'`) } // of looking, every half a minute
+	for n := range 10 {
+		b.step("EmailMessage")
+		hours(n)
+		b.lookAgain()
+	}
+	made := b.jobs()
+	require.NotZero(t, made)
+	require.Equal(t, []string{"1"}, b.seed.Strings(`select distinct attempt::text from backfill_parts`), "they are queued")
+	b.clock.add(20 * time.Second)
+	_, err := b.svc.BackfillStep(t.Context(), flow.BackfillStepParams{Project: "support", Integration: "prod", Object: "EmailMessage"})
+	require.ErrorContains(t, err, "has been in progress for hours")
+	require.Equal(t, fault.Transient, fault.KindOf(err))
+	counts, outcome := b.flood("EmailMessage", hours)
+	require.Equal(t, flow.OutcomeDone, outcome)
+	require.EqualValues(t, 60, counts.Created)
+	require.Equal(t, []string{"rest jobs for it failed again and again"}, b.seed.Strings(`select distinct api || ' ' || why_rest from backfill_parts where rows_expected > 0`))
+	require.Zero(t, b.jobs(), "none is left at Salesforce")
+	b.settle()
+	b.same()
+	require.EqualValues(t, 60, b.units())
+}
+
 // A job whose results are gone is asked for again; what came of it stays.
 func TestJobThatIsGone(t *testing.T) {
 	t.Parallel()
