@@ -28,7 +28,7 @@ const (
 	firstLook       = 300 * time.Millisecond // at a job, then twice as long each time
 	longestLook     = 30 * time.Second
 	mostLooks       = int(2 * time.Hour / longestLook) // at a job that Salesforce works on: a part has few rows, which take minutes
-	mostAttempts    = 4 // of a part by Bulk; then REST reads it
+	mostAttempts    = 4                                // of a part by Bulk; then REST reads it
 )
 
 // BackfillStep carries the backfill of one object as far as it goes without reading rows:
