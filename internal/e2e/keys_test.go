@@ -129,6 +129,13 @@ func (r *rolling) restart(s *stack, keys string) {
 	s.setVariable("ENCRYPTION_KEYS", keys)
 	r.process = s.start(r.program)
 	s.env = before
+	// What another program does in the meantime says nothing of this one.
+	s.eventually(r.program+" runs again", func() error {
+		if !strings.Contains(r.process.Tail(50), `"msg":"running"`) {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 }
 
 // variable is what the programs' environment has.

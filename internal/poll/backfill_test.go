@@ -276,6 +276,43 @@ func TestBulkRefusesAndRESTReads(t *testing.T) {
 	}
 }
 
+// A field is hidden when jobs are asked for and can be read again before they are done: what they bring lacks it, and they are
+// asked for anew.
+func TestAFieldComesBackWhileJobsRun(t *testing.T) {
+	t.Parallel()
+	for state, queue := range map[string]float64{"running": 20, "ready": 0} {
+		t.Run(state, func(t *testing.T) {
+			t.Parallel()
+			b := flooded(t, simforce.Options{Generate: 60, Seed: 10}, mailObject)
+			require.NoError(t, b.sim.SetKnobs(func(k *simforce.Knobs) { k.Bulk.QueueSeconds = queue }))
+			b.hide("EmailMessage.Subject")
+			b.check()
+			b.begin("EmailMessage")
+			made := 0
+			for range 30 {
+				if made = b.count(`select count(*) from backfill_parts where state = '` + state + `' and api = 'bulk'`); made > 0 {
+					break
+				}
+				b.step("EmailMessage")
+				b.clock.add(time.Second)
+				b.lookAgain()
+			}
+			require.NotZero(t, made)
+			b.show("EmailMessage.Subject")
+			b.check()
+			require.Equal(t, made, b.count(`select count(*) from backfill_parts where state = 'waiting' and attempt = 2`))
+			counts, outcome := b.flood("EmailMessage", nil)
+			require.Equal(t, flow.OutcomeDone, outcome)
+			require.EqualValues(t, 60, counts.Created)
+			require.Zero(t, b.jobs(), "none is left at Salesforce")
+			b.settle()
+			b.same()
+			require.Zero(t, b.count(`select count(*) from set_aside`))
+			require.EqualValues(t, 60, b.units())
+		})
+	}
+}
+
 // A job that Salesforce works on for ever is aborted and asked for again, and in the end REST reads its part; one that only
 // waits for its turn keeps its place.
 func TestJobThatNeverEnds(t *testing.T) {

@@ -150,11 +150,22 @@ func saveChecked(ctx context.Context, tx pgx.Tx, integrationID string, o Checked
 const manyRereads = 1000
 
 // reread asks for records to be read again, and those of batches under way as soon as
-// these are applied. The object's streams are locked.
+// these are applied. Bulk jobs that were asked for do not bring what can be read now: their parts
+// are asked for anew. The object's streams are locked.
 func reread(ctx context.Context, tx pgx.Tx, integrationID, object string, r Reread) error {
 	if _, err := tx.Exec(ctx, `
 		update batches b set read_again = true from streams st
 		where st.integration_id = $1 and st.object = $2 and b.stream_id = st.id and b.epoch = st.epoch and b.state <> 'applied'`,
+		integrationID, object); err != nil {
+		return err
+	}
+	// The jobs are ended as those that nobody waits for; one that is being asked for is looked for.
+	if _, err := tx.Exec(ctx, `
+		update backfill_parts p set state = 'waiting', attempt = p.attempt + 1, job_id = null, processed = null, page_rows = null,
+			look_at = now(), chain_seq = st.seq
+		from backfills f, streams st
+		where f.id = p.backfill_id and f.integration_id = $1 and f.object = $2 and f.state = 'open' and st.id = p.stream_id
+		  and p.api = 'bulk' and p.state in ('asked', 'running', 'ready') and st.finished_at is null`,
 		integrationID, object); err != nil {
 		return err
 	}
