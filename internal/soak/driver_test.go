@@ -680,8 +680,13 @@ func (r *run) published() {
 	}
 	for _, now := range rows[streamState](r.ctx, r.d, `
 		select object, epoch, seq, coalesce(hi_stamp, '0001-01-01Z') as stamp, coalesce(hi_id, '') as id,
-			-- During a first load nobody is told that the object is complete.
-			coalesce(case when not exists (select 1 from backfills f where f.integration_id = s.integration_id and f.object = s.object and f.first and f.state = 'open')
+			-- During a first load nobody is told that the object is complete, nor after one that somebody cancelled, until
+			-- everything was read by another or compared by Id.
+			coalesce(case when not exists (select 1 from backfills f where f.integration_id = s.integration_id and f.object = s.object and f.first
+				and (f.state = 'open' or f.state = 'cancelled' and f.desired = 'cancelled' and (coalesce(s.swept_at <= f.finished_at, true)
+						or exists (select 1 from rechecks k where k.integration_id = s.integration_id and k.object = s.object and k.reason = 'repair'))
+					and not exists (select 1 from backfills a where a.integration_id = f.integration_id and a.object = f.object and a.id > f.id
+						and a.state = 'done' and a.from_stamp is null and a.until_stamp is null)))
 				then verified_to end, '0001-01-01Z') as verified
 		from streams s where integration_id = $1 and lane = 'live'`, r.id) {
 		old := r.streams[now.Object]

@@ -10,12 +10,13 @@ import (
 // verifiedTo is SQL: up to when the object of a live stream st is complete, null when that
 // is not known. While its first load is open it is not, however far live has come: what is
 // older may be missing. The same after a first load that an operator cancelled, until another
-// backfill has read everything, or every row was compared with Salesforce Id by Id. One that
+// backfill has read everything, or every row was compared with Salesforce Id by Id and what was found was read. One that
 // ended because its object changed is followed by whatever the new rows need.
 const verifiedTo = `(case when not exists (
 		select from backfills fl
 		where fl.integration_id = st.integration_id and fl.object = st.object and fl.first
-		  and (fl.state = 'open' or fl.state = 'cancelled' and fl.desired = 'cancelled' and coalesce(st.swept_at <= fl.finished_at, true)
+		  and (fl.state = 'open' or fl.state = 'cancelled' and fl.desired = 'cancelled' and (coalesce(st.swept_at <= fl.finished_at, true)
+		       or exists (select from rechecks k where k.integration_id = st.integration_id and k.object = st.object and k.reason = 'repair'))
 		       and not exists (select from backfills al where al.integration_id = fl.integration_id and al.object = fl.object and al.id > fl.id
 		                       and al.state = 'done' and al.from_stamp is null and al.until_stamp is null))
 	) then st.verified_to end)`

@@ -65,6 +65,11 @@ func TestAnObjectIsNotCompleteDuringItsFirstLoad(t *testing.T) {
 	require.False(t, complete())
 	l.seed.Exec(`update streams set swept_at = now() where lane = 'live'`)
 	require.True(t, complete())
+	_, err = l.db.AddRepairs(t.Context(), l.id, l.ref.Object, []string{idA})
+	require.NoError(t, err)
+	require.False(t, complete(), "what the comparison found is not read yet")
+	l.seed.Exec(`delete from rechecks`)
+	require.True(t, complete())
 }
 
 func TestWhatABackfillWaitsFor(t *testing.T) {

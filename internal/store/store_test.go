@@ -43,7 +43,7 @@ func TestABusyPoolIsNoDatabaseThatIsAway(t *testing.T) {
 		})
 	}
 	require.Eventually(t, func() bool {
-		return seed.Strings(`select count(*)::text from pg_stat_activity where application_name = 'busy' and wait_event_type = 'Lock'`)[0] == "2"
+		return seed.Strings(`select count(*)::text from pg_stat_activity where application_name like 'busy %' and wait_event_type = 'Lock'`)[0] == "2"
 	}, time.Minute, 10*time.Millisecond, "the pool is all in use")
 	require.NoError(t, db.Ping(t.Context()))
 	require.NoError(t, db.CheckSchema(t.Context()))
