@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,9 +34,29 @@ type fake struct {
 	upsert    func(ref flow.BatchRef) (flow.UpsertResult, error)
 
 	watches, checks, polls, transforms, upserts atomic.Int64
-	reports                                     []flow.ReportParams
-	steers                                      []string
-	desired                                     string // as PostgreSQL has it: "paused" after a pause
+
+	mu      sync.Mutex // two activities may be under way at a time
+	reports []flow.ReportParams
+	steers  []string
+	desired string // as PostgreSQL has it: "paused" after a pause
+}
+
+func (f *fake) reported() []flow.ReportParams {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.reports)
+}
+
+func (f *fake) steered() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.steers)
+}
+
+func (f *fake) paused() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.desired == flow.StatePaused
 }
 
 type IntegrationSuite struct {
@@ -58,7 +80,7 @@ func (s *IntegrationSuite) begin() {
 	s.do = &fake{}
 	f := s.do
 	flow.Watch.Bind(s.env, func(_ context.Context, p flow.WatchParams) (flow.WatchResult, error) {
-		if f.desired == flow.StatePaused {
+		if f.paused() {
 			return flow.WatchResult{Outcome: flow.OutcomePaused, Reason: "paused by an operator"}, nil
 		}
 		n := int(f.watches.Add(1))
@@ -97,10 +119,14 @@ func (s *IntegrationSuite) begin() {
 		return f.upsert(ref)
 	})
 	flow.Report.Bind(s.env, func(_ context.Context, p flow.ReportParams) (flow.ReportResult, error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		f.reports = append(f.reports, p)
 		return flow.ReportResult{}, nil
 	})
 	flow.Steer.Bind(s.env, func(_ context.Context, p flow.SteerParams) (flow.SteerResult, error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		f.steers = append(f.steers, p.Signal)
 		switch p.Signal {
 		case flow.SignalPause:
@@ -239,8 +265,8 @@ func (s *IntegrationSuite) TestParksWithoutAuthorizationAndGoesOnWithTheSignal()
 	})
 	s.Require().NoError(s.run())
 	s.EqualValues(1, s.do.upserts.Load())
-	s.Contains(s.do.steers, flow.SignalTokenGranted)
-	s.Equal(flow.StateAwaitingAuthorization, s.do.reports[0].State)
+	s.Contains(s.do.steered(), flow.SignalTokenGranted)
+	s.Equal(flow.StateAwaitingAuthorization, s.do.reported()[0].State)
 }
 
 // The token is granted while Watch, which has already seen that there is none, is on
@@ -260,7 +286,7 @@ func (s *IntegrationSuite) TestAGrantDuringWatchIsNotMissed() {
 	began := s.env.Now()
 	s.Require().NoError(s.run())
 	s.Less(s.env.Now().Sub(began), 5*time.Minute)
-	for _, r := range s.do.reports {
+	for _, r := range s.do.reported() {
 		s.NotEqual(flow.StateAwaitingAuthorization, r.State)
 	}
 }
@@ -285,7 +311,7 @@ func (s *IntegrationSuite) TestPauseShowsAtOnceAndResumeGoesOn() {
 		s.env.SignalWorkflow(flow.SignalResume, nil)
 	})
 	s.Require().NoError(s.run())
-	s.Equal([]string{flow.SignalPause, flow.SignalResume}, s.do.steers)
+	s.Equal([]string{flow.SignalPause, flow.SignalResume}, s.do.steered())
 }
 
 func (s *IntegrationSuite) TestPauseStopsAfterTheBatchUnderWay() {
@@ -332,12 +358,12 @@ func (s *IntegrationSuite) TestWrittenSignalsAreLookedAtNotSteered() {
 	})
 	s.at(30*time.Minute, func() {
 		s.Equal(flow.StatePaused, s.status().State)
-		s.Empty(s.do.steers)
+		s.Empty(s.do.steered())
 		s.do.desired = ""
 		s.env.SignalWorkflow(flow.SignalResume, flow.SignalPayload{Written: true})
 	})
 	s.Require().NoError(s.run())
-	s.Empty(s.do.steers)
+	s.Empty(s.do.steered())
 }
 
 // A grant ends a disconnect and a pause alike: what was heard last is not what counts,
@@ -576,7 +602,7 @@ func (s *IntegrationSuite) TestAFailingObjectBacksOffAndTheOthersGoOn() {
 	s.Require().NoError(s.run())
 	s.Greater(mails.Load(), int64(3), "the other object was synced meanwhile")
 	var kinds []string
-	for _, r := range s.do.reports {
+	for _, r := range s.do.reported() {
 		if r.Object == "Case" {
 			kinds = append(kinds, r.Kind)
 		}
@@ -692,7 +718,8 @@ func (s *IntegrationSuite) TestACapIsWaitedForUntilTheMonthTurns() {
 	s.Require().NoError(s.run())
 	s.EqualValues(2, s.do.upserts.Load())
 	s.WithinDuration(began.Add(100*time.Hour), s.env.Now(), time.Hour)
-	last := s.do.reports[len(s.do.reports)-1]
+	all := s.do.reported()
+	last := all[len(all)-1]
 	s.Empty(last.Reason, "PostgreSQL knows that it is over")
 }
 
@@ -789,7 +816,7 @@ func (s *IntegrationSuite) TestDrainsBeforeContinueAsNew() {
 	err := s.run()
 	var again *workflow.ContinueAsNewError
 	s.Require().True(errors.As(err, &again), "%v", err)
-	s.ElementsMatch([]string{flow.SignalPause, flow.SignalConfigChanged}, s.do.steers)
+	s.ElementsMatch([]string{flow.SignalPause, flow.SignalConfigChanged}, s.do.steered())
 	s.EqualValues(1, s.do.upserts.Load(), "no batch is begun when the run is to end")
 
 	var carried flow.IntegrationParams
@@ -906,5 +933,5 @@ func (s *IntegrationSuite) TestElevenHoursOfQuietCostFewEvents() {
 	s.Require().NoError(s.run())
 	s.EqualValues(67, s.do.watches.Load())
 	s.LessOrEqual(timers, 70, "one timer and one activity for ten minutes of watching")
-	s.Empty(s.do.reports, "an idle integration writes nothing")
+	s.Empty(s.do.reported(), "an idle integration writes nothing")
 }

@@ -24,7 +24,7 @@ func (s *IntegrationSuite) asked(times *[]time.Time, p flow.WatchParams) bool {
 
 // reportsOf are the states of the object that PostgreSQL was told.
 func (s *IntegrationSuite) reportsOf(object string) (out []flow.ReportParams) {
-	for _, r := range s.do.reports {
+	for _, r := range s.do.reported() {
 		if r.Object == object {
 			out = append(out, r)
 		}
