@@ -99,12 +99,7 @@ func TestCommentsAreKeptForATime(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, s.ObjectList[0].Missing())
 	require.Zero(t, s.ObjectList[0].SetAside)
-	require.NoError(t, b.db.RequestBackfill(t.Context(), b.id, "EmailMessage", time.Time{}, time.Time{}, "by hand"))
-	b.flood("EmailMessage", nil) // as CSV
-	traces, err := b.db.Traces(t.Context(), canary)
-	require.NoError(t, err)
-	require.Empty(t, traces.Found)
-	require.Equal(t, units, b.units())
+	b.nothingByBulk(units)
 
 	// Kept longer: all is read again, and what comes back is a creation, as after every erasure.
 	b.spec.CommentRetention = 45

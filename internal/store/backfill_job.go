@@ -74,13 +74,16 @@ func (s *Store) JobReady(ctx context.Context, p Part, processed int64) error {
 	return translate("note the complete job", err)
 }
 
+// withoutJob is what a part becomes that is asked for anew: pages go on behind what is applied.
+const withoutJob = ` state = 'waiting', attempt = attempt + 1, job_id = null, processed = null, page_rows = null,
+	chain_seq = (select seq from streams where id = stream_id) `
+
 // JobLost has the part asked for anew after after: its job failed, is gone, or nobody
 // knows whether there is one. Pages of it that were applied stay; they are read again.
 func (s *Store) JobLost(ctx context.Context, p Part, after time.Duration) error {
 	return s.inTx(ctx, "give up a job", func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
-			update backfill_parts set state = 'waiting', attempt = attempt + 1, job_id = null, processed = null, page_rows = null,
-				look_at = now() + $4::interval, chain_seq = (select seq from streams where id = stream_id)
+			update backfill_parts set`+withoutJob+`, look_at = now() + $4::interval
 			where backfill_id = $1 and part = $2 and attempt = $3 and api = 'bulk' and state in ('asked', 'running', 'ready')`,
 			p.Backfill, p.Number, p.Attempt, after)
 		if err != nil || tag.RowsAffected() == 0 {

@@ -161,8 +161,7 @@ func reread(ctx context.Context, tx pgx.Tx, integrationID, object string, r Rere
 	}
 	// The jobs are ended as those that nobody waits for; one that is being asked for is looked for.
 	if _, err := tx.Exec(ctx, `
-		update backfill_parts p set state = 'waiting', attempt = p.attempt + 1, job_id = null, processed = null, page_rows = null,
-			look_at = now(), chain_seq = st.seq
+		update backfill_parts p set`+withoutJob+`, look_at = now()
 		from backfills f, streams st
 		where f.id = p.backfill_id and f.integration_id = $1 and f.object = $2 and f.state = 'open' and st.id = p.stream_id
 		  and p.api = 'bulk' and p.state in ('asked', 'running', 'ready') and st.finished_at is null`,
